@@ -1,0 +1,1 @@
+"""The Textual control room: reads the store, sends commands, never runs anything itself."""
