@@ -1,0 +1,127 @@
+"""The one table of actions: it drives keys, footer, help, `:` commands and the verbs of the command line.
+
+An action's `verb` is a word that the daemon answers (orchestrator.commands) or that a client carries out by itself;
+its `keys` are the control room's. Who offers an action asks this table, so that no screen invents one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Who carries an action out."""
+
+    COMMAND = "command"  # a row in `commands`, answered by the daemon
+    LAB = "lab"  # starts, stops or makes a lab
+    READ = "read"  # reads the store
+    VIEW = "view"  # moves about in the control room
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that a person can do."""
+
+    name: str
+    kind: Kind
+    help: str
+    keys: tuple[str, ...] = ()  # as Textual names them
+    verb: str | None = None  # on the command line and after `:`
+    takes: str = ""  # "", "id", "id?", "id value", "text"
+    footer: str = ""  # the short word in the footer; empty: not shown there
+    confirm: str = ""  # the question asked first; {} is the experiment
+
+
+ACTIONS: tuple[Action, ...] = (
+    # moving about
+    Action("help", Kind.VIEW, "show every key and command", ("question_mark",), footer="help"),
+    Action("next_pane", Kind.VIEW, "go to the next pane", ("tab",), footer="pane"),
+    Action("previous_pane", Kind.VIEW, "go to the pane before", ("shift+tab",)),
+    Action("pane", Kind.VIEW, "go to the pane of that number", tuple("123456789")),
+    Action("down", Kind.VIEW, "move down", ("j", "down")),
+    Action("up", Kind.VIEW, "move up", ("k", "up")),
+    Action("first", Kind.VIEW, "go to the first row", ("g", "home")),
+    Action("last", Kind.VIEW, "go to the last row", ("G", "end")),
+    Action("open", Kind.VIEW, "look into the selected row", ("enter",)),
+    Action("back", Kind.VIEW, "go back, or clear the filter", ("escape",)),
+    Action("full_screen", Kind.VIEW, "give the pane the whole screen, or back", ("f",), footer="zoom"),
+    Action("filter", Kind.VIEW, "filter the table", ("slash",), footer="filter"),
+    Action("command_line", Kind.VIEW, "type a command", ("colon",)),
+    Action("palette", Kind.VIEW, "find an action by name", ("ctrl+p",)),
+    # looking
+    Action("log", Kind.READ, "show the log of an experiment's newest run", ("l",), "log", "id", footer="log"),
+    Action("diff", Kind.READ, "show an experiment's patch", ("d",), "diff", "id", footer="diff"),
+    Action("follow", Kind.VIEW, "follow the end of the log, or stop following", ("s",)),
+    Action("wrap", Kind.VIEW, "wrap long lines, or stop wrapping", ("w",)),
+    Action("status", Kind.READ, "the lab at a glance", verb="status"),
+    Action("queue", Kind.READ, "what waits for a run, in order", verb="queue"),
+    Action("results", Kind.READ, "what came of every experiment", verb="results"),
+    Action("show", Kind.READ, "an experiment with its runs and its story", verb="show", takes="id"),
+    Action("export", Kind.READ, "the results as tsv, csv or json", verb="export"),
+    Action("doctor", Kind.READ, "what is missing or risky on this machine, and the remedy", verb="doctor"),
+    # steering
+    Action(
+        "pause_run", Kind.COMMAND, "pause or resume the selected run", ("p",), takes="id", footer="pause"
+    ),
+    Action("pause_queue", Kind.COMMAND, "pause or resume the queue: no new run starts", ("P",), footer="pause queue"),
+    Action("pause", Kind.COMMAND, "pause the queue, or the run of experiment ID", verb="pause", takes="id?"),
+    Action("resume", Kind.COMMAND, "resume the queue, or the run of experiment ID", verb="resume", takes="id?"),
+    Action(
+        "stop_run",
+        Kind.COMMAND,
+        "stop the experiment's run: TERM, then KILL after a grace period",
+        ("x",),
+        "end",
+        "id",
+        footer="stop",
+        confirm="Stop the run of experiment {}? Its training is lost.",
+    ),
+    Action(
+        "kill",
+        Kind.COMMAND,
+        "kill the experiment's run at once",
+        ("K",),
+        "kill",
+        "id",
+        footer="kill",
+        confirm="Kill the run of experiment {} now? Its training is lost.",
+    ),
+    Action("requeue", Kind.COMMAND, "queue a new attempt of the experiment", ("r",), "requeue", "id", footer="requeue"),
+    Action("raise", Kind.COMMAND, "raise the priority", ("plus",), takes="id"),
+    Action("lower", Kind.COMMAND, "lower the priority", ("minus",), takes="id"),
+    Action("priority", Kind.COMMAND, "set the priority; higher runs first", verb="priority", takes="id value"),
+    Action(
+        "drop",
+        Kind.COMMAND,
+        "take a waiting experiment out of the queue",
+        verb="drop",
+        takes="id",
+        confirm="Drop experiment {}?",
+    ),
+    Action(
+        "promote",
+        Kind.COMMAND,
+        "merge a measured experiment into master by your own decision",
+        verb="promote",
+        takes="id",
+        confirm="Merge experiment {} into master by your own decision?",
+    ),
+    Action("message", Kind.COMMAND, "send a message to an agent, a role or all", ("m",), "message", "text", footer="message"),
+    Action("add", Kind.COMMAND, "add an experiment of your own", verb="add"),
+    # the lab
+    Action("start", Kind.LAB, "start the daemon", ("S",), "start"),
+    Action(
+        "stop",
+        Kind.LAB,
+        "stop the daemon: finish the runs, or kill them with --now",
+        verb="stop",
+        confirm="Stop the lab? Runs under way finish first, nothing new starts.",
+    ),
+    Action("init", Kind.LAB, "make a lab", verb="init"),
+    Action("run", Kind.LAB, "run headless until so many experiments have an outcome", verb="run"),
+    Action("leave", Kind.VIEW, "leave; the lab goes on", ("q",), footer="leave"),
+)
+
+BY_NAME: dict[str, Action] = {action.name: action for action in ACTIONS}
+BY_VERB: dict[str, Action] = {action.verb: action for action in ACTIONS if action.verb}

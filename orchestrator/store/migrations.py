@@ -1,0 +1,148 @@
+"""The schema of `runs.db` as numbered steps, appended to and never edited.
+
+`PRAGMA user_version` holds the number of steps applied. A database with more steps than this program knows is
+refused and left as it is.
+"""
+
+from __future__ import annotations
+
+MIGRATIONS: tuple[str, ...] = (
+    # 1: the frame
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+    CREATE TABLE experiments (
+        id INTEGER PRIMARY KEY,
+        title TEXT NOT NULL,
+        hypothesis TEXT NOT NULL,
+        source TEXT NOT NULL,
+        variable TEXT NOT NULL,
+        edit TEXT NOT NULL,
+        author TEXT NOT NULL,
+        team TEXT NOT NULL,
+        state TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        parent TEXT,
+        branch TEXT,
+        commit_id TEXT,
+        patch TEXT,
+        role_model TEXT NOT NULL,
+        val_bpb REAL,
+        delta REAL,
+        created_at TEXT NOT NULL,
+        updated_at TEXT NOT NULL
+    );
+    CREATE INDEX experiments_by_state ON experiments (state, priority DESC, id);
+    CREATE INDEX experiments_by_parent ON experiments (parent);
+
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY,
+        experiment_id INTEGER NOT NULL REFERENCES experiments (id),
+        attempt INTEGER NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('baseline', 'screen', 'confirm')),
+        seed INTEGER NOT NULL,
+        commit_id TEXT NOT NULL,
+        parent TEXT,
+        slot TEXT NOT NULL,
+        outcome TEXT,
+        reason TEXT NOT NULL,
+        val_bpb REAL,
+        startup_seconds REAL,
+        training_seconds REAL,
+        scoring_seconds REAL,
+        steps INTEGER,
+        parameters INTEGER,
+        peak_memory INTEGER,
+        started_at TEXT NOT NULL,
+        ended_at TEXT
+    );
+    CREATE INDEX runs_by_experiment ON runs (experiment_id);
+    CREATE INDEX runs_by_commit ON runs (commit_id, seed);
+    CREATE INDEX runs_underway ON runs (id) WHERE outcome IS NULL;
+
+    CREATE TABLE masters (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        commit_id TEXT NOT NULL UNIQUE,
+        experiment_id INTEGER NOT NULL REFERENCES experiments (id),
+        at TEXT NOT NULL
+    );
+
+    CREATE TABLE events (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        at TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        experiment_id INTEGER,
+        run_id INTEGER,
+        before TEXT,
+        after TEXT,
+        reason TEXT NOT NULL
+    );
+    CREATE INDEX events_by_experiment ON events (experiment_id, seq);
+    CREATE TRIGGER events_are_kept_as_written BEFORE UPDATE ON events
+        BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+    CREATE TRIGGER events_are_never_deleted BEFORE DELETE ON events
+        BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+
+    CREATE TABLE commands (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        verb TEXT NOT NULL,
+        arguments TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'done', 'refused')),
+        answer TEXT NOT NULL,
+        answered_at TEXT
+    );
+    CREATE INDEX commands_waiting ON commands (id) WHERE state = 'waiting';
+
+    CREATE TABLE agents (
+        name TEXT PRIMARY KEY,
+        role TEXT NOT NULL,
+        team TEXT NOT NULL,
+        model TEXT NOT NULL,
+        state TEXT NOT NULL,
+        job TEXT NOT NULL,
+        experiment_id INTEGER,
+        jobs_done INTEGER NOT NULL,
+        jobs_failed INTEGER NOT NULL,
+        tokens_in INTEGER NOT NULL,
+        tokens_out INTEGER NOT NULL,
+        updated_at TEXT NOT NULL
+    ) WITHOUT ROWID;
+
+    CREATE TABLE slots (
+        name TEXT PRIMARY KEY,
+        device TEXT NOT NULL,
+        run_id INTEGER,
+        phase TEXT NOT NULL,
+        progress REAL,
+        step INTEGER,
+        loss REAL,
+        utilisation REAL,
+        memory_used INTEGER,
+        memory_total INTEGER,
+        temperature REAL,
+        power REAL,
+        updated_at TEXT NOT NULL
+    ) WITHOUT ROWID;
+
+    CREATE TABLE notes (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        author TEXT NOT NULL,
+        text TEXT NOT NULL
+    );
+    CREATE TABLE letters (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at TEXT NOT NULL,
+        author TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        text TEXT NOT NULL,
+        read_at TEXT
+    );
+    """,
+)

@@ -1,0 +1,278 @@
+"""What anybody may ask of `runs.db`: the daemon, the command line and the control room read through here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import aiosqlite
+
+from orchestrator.store.database import connect, database_error
+from orchestrator.store.records import (
+    AgentRow,
+    Command,
+    Event,
+    Experiment,
+    Master,
+    Note,
+    Run,
+    SlotRow,
+    utc_now,
+)
+from orchestrator.store.states import ENDED, WAITING, State
+
+SORTS = {
+    "id": "id",
+    "title": "title COLLATE NOCASE",
+    "state": "state",
+    "val_bpb": "val_bpb IS NULL, val_bpb",
+    "delta": "delta IS NULL, delta",
+    "updated": "updated_at",
+}
+
+
+def _marks(values: Iterable[object]) -> str:
+    return ", ".join("?" for _ in values)
+
+
+class Reader:
+    """One connection to a lab's database. Use as `async with Reader(path) as reader:`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection: aiosqlite.Connection | None = None
+
+    async def open(self) -> Self:
+        """Connect; raises LabError (missing, damaged, locked, newer)."""
+        self._connection = await connect(self.path)
+        return self
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def connection(self) -> aiosqlite.Connection:
+        assert self._connection is not None, "the store is not open"
+        return self._connection
+
+    async def rows(self, sql: str, arguments: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        try:
+            async with self.connection.execute(sql, arguments) as cursor:
+                return list(await cursor.fetchall())
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error) or "disk" in str(error):
+                raise database_error(self.path, error) from error
+            raise
+        except sqlite3.DatabaseError as error:
+            raise database_error(self.path, error) from error
+
+    async def row(self, sql: str, arguments: Sequence[Any] = ()) -> sqlite3.Row | None:
+        found = await self.rows(sql, arguments)
+        return found[0] if found else None
+
+    async def data_version(self) -> int:
+        """Changes whenever another connection has committed; cheap enough to poll."""
+        row = await self.row("PRAGMA data_version")
+        assert row is not None
+        return int(row[0])
+
+    # -- the lab
+
+    async def meta(self, key: str, default: str = "") -> str:
+        row = await self.row("SELECT value FROM meta WHERE key = ?", (key,))
+        return default if row is None else str(row["value"])
+
+    async def master(self) -> Master | None:
+        """The commit that master stands on by the store's knowledge, and the experiment whose runs are its baseline."""
+        row = await self.row("SELECT * FROM masters ORDER BY seq DESC LIMIT 1")
+        return None if row is None else Master.from_row(row)
+
+    async def masters(self) -> list[Master]:
+        """Every commit that master stood on, oldest first."""
+        return [Master.from_row(row) for row in await self.rows("SELECT * FROM masters ORDER BY seq")]
+
+    async def counts(self) -> dict[State, int]:
+        """How many experiments are in each state; every state is a key."""
+        found = {
+            State(row["state"]): int(row["n"])
+            for row in await self.rows("SELECT state, count(*) AS n FROM experiments GROUP BY state")
+        }
+        return {state: found.get(state, 0) for state in State}
+
+    # -- experiments
+
+    async def experiment(self, experiment_id: int) -> Experiment | None:
+        row = await self.row("SELECT * FROM experiments WHERE id = ?", (experiment_id,))
+        return None if row is None else Experiment.from_row(row)
+
+    async def in_states(self, states: Iterable[State]) -> list[Experiment]:
+        """Experiments in any of `states`, the most urgent first (priority, then age)."""
+        wanted = [str(state) for state in states]
+        rows = await self.rows(
+            f"SELECT * FROM experiments WHERE state IN ({_marks(wanted)}) ORDER BY priority DESC, id", wanted
+        )
+        return [Experiment.from_row(row) for row in rows]
+
+    async def queue(self) -> list[Experiment]:
+        """What waits for a run, nearest to its run first: ready, patching, queued, proposed."""
+        order = " ".join(f"WHEN '{state}' THEN {n}" for n, state in enumerate(reversed(WAITING)))
+        rows = await self.rows(
+            f"SELECT * FROM experiments WHERE state IN ({_marks(WAITING)}) "
+            f"ORDER BY CASE state {order} END, priority DESC, id",
+            [str(state) for state in WAITING],
+        )
+        return [Experiment.from_row(row) for row in rows]
+
+    async def results(
+        self,
+        *,
+        search: str = "",
+        state: State | None = None,
+        sort: str = "id",
+        descending: bool = True,
+        limit: int | None = 1000,
+    ) -> list[Experiment]:
+        """Every experiment that has started a run, or ended: filtered, sorted and cut in SQL.
+
+        `search` is looked for in id, title, hypothesis, source and reason; `sort` is a key of SORTS.
+        """
+        where = [
+            f"(state IN ({_marks(ENDED)}) OR EXISTS (SELECT 1 FROM runs WHERE runs.experiment_id = experiments.id))"
+        ]
+        arguments: list[Any] = [str(s) for s in ENDED]
+        if state is not None:
+            where.append("state = ?")
+            arguments.append(str(state))
+        if search:
+            where.append(
+                "(id || ' ' || title || ' ' || hypothesis || ' ' || source || ' ' || state || ' ' || reason) LIKE ?"
+            )
+            arguments.append(f"%{search}%")
+        direction = "DESC" if descending else "ASC"
+        order = ", ".join(f"{part} {direction}" for part in SORTS[sort].split(", "))
+        if "IS NULL" in order:  # experiments without a score stay at the end either way
+            first, second = SORTS[sort].split(", ")
+            order = f"{first}, {second} {direction}"
+        sql = f"SELECT * FROM experiments WHERE {' AND '.join(where)} ORDER BY {order}, id DESC"
+        if limit is not None:
+            sql += f" LIMIT {int(limit)}"
+        return [Experiment.from_row(row) for row in await self.rows(sql, arguments)]
+
+    async def promotions(self) -> list[Experiment]:
+        """The promoted experiments in the order in which master took them, the start first."""
+        rows = await self.rows(
+            "SELECT experiments.* FROM masters JOIN experiments ON experiments.id = masters.experiment_id "
+            "GROUP BY experiments.id ORDER BY min(masters.seq)"
+        )
+        return [Experiment.from_row(row) for row in rows]
+
+    async def scored(self) -> list[Experiment]:
+        """Every experiment with a score, in order of id: the points of the best-score plot."""
+        rows = await self.rows("SELECT * FROM experiments WHERE val_bpb IS NOT NULL ORDER BY id")
+        return [Experiment.from_row(row) for row in rows]
+
+    # -- runs
+
+    async def run(self, run_id: int) -> Run | None:
+        row = await self.row("SELECT * FROM runs WHERE id = ?", (run_id,))
+        return None if row is None else Run.from_row(row)
+
+    async def runs_of(self, experiment_id: int) -> list[Run]:
+        """All runs of an experiment, of every attempt, oldest first."""
+        rows = await self.rows("SELECT * FROM runs WHERE experiment_id = ? ORDER BY id", (experiment_id,))
+        return [Run.from_row(row) for row in rows]
+
+    async def runs_of_many(self, experiment_ids: Sequence[int]) -> dict[int, list[Run]]:
+        """All runs of several experiments at once, by experiment."""
+        found: dict[int, list[Run]] = {experiment_id: [] for experiment_id in experiment_ids}
+        for start in range(0, len(experiment_ids), 500):
+            part = experiment_ids[start : start + 500]
+            sql = f"SELECT * FROM runs WHERE experiment_id IN ({_marks(part)}) ORDER BY id"
+            for row in await self.rows(sql, part):
+                found[row["experiment_id"]].append(Run.from_row(row))
+        return found
+
+    async def runs_underway(self) -> list[Run]:
+        return [
+            Run.from_row(row)
+            for row in await self.rows("SELECT * FROM runs WHERE outcome IS NULL ORDER BY id")
+        ]
+
+    async def runs_since(self, at: str) -> list[Run]:
+        """Runs that were under way at any time since `at` (UTC, ISO 8601)."""
+        rows = await self.rows("SELECT * FROM runs WHERE outcome IS NULL OR ended_at >= ? ORDER BY id", (at,))
+        return [Run.from_row(row) for row in rows]
+
+    async def score_groups(self) -> list[list[float]]:
+        """The scores of every group of valid runs of one commit: what the noise is estimated from."""
+        groups: dict[str, list[float]] = {}
+        rows = await self.rows("SELECT commit_id, val_bpb FROM runs WHERE val_bpb IS NOT NULL ORDER BY id")
+        for row in rows:
+            groups.setdefault(row["commit_id"], []).append(float(row["val_bpb"]))
+        return list(groups.values())
+
+    # -- everything else
+
+    async def events(
+        self, *, after: int = 0, experiment_id: int | None = None, limit: int = 1000
+    ) -> list[Event]:
+        """The newest `limit` events with a sequence number above `after`, oldest first."""
+        if experiment_id is None:
+            sql, arguments = "seq > ?", [after]
+        else:
+            sql, arguments = "seq > ? AND experiment_id = ?", [after, experiment_id]
+        rows = await self.rows(
+            f"SELECT * FROM events WHERE {sql} ORDER BY seq DESC LIMIT ?", [*arguments, limit]
+        )
+        return [Event.from_row(row) for row in reversed(rows)]
+
+    async def agents(self) -> list[AgentRow]:
+        return [AgentRow.from_row(row) for row in await self.rows("SELECT * FROM agents ORDER BY name")]
+
+    async def slots(self) -> list[SlotRow]:
+        return [SlotRow.from_row(row) for row in await self.rows("SELECT * FROM slots ORDER BY name")]
+
+    async def notes(self, kind: str, limit: int = 10) -> list[Note]:
+        """The newest notes of a kind, newest first."""
+        rows = await self.rows("SELECT * FROM notes WHERE kind = ? ORDER BY id DESC LIMIT ?", (kind, limit))
+        return [Note.from_row(row) for row in rows]
+
+    async def command(self, command_id: int) -> Command | None:
+        row = await self.row("SELECT * FROM commands WHERE id = ?", (command_id,))
+        return None if row is None else Command.from_row(row)
+
+    # -- the one thing that a client writes
+
+    async def post_command(self, verb: str, arguments: dict[str, Any], actor: str) -> int:
+        """Leave a command for the daemon; returns its id. It waits there if the daemon is down."""
+        try:
+            async with self.connection.execute(
+                "INSERT INTO commands (at, actor, verb, arguments, state, answer) VALUES (?, ?, ?, ?, 'waiting', '')",
+                (utc_now(), actor, verb, json.dumps(arguments)),
+            ) as cursor:
+                assert cursor.lastrowid is not None
+                return cursor.lastrowid
+        except sqlite3.Error as error:
+            raise database_error(self.path, error) from error
+
+    async def answer(self, command_id: int, timeout: float, poll: float = 0.05) -> Command:
+        """The command once it is answered, or as it stands (`waiting`) when `timeout` seconds have passed."""
+        deadline = asyncio.get_running_loop().time() + timeout
+        while True:
+            command = await self.command(command_id)
+            assert command is not None
+            if command.state != "waiting" or asyncio.get_running_loop().time() >= deadline:
+                return command
+            await asyncio.sleep(poll)

@@ -1,0 +1,218 @@
+"""The facts of a lab as frozen records, one per row of `runs.db`. Times are UTC, ISO 8601; sizes are bytes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Protocol, Self
+
+from orchestrator.store.states import State
+
+
+def utc_now() -> str:
+    """The present as UTC, ISO 8601, to the millisecond: `2026-01-31T02:03:04.567Z`."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def seconds_since(then: str, now: str | None = None) -> float:
+    """Seconds from `then` to `now` (the present), both as `utc_now` writes them."""
+    end = datetime.fromisoformat(now) if now else datetime.now(UTC)
+    return (end - datetime.fromisoformat(then)).total_seconds()
+
+
+class Row(Protocol):
+    """What sqlite3.Row offers."""
+
+    def keys(self) -> list[str]: ...
+    def __getitem__(self, key: str, /) -> Any: ...
+
+
+class RunKind(StrEnum):
+    BASELINE = "baseline"
+    SCREEN = "screen"
+    CONFIRM = "confirm"
+
+
+class _FromRow:
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        return cls(**{f.name: row[f.name] for f in fields(cls)})  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment(_FromRow):
+    """One hypothesis made into one patch on one branch; `val_bpb` is the mean of its valid runs at `commit_id`."""
+
+    id: int
+    title: str
+    hypothesis: str
+    source: str
+    variable: str
+    edit: str
+    author: str  # "researcher", or "user@host" for a person
+    team: str
+    state: State
+    reason: str
+    priority: int
+    attempt: int
+    parent: str | None  # the commit of master that the branch stands on
+    branch: str | None
+    commit_id: str | None
+    patch: str | None  # a person's unified diff, kept to make new attempts from
+    role_model: str  # the model that wrote the patch
+    val_bpb: float | None
+    delta: float | None  # against the mean of `parent`, negative is better
+    created_at: str
+    updated_at: str
+
+    @classmethod
+    def from_row(cls, row: Row) -> Experiment:
+        values = {f.name: row[f.name] for f in fields(cls)}
+        values["state"] = State(values["state"])
+        return cls(**values)
+
+    @property
+    def label(self) -> str:
+        return f"{self.id}" if self.attempt == 1 else f"{self.id}.{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run(_FromRow):
+    """One execution of one commit with one seed on one slot. `outcome` is null while it runs."""
+
+    id: int
+    experiment_id: int
+    attempt: int
+    kind: RunKind
+    seed: int
+    commit_id: str
+    parent: str | None
+    slot: str
+    outcome: str | None  # orchestrator.runs.Outcome, or null
+    reason: str
+    val_bpb: float | None
+    startup_seconds: float | None
+    training_seconds: float | None
+    scoring_seconds: float | None
+    steps: int | None
+    parameters: int | None
+    peak_memory: int | None
+    started_at: str
+    ended_at: str | None
+
+    @classmethod
+    def from_row(cls, row: Row) -> Run:
+        values = {f.name: row[f.name] for f in fields(cls)}
+        values["kind"] = RunKind(values["kind"])
+        return cls(**values)
+
+    @property
+    def ended(self) -> bool:
+        return self.outcome is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Event(_FromRow):
+    """Append-only: what happened, who did it and why, in words."""
+
+    seq: int
+    at: str
+    actor: str
+    kind: str  # state, run, master, lab, agent, command, note
+    experiment_id: int | None
+    run_id: int | None
+    before: str | None
+    after: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A client's request and, once the thing has happened or been refused, the daemon's answer."""
+
+    id: int
+    at: str
+    actor: str
+    verb: str
+    arguments: dict[str, Any]
+    state: str  # waiting, done, refused
+    answer: str
+    answered_at: str | None
+
+    @classmethod
+    def from_row(cls, row: Row) -> Command:
+        values = {f.name: row[f.name] for f in fields(cls)}
+        values["arguments"] = json.loads(values["arguments"])
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRow(_FromRow):
+    """One agent as the control room shows it."""
+
+    name: str
+    role: str
+    team: str
+    model: str
+    state: str  # idle, thinking, calling, waiting, paused
+    job: str
+    experiment_id: int | None
+    jobs_done: int
+    jobs_failed: int
+    tokens_in: int
+    tokens_out: int
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRow(_FromRow):
+    """One GPU or CPU core: what it runs and what the machine reads of it (null where it cannot be read)."""
+
+    name: str
+    device: str
+    run_id: int | None
+    phase: str  # idle, starting, training, scoring, paused
+    progress: float | None  # 0..1 of the budget
+    step: int | None
+    loss: float | None
+    utilisation: float | None  # 0..1
+    memory_used: int | None
+    memory_total: int | None
+    temperature: float | None  # degrees Celsius
+    power: float | None  # watts
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Master(_FromRow):
+    """One commit that `master` stood on, and the experiment whose runs are its baseline."""
+
+    seq: int
+    commit_id: str
+    experiment_id: int
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note(_FromRow):
+    """What an agent hands on: `findings` (reviewer to planner), `report` (reporter to people)."""
+
+    id: int
+    at: str
+    kind: str
+    author: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter(_FromRow):
+    """A person's message to an agent; read once, at its next job."""
+
+    id: int
+    at: str
+    author: str
+    agent: str
+    text: str
+    read_at: str | None
