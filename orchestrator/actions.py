@@ -61,9 +61,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("export", Kind.READ, "the results as tsv, csv or json", verb="export"),
     Action("doctor", Kind.READ, "what is missing or risky on this machine, and the remedy", verb="doctor"),
     # steering
-    Action(
-        "pause_run", Kind.COMMAND, "pause or resume the selected run", ("p",), takes="id", footer="pause"
-    ),
+    Action("pause_run", Kind.COMMAND, "pause or resume the selected run", ("p",), takes="id", footer="pause"),
     Action("pause_queue", Kind.COMMAND, "pause or resume the queue: no new run starts", ("P",), footer="pause queue"),
     Action("pause", Kind.COMMAND, "pause the queue, or the run of experiment ID", verb="pause", takes="id?"),
     Action("resume", Kind.COMMAND, "resume the queue, or the run of experiment ID", verb="resume", takes="id?"),
@@ -107,7 +105,15 @@ ACTIONS: tuple[Action, ...] = (
         takes="id",
         confirm="Merge experiment {} into master by your own decision?",
     ),
-    Action("message", Kind.COMMAND, "send a message to an agent, a role or all", ("m",), "message", "text", footer="message"),
+    Action(
+        "message",
+        Kind.COMMAND,
+        "send a message to an agent, a role or all",
+        ("m",),
+        "message",
+        "text",
+        footer="message",
+    ),
     Action("add", Kind.COMMAND, "add an experiment of your own", verb="add"),
     # the lab
     Action("start", Kind.LAB, "start the daemon", ("S",), "start"),

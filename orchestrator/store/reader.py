@@ -205,10 +205,7 @@ class Reader:
         return found
 
     async def runs_underway(self) -> list[Run]:
-        return [
-            Run.from_row(row)
-            for row in await self.rows("SELECT * FROM runs WHERE outcome IS NULL ORDER BY id")
-        ]
+        return [Run.from_row(row) for row in await self.rows("SELECT * FROM runs WHERE outcome IS NULL ORDER BY id")]
 
     async def runs_since(self, at: str) -> list[Run]:
         """Runs that were under way at any time since `at` (UTC, ISO 8601)."""
@@ -225,17 +222,13 @@ class Reader:
 
     # -- everything else
 
-    async def events(
-        self, *, after: int = 0, experiment_id: int | None = None, limit: int = 1000
-    ) -> list[Event]:
+    async def events(self, *, after: int = 0, experiment_id: int | None = None, limit: int = 1000) -> list[Event]:
         """The newest `limit` events with a sequence number above `after`, oldest first."""
         if experiment_id is None:
             sql, arguments = "seq > ?", [after]
         else:
             sql, arguments = "seq > ? AND experiment_id = ?", [after, experiment_id]
-        rows = await self.rows(
-            f"SELECT * FROM events WHERE {sql} ORDER BY seq DESC LIMIT ?", [*arguments, limit]
-        )
+        rows = await self.rows(f"SELECT * FROM events WHERE {sql} ORDER BY seq DESC LIMIT ?", [*arguments, limit])
         return [Event.from_row(row) for row in reversed(rows)]
 
     async def agents(self) -> list[AgentRow]:

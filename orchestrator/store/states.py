@@ -62,8 +62,7 @@ _FORWARD: dict[State, frozenset[State]] = {
     State.READY: frozenset({State.RUNNING, State.READY, State.QUEUED, State.REJECTED, State.DROPPED}),
     State.RUNNING: frozenset({State.SCORED, State.READY}) | FAILED_RUN,
     State.SCORED: frozenset({State.CONFIRMING, State.DISCARDED, State.READY, State.QUEUED}),
-    State.CONFIRMING: frozenset({State.PROMOTED, State.NOT_CONFIRMED, State.READY, State.QUEUED})
-    | FAILED_RUN,
+    State.CONFIRMING: frozenset({State.PROMOTED, State.NOT_CONFIRMED, State.READY, State.QUEUED}) | FAILED_RUN,
     State.PROMOTED: frozenset(),
     # A person's decision: `autolab promote` and `autolab requeue`.
     State.DISCARDED: frozenset({State.PROMOTED, State.QUEUED, State.READY}),

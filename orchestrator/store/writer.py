@@ -200,9 +200,7 @@ class Writer(Reader):
 
     # -- runs
 
-    async def begin_run(
-        self, experiment: Experiment, kind: RunKind, seed: int, slot: str, commit_id: str
-    ) -> Run:
+    async def begin_run(self, experiment: Experiment, kind: RunKind, seed: int, slot: str, commit_id: str) -> Run:
         """A run takes a slot; a `ready` experiment is `running` from here."""
         async with self._change():
             run_id = await self._do(
@@ -220,9 +218,7 @@ class Writer(Reader):
                 ),
             )
             reason = f"{kind} run {run_id} with seed {seed} starts on {slot}"
-            await self._event(
-                "run", "autolab", reason, experiment_id=experiment.id, run_id=run_id, after="running"
-            )
+            await self._event("run", "autolab", reason, experiment_id=experiment.id, run_id=run_id, after="running")
             if kind is RunKind.SCREEN:
                 await self._move(experiment.id, State.RUNNING, reason, "autolab")
             await self._do("UPDATE slots SET run_id = ?, phase = 'starting' WHERE name = ?", (run_id, slot))
@@ -286,9 +282,7 @@ class Writer(Reader):
 
     # -- promotion
 
-    async def promote(
-        self, experiment_id: int, master: str, reason: str, *, actor: str = "autolab"
-    ) -> Experiment:
+    async def promote(self, experiment_id: int, master: str, reason: str, *, actor: str = "autolab") -> Experiment:
         """Master stands on the merge commit `master` now, measured by this experiment's runs."""
         async with self._change():
             await self._move(experiment_id, State.PROMOTED, reason, actor)

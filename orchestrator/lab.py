@@ -1,0 +1,171 @@
+"""Where things are in a lab, and which lab a command means."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from orchestrator.errors import LabError
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """The paths of one lab."""
+
+    root: Path
+
+    @property
+    def settings_file(self) -> Path:
+        return self.root / "autolab.toml"
+
+    @property
+    def database(self) -> Path:
+        return self.root / "runs.db"
+
+    @property
+    def program_file(self) -> Path:
+        return self.root / "program.md"
+
+    @property
+    def roles(self) -> Path:
+        return self.root / "roles"
+
+    @property
+    def hidden(self) -> Path:
+        return self.root / ".autolab"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.hidden / "daemon.lock"
+
+    @property
+    def identity_file(self) -> Path:
+        return self.hidden / "daemon.json"
+
+    @property
+    def daemon_log(self) -> Path:
+        return self.hidden / "daemon.log"
+
+    @property
+    def worktrees(self) -> Path:
+        return self.hidden / "worktrees"
+
+    @property
+    def runs(self) -> Path:
+        return self.hidden / "runs"
+
+    @property
+    def agents(self) -> Path:
+        return self.hidden / "agents"
+
+    @property
+    def trackio(self) -> Path:
+        return self.hidden / "trackio"
+
+    def run_directory(self, run_id: int) -> Path:
+        return self.runs / str(run_id)
+
+    def agent_log(self, name: str) -> Path:
+        return self.agents / f"{name}.log"
+
+    @property
+    def exists(self) -> bool:
+        return self.settings_file.is_file()
+
+
+def find_lab(given: str | None) -> Lab:
+    """The lab that a command means: the one given, else the current directory, else ./lab.
+
+    Raises LabError when there is none there.
+    """
+    if given is not None:
+        lab = Lab(Path(given).expanduser().resolve())
+        if lab.exists:
+            return lab
+        if lab.root.is_dir() and any(lab.root.iterdir()):
+            raise LabError(
+                f"{lab.root} is not a lab: it has no autolab.toml.",
+                "Name a lab, or an empty directory to `autolab init`.",
+            )
+        raise LabError(f"There is no lab at {lab.root}.", f"Make one with `autolab init {given}`.")
+    for candidate in (Path.cwd(), Path.cwd() / "lab"):
+        if Lab(candidate).exists:
+            return Lab(candidate.resolve())
+    raise LabError(f"There is no lab in {Path.cwd()} nor in ./lab.", "Make one with `autolab init lab`.")
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonIdentity:
+    """Who holds the lab: written by the daemon when it is ready to answer."""
+
+    pid: int
+    started_at: str
+    mode: str  # "daemon", or "run" for `autolab run` in the foreground
+
+
+def daemon_of(lab: Lab) -> DaemonIdentity | None:
+    """The daemon that holds this lab's lock now, or None.
+
+    The lock decides, not the file: a daemon that was killed leaves its file behind but never its lock.
+    """
+    try:
+        descriptor = os.open(lab.lock_file, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pass
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+    try:
+        facts = json.loads(lab.identity_file.read_text())
+        identity = DaemonIdentity(int(facts["pid"]), str(facts["started_at"]), str(facts["mode"]))
+    except (OSError, ValueError, KeyError):
+        return None
+    return identity if psutil.pid_exists(identity.pid) else None
+
+
+class LabLock:
+    """The right to write a lab's state, held for life by one process.
+
+    The descriptor is close-on-exec: a child process never keeps the lock of a dead daemon.
+    """
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Raises LabError when another process holds the lab, or when the directory cannot be written."""
+        try:
+            self._lab.hidden.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._lab.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise LabError(
+                f"The lab {self._lab.root} cannot be written ({error.strerror}).",
+                "Check the owner and the permissions of the directory, and the free disk space.",
+            ) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            holder = daemon_of(self._lab)
+            who = f"process {holder.pid}" if holder else "another process"
+            raise LabError(
+                f"The lab {self._lab.root} is held by {who} already.",
+                "Watch it with `autolab-tui`, or end it with `autolab stop`.",
+            ) from None
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)

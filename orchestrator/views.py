@@ -1,0 +1,158 @@
+"""What the lab looks like, as plain values: the JSON of the reading commands, and the control room's figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from orchestrator.lab import Lab, daemon_of
+from orchestrator.promotion import pooled_noise
+from orchestrator.store.reader import Reader
+from orchestrator.store.records import Experiment, Run, SlotRow, seconds_since, utc_now
+
+BUSY_WINDOW_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The head of master and its scores; `noise` is the standard deviation of one run, bits per byte."""
+
+    commit: str | None
+    experiment_id: int | None
+    val_bpb: float | None
+    runs: int
+    noise: float | None
+    start_bpb: float | None  # the mean of experiment 0
+
+    @property
+    def gain(self) -> float | None:
+        """Bits per byte gained since the start (positive is better)."""
+        return None if self.val_bpb is None or self.start_bpb is None else self.start_bpb - self.val_bpb
+
+
+async def baseline_of(reader: Reader) -> Baseline:
+    master = await reader.master()
+    noise = pooled_noise(await reader.score_groups())
+    if master is None:
+        return Baseline(None, None, None, 0, noise, None)
+    experiment = await reader.experiment(master.experiment_id)
+    start = await reader.experiment(0)
+    runs = valid_runs(experiment, await reader.runs_of(master.experiment_id)) if experiment else []
+    return Baseline(
+        master.commit_id,
+        master.experiment_id,
+        experiment.val_bpb if experiment else None,
+        len(runs),
+        noise,
+        start.val_bpb if start else None,
+    )
+
+
+def runs_at_head(experiment: Experiment, runs: list[Run]) -> list[Run]:
+    """The runs of the experiment's present commit and attempt: those that its score is made of."""
+    return [run for run in runs if run.commit_id == experiment.commit_id and run.attempt == experiment.attempt]
+
+
+def valid_runs(experiment: Experiment, runs: list[Run]) -> list[Run]:
+    return [run for run in runs_at_head(experiment, runs) if run.val_bpb is not None]
+
+
+def run_seconds(run: Run) -> float | None:
+    """Wall seconds from start to end; None while it runs."""
+    return None if run.ended_at is None else round(seconds_since(run.started_at, run.ended_at), 3)
+
+
+def result_json(experiment: Experiment, runs: list[Run]) -> dict[str, Any]:
+    """One entry of `autolab results --json` (DESIGN 8)."""
+    return {
+        "id": experiment.id,
+        "title": experiment.title,
+        "hypothesis": experiment.hypothesis,
+        "state": str(experiment.state),
+        "val_bpb": experiment.val_bpb,
+        "delta": experiment.delta,
+        "runs": [
+            {"kind": str(run.kind), "seed": run.seed, "val_bpb": run.val_bpb, "seconds": run_seconds(run)}
+            for run in runs_at_head(experiment, runs)
+        ],
+        "branch": experiment.branch,
+        "commit": experiment.commit_id,
+        "parent": experiment.parent,
+        "team": experiment.team,
+        "source": experiment.source,
+        "self_reported": False,
+        "reason": experiment.reason,
+    }
+
+
+async def results_json(reader: Reader) -> list[dict[str, Any]]:
+    experiments = await reader.results(sort="id", descending=False, limit=None)
+    runs = await reader.runs_of_many([experiment.id for experiment in experiments])
+    return [result_json(experiment, runs[experiment.id]) for experiment in experiments]
+
+
+async def queue_json(reader: Reader) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": experiment.id,
+            "title": experiment.title,
+            "state": str(experiment.state),
+            "priority": experiment.priority,
+            "source": experiment.source,
+            "team": experiment.team,
+            "reason": experiment.reason,
+        }
+        for experiment in await reader.queue()
+    ]
+
+
+def busy_fraction(slot: str, runs: list[Run], since: str, now: str) -> float:
+    """The share of the time from `since` to `now` in which `slot` had a run, 0..1."""
+    span = seconds_since(since, now)
+    if span <= 0:
+        return 0.0
+    busy = 0.0
+    for run in runs:
+        if run.slot == slot:
+            start, end = max(run.started_at, since), min(run.ended_at or now, now)
+            busy += max(0.0, seconds_since(start, end))
+    return round(min(1.0, busy / span), 4)
+
+
+async def slots_json(reader: Reader, slots: list[SlotRow]) -> list[dict[str, Any]]:
+    """Slots with the experiment's run and the share of the last hour (or of the lab's life) in which each was busy."""
+    now = utc_now()
+    window = (datetime.now(UTC) - timedelta(seconds=BUSY_WINDOW_SECONDS)).isoformat().replace("+00:00", "Z")
+    begun = await reader.row("SELECT min(started_at) AS at FROM runs")
+    since = max(window, begun["at"]) if begun and begun["at"] else window
+    runs = await reader.runs_since(since)
+    return [
+        {"name": slot.name, "run": slot.run_id, "busy_fraction": busy_fraction(slot.name, runs, since, now)}
+        for slot in slots
+    ]
+
+
+async def status_json(lab: Lab, reader: Reader, team: str) -> dict[str, Any]:
+    """`autolab status --json` (DESIGN 8). With the daemon down, `running` is false and the rest still answers."""
+    daemon = daemon_of(lab)
+    baseline = await baseline_of(reader)
+    agents = await reader.agents()
+    return {
+        "running": daemon is not None,
+        "pid": daemon.pid if daemon else None,
+        "lab": str(lab.root),
+        "profile": await reader.meta("profile"),
+        "master": {
+            "commit": baseline.commit,
+            "val_bpb": baseline.val_bpb,
+            "runs": baseline.runs,
+            "noise": baseline.noise,
+        },
+        "slots": await slots_json(reader, await reader.slots()),
+        "counts": {str(state): n for state, n in (await reader.counts()).items()},
+        "team": team,
+        "tokens": sum(agent.tokens_in + agent.tokens_out for agent in agents),
+        "uptime_s": round(seconds_since(daemon.started_at), 1) if daemon else 0,
+        "paused": await reader.meta("paused") == "yes",
+    }
