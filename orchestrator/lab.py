@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,8 +144,11 @@ class LabLock:
         self._lab = lab
         self._descriptor: int | None = None
 
-    def acquire(self) -> None:
-        """Raises LabError when another process holds the lab, or when the directory cannot be written."""
+    def acquire(self, patience: float = 1.0) -> None:
+        """Raises LabError when another process holds the lab, or when the directory cannot be written.
+
+        Clients hold the lock for an instant to look whether a daemon lives: `patience` (seconds) outlasts that.
+        """
         try:
             self._lab.hidden.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self._lab.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -153,17 +157,23 @@ class LabLock:
                 f"The lab {self._lab.root} cannot be written ({error.strerror}).",
                 "Check the owner and the permissions of the directory, and the free disk space.",
             ) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            holder = daemon_of(self._lab)
-            who = f"process {holder.pid}" if holder else "another process"
-            raise LabError(
-                f"The lab {self._lab.root} is held by {who} already.",
-                "Watch it with `autolab-tui`, or end it with `autolab stop`.",
-            ) from None
-        self._descriptor = descriptor
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() < deadline:
+                    time.sleep(0.05)
+                    continue
+                os.close(descriptor)
+                holder = daemon_of(self._lab)
+                who = f"process {holder.pid}" if holder else "another process"
+                raise LabError(
+                    f"The lab {self._lab.root} is held by {who} already.",
+                    "Watch it with `autolab-tui`, or end it with `autolab stop`.",
+                ) from None
+            self._descriptor = descriptor
+            return
 
     def release(self) -> None:
         descriptor, self._descriptor = self._descriptor, None

@@ -49,7 +49,10 @@ def confirm(scores: Sequence[float], baseline: Sequence[float], noise: float) ->
     mean, base = fmean(scores), fmean(baseline)
     margin = STANDARD_ERRORS * noise * math.sqrt(1 / len(scores) + 1 / len(baseline))
     delta = mean - base
-    facts = f"mean {mean:.4f} of {len(scores)} runs against {base:.4f} of {len(baseline)}: {delta:+.4f}, needed {-margin:+.4f}"
+    facts = (
+        f"mean {mean:.4f} of {len(scores)} runs against {base:.4f} of {len(baseline)}:"
+        f" {delta:+.4f}, needed {-margin:+.4f}"
+    )
     if delta < -margin:
         return Verdict(True, f"a real gain: {facts}")
     if delta < 0:

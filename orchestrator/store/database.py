@@ -57,7 +57,8 @@ async def connect(path: Path, *, create: bool = False) -> aiosqlite.Connection:
         version = await _version(connection)
         if version > len(MIGRATIONS):
             raise LabError(
-                f"The database {path} was written by a newer Autolab (schema {version}, this one knows {len(MIGRATIONS)}).",
+                f"The database {path} was written by a newer Autolab"
+                f" (schema {version}, this one knows {len(MIGRATIONS)}).",
                 "Upgrade Autolab; the database was left as it is.",
             )
         if create:

@@ -29,6 +29,7 @@ MIGRATIONS: tuple[str, ...] = (
         commit_id TEXT,
         patch TEXT,
         role_model TEXT NOT NULL,
+        program TEXT,
         val_bpb REAL,
         delta REAL,
         created_at TEXT NOT NULL,
@@ -36,6 +37,7 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX experiments_by_state ON experiments (state, priority DESC, id);
     CREATE INDEX experiments_by_parent ON experiments (parent);
+    CREATE INDEX experiments_by_program ON experiments (program);
 
     CREATE TABLE runs (
         id INTEGER PRIMARY KEY,
@@ -56,7 +58,8 @@ MIGRATIONS: tuple[str, ...] = (
         parameters INTEGER,
         peak_memory INTEGER,
         started_at TEXT NOT NULL,
-        ended_at TEXT
+        ended_at TEXT,
+        tracked INTEGER NOT NULL DEFAULT 0
     );
     CREATE INDEX runs_by_experiment ON runs (experiment_id);
     CREATE INDEX runs_by_commit ON runs (commit_id, seed);

@@ -23,7 +23,7 @@ from orchestrator.store.records import (
     SlotRow,
     utc_now,
 )
-from orchestrator.store.states import ENDED, WAITING, State
+from orchestrator.store.states import ENDED, RAN, WAITING, State
 
 SORTS = {
     "id": "id",
@@ -125,6 +125,14 @@ class Reader:
         )
         return [Experiment.from_row(row) for row in rows]
 
+    async def same_program(self, program: str, but: int) -> Experiment | None:
+        """The first experiment other than `but` that stands for the very same program and is not withdrawn."""
+        row = await self.row(
+            "SELECT * FROM experiments WHERE program = ? AND id != ? AND state NOT IN ('dropped', 'given_up') ORDER BY id",
+            (program, but),
+        )
+        return None if row is None else Experiment.from_row(row)
+
     async def queue(self) -> list[Experiment]:
         """What waits for a run, nearest to its run first: ready, patching, queued, proposed."""
         order = " ".join(f"WHEN '{state}' THEN {n}" for n, state in enumerate(reversed(WAITING)))
@@ -207,6 +215,11 @@ class Reader:
     async def runs_underway(self) -> list[Run]:
         return [Run.from_row(row) for row in await self.rows("SELECT * FROM runs WHERE outcome IS NULL ORDER BY id")]
 
+    async def untracked_runs(self) -> list[Run]:
+        """Ended runs whose curve is not in the Trackio project yet."""
+        rows = await self.rows("SELECT * FROM runs WHERE outcome IS NOT NULL AND tracked = 0 ORDER BY id")
+        return [Run.from_row(row) for row in rows]
+
     async def runs_since(self, at: str) -> list[Run]:
         """Runs that were under way at any time since `at` (UTC, ISO 8601)."""
         rows = await self.rows("SELECT * FROM runs WHERE outcome IS NULL OR ended_at >= ? ORDER BY id", (at,))
@@ -236,6 +249,15 @@ class Reader:
 
     async def slots(self) -> list[SlotRow]:
         return [SlotRow.from_row(row) for row in await self.rows("SELECT * FROM slots ORDER BY name")]
+
+    async def count_outcomes(self) -> int:
+        """How many experiments have run to an outcome (states.RAN), the start not counted."""
+        row = await self.row(
+            f"SELECT count(*) AS n FROM experiments WHERE id > 0 AND branch != 'master' AND state IN ({_marks(RAN)})",
+            [str(state) for state in RAN],
+        )
+        assert row is not None
+        return int(row["n"])
 
     async def notes(self, kind: str, limit: int = 10) -> list[Note]:
         """The newest notes of a kind, newest first."""

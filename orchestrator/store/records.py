@@ -62,6 +62,7 @@ class Experiment(_FromRow):
     commit_id: str | None
     patch: str | None  # a person's unified diff, kept to make new attempts from
     role_model: str  # the model that wrote the patch
+    program: str | None  # orchestrator.guard.program_hash of the patched files
     val_bpb: float | None
     delta: float | None  # against the mean of `parent`, negative is better
     created_at: str

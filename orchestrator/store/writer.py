@@ -133,8 +133,8 @@ class Writer(Reader):
     ) -> int:
         now = utc_now()
         new_id = await self._do(
-            "INSERT INTO experiments (id, title, hypothesis, source, variable, edit, patch, author, team, state, reason,"
-            " priority, attempt, role_model, created_at, updated_at)"
+            "INSERT INTO experiments (id, title, hypothesis, source, variable, edit, patch, author, team, state,"
+            " reason, priority, attempt, role_model, created_at, updated_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, '', ?, ?)",
             (
                 experiment_id,
@@ -184,6 +184,16 @@ class Writer(Reader):
         if "commit_id" in values or "parent" in values:
             await self._rescore(experiment_id)
         await self._event("state", actor, reason, experiment_id=experiment_id, before=before, after=after)
+
+    async def annotate(self, experiment_id: int, reason: str, *, actor: str, **changes: Any) -> None:
+        """Change columns of an experiment that stays in its state, with an event that says why."""
+        async with self._change():
+            values = {**changes, "updated_at": utc_now()}
+            columns = ", ".join(f"{column} = ?" for column in values)
+            await self._do(f"UPDATE experiments SET {columns} WHERE id = ?", [*values.values(), experiment_id])
+            if "commit_id" in values or "parent" in values:
+                await self._rescore(experiment_id)
+            await self._event("experiment", actor, reason, experiment_id=experiment_id)
 
     async def set_priority(self, experiment_id: int, priority: int, reason: str, *, actor: str) -> None:
         async with self._change():
@@ -266,6 +276,10 @@ class Writer(Reader):
         assert ended is not None
         return ended
 
+    async def mark_tracked(self, run_id: int) -> None:
+        async with self._change():
+            await self._do("UPDATE runs SET tracked = 1 WHERE id = ?", (run_id,))
+
     async def _rescore(self, experiment_id: int) -> None:
         """Bring `val_bpb` and `delta` up to date: of this experiment, and of those measured against its commits."""
         await self._do(
@@ -310,8 +324,8 @@ class Writer(Reader):
             await self._do(f"DELETE FROM agents WHERE name NOT IN ({', '.join('?' for _ in names)})", names)
             for name, role, team, model in agents:
                 await self._do(
-                    "INSERT INTO agents VALUES (?, ?, ?, ?, 'idle', '', NULL, 0, 0, 0, 0, ?) ON CONFLICT (name) DO UPDATE"
-                    " SET role = excluded.role, team = excluded.team, model = excluded.model, state = 'idle', job = '',"
+                    "INSERT INTO agents VALUES (?, ?, ?, ?, 'idle', '', NULL, 0, 0, 0, 0, ?) ON CONFLICT (name)"
+                    " DO UPDATE SET role = excluded.role, team = excluded.team, model = excluded.model, state = 'idle', job = '',"
                     " experiment_id = NULL, updated_at = excluded.updated_at",
                     (name, role, team, model, utc_now()),
                 )

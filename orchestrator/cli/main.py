@@ -1,0 +1,123 @@
+"""`autolab`: reads the words, finds the lab, carries out the verb. Exit 0; 1 for failure, 2 for wrong use."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from orchestrator.actions import BY_VERB
+from orchestrator.cli import changing, laboratory, reading
+from orchestrator.errors import LabError, UsageError
+
+Verb = Callable[[argparse.Namespace], int]
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong use is one sentence with a remedy on standard error, exit 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[:1].upper()}{message[1:]}.", f"`{self.prog} --help` shows how.")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="autolab",
+        description="Autonomous ML research on your own GPUs, from the command line. `autolab-tui` opens the control room.",
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+
+    def verb(name: str, carry_out: Verb) -> argparse.ArgumentParser:
+        help_text = BY_VERB[name].help
+        made = verbs.add_parser(name, help=help_text, description=help_text[:1].upper() + help_text[1:] + ".")
+        made.set_defaults(carry_out=carry_out)
+        return made
+
+    def lab(to: argparse.ArgumentParser) -> None:
+        to.add_argument("lab", nargs="?", metavar="LAB", help="the lab; default: the current directory, else ./lab")
+
+    def json(to: argparse.ArgumentParser) -> None:
+        to.add_argument("--json", action="store_true", help="print JSON")
+
+    made = verb("init", laboratory.init)
+    made.add_argument("place", metavar="LAB", help="the directory to make")
+    made.add_argument("--profile", choices=("auto", "gpu", "cpu"), default="auto", help="default: a GPU if there is one")
+    made.add_argument("--from", dest="source", metavar="REPO", help="start from the train.py of another repository")
+    made.add_argument("--progress-json", action="store_true", help=argparse.SUPPRESS)
+    lab(verb("start", laboratory.start))
+    made = verb("stop", laboratory.stop)
+    made.add_argument("--now", action="store_true", help="kill the runs under way instead of finishing them")
+    lab(made)
+    made = verb("run", laboratory.run)
+    made.add_argument("--experiments", type=_count, required=True, metavar="N", help="how many outcomes to wait for")
+    lab(made)
+
+    for name, carry_out in (("status", reading.status), ("queue", reading.queue), ("results", reading.results)):
+        made = verb(name, carry_out)
+        json(made)
+        lab(made)
+    for name, carry_out in (("show", reading.show), ("log", reading.log), ("diff", reading.diff)):
+        made = verb(name, carry_out)
+        made.add_argument("id", type=int, metavar="ID")
+        json(made)
+        lab(made)
+    made = verb("export", reading.export)
+    made.add_argument("--format", choices=("tsv", "csv", "json"), default="tsv")
+    lab(made)
+    made = verb("doctor", reading.doctor)
+    json(made)
+    lab(made)
+
+    made = verb("add", changing.add)
+    made.add_argument("--title", required=True, metavar="T")
+    made.add_argument("--hypothesis", required=True, metavar="H")
+    made.add_argument("--patch", required=True, metavar="FILE", help="a unified diff against master; - reads it from standard input")
+    json(made)
+    lab(made)
+    for name in ("pause", "resume"):
+        made = verb(name, changing.pause_or_resume)
+        made.add_argument("words", nargs="*", metavar="[ID] [LAB]")
+    for name in ("end", "kill", "requeue", "drop", "promote"):
+        made = verb(name, changing.on_experiment)
+        made.add_argument("id", type=int, metavar="ID")
+        lab(made)
+    made = verb("priority", changing.priority)
+    made.add_argument("id", type=int, metavar="ID")
+    made.add_argument("value", type=int, metavar="N")
+    lab(made)
+    made = verb("message", changing.message)
+    made.add_argument("agent", metavar="AGENT", help="an agent, a role, or all")
+    made.add_argument("text", metavar="TEXT")
+    lab(made)
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    try:
+        words = build_parser().parse_args(arguments)
+        carry_out: Verb = words.carry_out
+        return carry_out(words)
+    except UsageError as error:
+        print(f"autolab: {error}", file=sys.stderr)
+        return 2
+    except LabError as error:
+        print(f"autolab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `autolab results | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,289 @@
+"""The verbs that only read: status, queue, results, show, log, diff, export, doctor."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from orchestrator import views
+from orchestrator.doctor import examine
+from orchestrator.errors import LabError
+from orchestrator.lab import Lab, find_lab
+from orchestrator.runs.log_text import read_log
+from orchestrator.settings import read_settings
+from orchestrator.store.reader import Reader
+from orchestrator.store.records import Experiment, Run
+
+
+def ask[T](lab: Lab, question: Callable[[Reader], Awaitable[T]]) -> T:
+    """Open the lab's database for one question."""
+
+    async def asked() -> T:
+        async with Reader(lab.database) as reader:
+            return await question(reader)
+
+    return asyncio.run(asked())
+
+
+def _print_json(value: object) -> None:
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def _number(value: float | None, form: str = ".4f") -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """A table on a terminal; plain tab-separated lines in a pipe."""
+    rows = [[str(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for row in rows:
+            print("\t".join(row))
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    Console().print(table)
+
+
+def status(words: Namespace) -> int:
+    lab = find_lab(words.lab)
+    team = read_settings(lab.settings_file).team.name
+    facts = ask(lab, lambda reader: views.status_json(lab, reader, team))
+    if words.json:
+        _print_json(facts)
+        return 0
+    master = facts["master"]
+    daemon = f"running (process {facts['pid']})" if facts["running"] else "not running; `autolab start` starts it"
+    print(f"lab      {facts['lab']}  (profile {facts['profile']}, team {facts['team']})")
+    print(f"daemon   {daemon}{'; the queue is paused' if facts['paused'] else ''}")
+    print(
+        f"master   {(master['commit'] or '-')[:9]}  val_bpb {_number(master['val_bpb'])}"
+        f" (mean of {master['runs']} runs, noise {_number(master['noise'])})"
+    )
+    for slot in facts["slots"]:
+        work = f"run {slot['run']}" if slot["run"] is not None else "idle"
+        print(f"slot     {slot['name']}  {work}  busy {slot['busy_fraction']:.0%}")
+    counts = ", ".join(f"{n} {state}" for state, n in facts["counts"].items() if n)
+    print(f"counts   {counts}")
+    print(f"tokens   {facts['tokens']}")
+    return 0
+
+
+def queue(words: Namespace) -> int:
+    waiting = ask(find_lab(words.lab), views.queue_json)
+    if words.json:
+        _print_json(waiting)
+    elif waiting:
+        _table(
+            ("id", "state", "priority", "title", "source", "reason"),
+            ((e["id"], e["state"], e["priority"], e["title"], e["source"], e["reason"]) for e in waiting),
+        )
+    else:
+        print("Nothing waits for a run.")
+    return 0
+
+
+def results(words: Namespace) -> int:
+    found = ask(find_lab(words.lab), views.results_json)
+    if words.json:
+        _print_json(found)
+    else:
+        _table(
+            ("id", "state", "val_bpb", "delta", "runs", "title", "reason"),
+            (
+                (
+                    e["id"],
+                    e["state"],
+                    _number(e["val_bpb"]),
+                    _number(e["delta"], "+.4f"),
+                    sum(run["val_bpb"] is not None for run in e["runs"]),
+                    e["title"],
+                    e["reason"],
+                )
+                for e in found
+            ),
+        )
+    return 0
+
+
+async def _known(reader: Reader, experiment_id: int) -> Experiment:
+    experiment = await reader.experiment(experiment_id)
+    if experiment is None:
+        raise LabError(f"There is no experiment {experiment_id}.", "`autolab results` and `autolab queue` list them.")
+    return experiment
+
+
+async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
+    experiment = await _known(reader, experiment_id)
+    runs = await reader.runs_of(experiment_id)
+    events = await reader.events(experiment_id=experiment_id)
+    return {
+        **views.result_json(experiment, runs),
+        "variable": experiment.variable,
+        "edit": experiment.edit,
+        "author": experiment.author,
+        "priority": experiment.priority,
+        "attempt": experiment.attempt,
+        "all_runs": [
+            {
+                "id": run.id,
+                "attempt": run.attempt,
+                "kind": str(run.kind),
+                "seed": run.seed,
+                "commit": run.commit_id,
+                "slot": run.slot,
+                "outcome": run.outcome,
+                "reason": run.reason,
+                "val_bpb": run.val_bpb,
+                "steps": run.steps,
+                "startup_seconds": run.startup_seconds,
+                "training_seconds": run.training_seconds,
+                "scoring_seconds": run.scoring_seconds,
+                "peak_memory": run.peak_memory,
+                "started_at": run.started_at,
+                "ended_at": run.ended_at,
+            }
+            for run in runs
+        ],
+        "events": [
+            {"at": event.at, "actor": event.actor, "before": event.before, "after": event.after, "reason": event.reason}
+            for event in events
+        ],
+    }
+
+
+def show(words: Namespace) -> int:
+    story = ask(find_lab(words.lab), lambda reader: _story(reader, words.id))
+    if words.json:
+        _print_json(story)
+        return 0
+    print(f"experiment {story['id']}: {story['title']}")
+    for key in ("state", "reason", "hypothesis", "source", "variable", "edit", "author", "branch", "commit", "parent"):
+        if story[key]:
+            print(f"  {key:<11}{story[key]}")
+    print(f"  {'val_bpb':<11}{_number(story['val_bpb'])}  ({_number(story['delta'], '+.4f')} against its parent)")
+    for run in story["all_runs"]:
+        print(
+            f"  run {run['id']}: {run['kind']}, seed {run['seed']}, {run['slot']}, {run['outcome'] or 'under way'},"
+            f" {_number(run['val_bpb'])}  {run['reason']}"
+        )
+    for event in story["events"]:
+        print(f"  {event['at']}  {event['actor']}: {event['reason']}")
+    return 0
+
+
+async def _newest_run(reader: Reader, experiment_id: int) -> Run:
+    await _known(reader, experiment_id)
+    runs = await reader.runs_of(experiment_id)
+    if not runs:
+        raise LabError(f"Experiment {experiment_id} has not run yet.", "Its patch: `autolab diff`.")
+    return runs[-1]
+
+
+def log(words: Namespace) -> int:
+    lab = find_lab(words.lab)
+    run = ask(lab, lambda reader: _newest_run(reader, words.id))
+    path = lab.run_directory(run.id) / "log"
+    text = read_log(path) if path.exists() else ""
+    if words.json:
+        _print_json({"run": run.id, "text": text})
+    else:
+        sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
+    return 0
+
+
+def diff(words: Namespace) -> int:
+    lab = find_lab(words.lab)
+    experiment = ask(lab, lambda reader: _known(reader, words.id))
+    text = ""
+    if experiment.parent and experiment.commit_id:
+        from orchestrator.branches import Repository
+
+        text = Repository.open(lab.root).diff(experiment.parent, experiment.commit_id)
+    if words.json:
+        _print_json({"id": experiment.id, "diff": text})
+    elif not text:
+        raise LabError(f"Experiment {experiment.id} has no patch yet.", "`autolab show` tells where it stands.")
+    else:
+        sys.stdout.write(text)
+    return 0
+
+
+# karpathy/autoresearch's columns: a commit, its score (0 for a crash), peak memory, keep | discard | crash, the idea
+TSV_COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")
+
+
+async def _tsv_rows(reader: Reader) -> list[tuple[str, str, str, str, str]]:
+    experiments = await reader.results(sort="id", descending=False, limit=None)
+    runs = await reader.runs_of_many([experiment.id for experiment in experiments])
+    rows = []
+    for experiment in experiments:
+        if not experiment.commit_id or not runs[experiment.id]:
+            continue
+        memory = max((run.peak_memory or 0 for run in runs[experiment.id]), default=0)
+        kept = "keep" if experiment.state == "promoted" else "discard"
+        rows.append(
+            (
+                experiment.commit_id[:7],
+                f"{experiment.val_bpb or 0:.6f}",
+                f"{memory / 2**30:.1f}",
+                kept if experiment.val_bpb is not None else "crash",
+                " ".join(experiment.title.split()),
+            )
+        )
+    return rows
+
+
+def export(words: Namespace) -> int:
+    lab = find_lab(words.lab)
+    if words.format == "json":
+        _print_json(ask(lab, views.results_json))
+        return 0
+    text = io.StringIO()
+    if words.format == "tsv":
+        writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+        writer.writerow(TSV_COLUMNS)
+        writer.writerows(ask(lab, _tsv_rows))
+    else:
+        rows = ask(lab, views.results_json)
+        columns = [key for key in (rows[0] if rows else {"id": 0}) if key != "runs"]
+        table = csv.DictWriter(text, [*columns, "runs"], lineterminator="\n")
+        table.writeheader()
+        for row in rows:
+            table.writerow({**row, "runs": " ".join(_number(run["val_bpb"], ".6f") for run in row["runs"])})
+    sys.stdout.write(text.getvalue())
+    return 0
+
+
+def doctor(words: Namespace) -> int:
+    try:
+        lab: Lab | None = find_lab(words.lab)
+    except LabError:
+        if words.lab is not None:
+            raise
+        lab = None
+    findings = examine(lab)
+    if words.json:
+        _print_json([{"name": f.name, "ok": f.ok, "found": f.found, "remedy": f.remedy} for f in findings])
+    else:
+        for finding in findings:
+            print(f"{'ok  ' if finding.ok else 'MIND'}  {finding.name}: {finding.found}")
+            if not finding.ok and finding.remedy:
+                print(f"      {finding.remedy}")
+    return 0 if all(finding.ok or not finding.needed for finding in findings) else 1
+
+

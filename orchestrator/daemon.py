@@ -1,0 +1,149 @@
+"""One daemon per lab: it holds the lab's lock for life, never forks, and is safe to kill at any instant."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from orchestrator.branches import Repository
+from orchestrator.corpus import prepare_corpus
+from orchestrator.engine.answering import answer_without_daemon
+from orchestrator.engine.context import Context
+from orchestrator.engine.engine import Ending, Engine
+from orchestrator.errors import LabError
+from orchestrator.lab import DaemonIdentity, Lab, LabLock, daemon_of
+from orchestrator.runs import local_executor
+from orchestrator.settings import read_settings
+from orchestrator.store.records import utc_now
+from orchestrator.store.writer import Writer
+
+START_PATIENCE_SECONDS = 60.0
+
+
+@asynccontextmanager
+async def opened(lab: Lab) -> AsyncIterator[Context]:
+    """The lab with its lock held: settings read, repository and store open, corpus checked. Raises LabError."""
+    settings = read_settings(lab.settings_file)
+    repository = await asyncio.to_thread(Repository.open, lab.root)
+    lock = LabLock(lab)
+    lock.acquire()
+    try:
+        corpus = await asyncio.to_thread(prepare_corpus, settings.lab.profile, check=True)
+        slots = None if settings.lab.slots == "auto" else settings.lab.slots
+        executor = local_executor(profile=settings.lab.profile, slots=slots)
+        async with Writer(lab.database) as store:
+            await _check_data(store, corpus.fingerprint, settings.lab.profile)
+            yield Context(lab, settings, store, repository, executor, corpus)
+    finally:
+        lock.release()
+
+
+async def _check_data(store: Writer, fingerprint: str, profile: str) -> None:
+    known = await store.meta("data_fingerprint")
+    if not known:  # a new database for an old lab
+        await store.set_meta("data_fingerprint", fingerprint)
+        await store.set_meta("profile", profile)
+    elif known != fingerprint or await store.meta("profile") != profile:
+        raise LabError(
+            f"The data of profile {profile} is not what this lab was measured on"
+            f" (fingerprint {fingerprint[:12]}, the lab has {known[:12]}); scores would not compare.",
+            "Use the Python and the data that the lab was made with, or make a new lab.",
+        )
+
+
+async def serve(
+    lab: Lab, mode: str, experiments: int | None = None
+) -> Ending:
+    """Be the daemon of this lab until it is stopped (or `experiments` have an outcome)."""
+    async with opened(lab) as context:
+        engine = Engine(context, experiments)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, engine.interrupt, mode == "daemon")
+
+        async def ready() -> None:
+            identity = {"pid": os.getpid(), "started_at": utc_now(), "mode": mode}
+            temporary = lab.identity_file.with_suffix(".new")
+            temporary.write_text(json.dumps(identity))
+            os.replace(temporary, lab.identity_file)
+
+        try:
+            return await engine.run(ready)
+        finally:
+            with contextlib.suppress(OSError):
+                lab.identity_file.unlink()
+
+
+async def answer_alone(lab: Lab) -> None:
+    """With no daemon alive: hold the lock for a moment and answer the commands that wait. Raises LabError."""
+    async with opened(lab) as context:
+        await answer_without_daemon(context)
+
+
+def start(lab: Lab) -> DaemonIdentity:
+    """Start the daemon in a session of its own and wait until it answers. Raises LabError with its last word."""
+    alive = daemon_of(lab)
+    if alive is not None:
+        return alive
+    read_settings(lab.settings_file)
+    try:
+        lab.hidden.mkdir(exist_ok=True)
+        log = lab.daemon_log.open("ab")
+    except OSError as error:
+        raise LabError(
+            f"The lab {lab.root} cannot be written ({error.strerror}).", "Check the permissions of the directory."
+        ) from error
+    with log:
+        begin = log.tell()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "orchestrator.daemon", str(lab.root)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+        )
+    deadline = time.monotonic() + START_PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        alive = daemon_of(lab)
+        if alive is not None and alive.pid == process.pid:
+            return alive
+        if process.poll() is not None:
+            raise LabError(_last_words(lab.daemon_log, begin), f"The whole story is in {lab.daemon_log}.")
+        time.sleep(0.05)
+    raise LabError(
+        f"The daemon has not answered within {START_PATIENCE_SECONDS:.0f} s.", f"Look at {lab.daemon_log}."
+    )
+
+
+def _last_words(log: Path, begin: int) -> str:
+    with log.open("rb") as file:
+        file.seek(begin)
+        lines = file.read().decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "The daemon ended at once without a word."
+
+
+def main() -> int:
+    """`python -m orchestrator.daemon LAB`: what `autolab start` starts."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    lab = Lab(Path(sys.argv[1]))
+    try:
+        ending = asyncio.run(serve(lab, "daemon"))
+    except LabError as error:
+        print(error, file=sys.stderr, flush=True)
+        return 1
+    print(f"{utc_now()} {ending.reason}", file=sys.stderr, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""What an agent is told when it gets a job: built afresh each time, short, with the facts first."""
+
+from __future__ import annotations
+
+from orchestrator.engine.context import Context
+from orchestrator.store.records import Experiment
+from orchestrator.store.states import RAN, State
+from orchestrator.views import Baseline, baseline_of
+
+RECENT = 12
+
+
+def experiment_block(experiment: Experiment) -> str:
+    """One experiment in the form that every role knows; each value stands on one line."""
+    fields = {
+        "Title": experiment.title,
+        "Source": experiment.source,
+        "Variable": experiment.variable,
+        "Hypothesis": experiment.hypothesis,
+        "Edit": experiment.edit,
+    }
+    lines = [f"Experiment {experiment.id}"]
+    lines += [f"{name}: {' '.join(value.split())}" for name, value in fields.items()]
+    return "\n".join(lines)
+
+
+async def _situation(context: Context) -> str:
+    baseline = await baseline_of(context.store)
+    parts = [f"The editable files: {', '.join(context.settings.target.editable)}.", _baseline_line(baseline)]
+    recent = [e for e in await context.store.results(sort="updated", limit=RECENT) if e.state in RAN and e.id > 0]
+    if recent:
+        parts.append("Latest outcomes:\n" + "\n".join(_outcome_line(experiment) for experiment in recent))
+    return "\n\n".join(parts)
+
+
+def _baseline_line(baseline: Baseline) -> str:
+    if baseline.val_bpb is None:
+        return "The baseline is still being measured."
+    noise = f", standard deviation of one run {baseline.noise:.4f}" if baseline.noise is not None else ""
+    return f"Baseline: val_bpb {baseline.val_bpb:.4f} (mean of {baseline.runs} runs{noise}); lower is better."
+
+
+def _outcome_line(experiment: Experiment) -> str:
+    delta = f" {experiment.delta:+.4f}" if experiment.delta is not None else ""
+    return f"- {experiment.id} {experiment.title}: {experiment.state}{delta} ({experiment.reason})"
+
+
+async def _heard(context: Context, role: str, agent: str) -> str:
+    letters = await context.store.letters_for(role, agent)
+    if not letters:
+        return ""
+    return "\n\nMessages from the person in charge:\n" + "\n".join(f"- {letter.text}" for letter in letters)
+
+
+def _program(context: Context) -> str:
+    try:
+        return context.lab.program_file.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+async def _assemble(context: Context, role: str, agent: str, task: str, *sections: str) -> str:
+    parts = [task, *[section for section in sections if section], await _situation(context)]
+    program = _program(context)
+    if program:
+        parts.append(f"The lab's program:\n{program}")
+    return "\n\n".join(parts) + await _heard(context, role, agent)
+
+
+async def research_brief(context: Context, agent: str, wanted: int) -> str:
+    task = (
+        f"Propose {wanted} new experiments, each with `propose`, then call `finish`. Read train.py and the earlier"
+        " experiments first; propose nothing that was tried already."
+    )
+    return await _assemble(context, "researcher", agent, task)
+
+
+async def planning_brief(context: Context, agent: str) -> str:
+    proposed = await context.store.in_states([State.PROPOSED])
+    findings = await context.store.notes("findings", limit=1)
+    task = "Decide on every proposed experiment below: `queue` it with a priority, or `drop` it. Then call `finish`."
+    handed = f"The reviewer's findings:\n{findings[0].text}" if findings else ""
+    return await _assemble(
+        context, "planner", agent, task, "\n\n".join(experiment_block(e) for e in proposed), handed
+    )
+
+
+async def patching_brief(context: Context, agent: str, experiment: Experiment) -> str:
+    task = (
+        "Make this one change in the tree at hand and nothing else, then call `submit_patch`; if it cannot be done,"
+        " call `give_up` with the reason."
+    )
+    return await _assemble(context, "worker", agent, task, experiment_block(experiment))
+
+
+async def review_brief(context: Context, agent: str, experiment: Experiment) -> str:
+    task = (
+        "Review this patch before it costs a run: `approve` it, or `reject` it when it repeats an earlier experiment,"
+        " changes more than the one thing it names, or breaks a rule."
+    )
+    diff = await context.diff(experiment)
+    return await _assemble(
+        context, "reviewer", agent, task, experiment_block(experiment), f"The patch:\n```diff\n{diff}\n```"
+    )
+
+
+async def wave_brief(context: Context, agent: str) -> str:
+    waiting = await context.store.queue()
+    task = (
+        "A wave of experiments has ended. Read wins, losses and the baseline, then call `hand_over`: what each result"
+        " teaches, and priorities for experiments that wait."
+    )
+    lines = "\n".join(f"- {e.id} {e.title} ({e.state}, priority {e.priority})" for e in waiting) or "- none"
+    return await _assemble(context, "reviewer", agent, task, f"Waiting experiments:\n{lines}")
+
+
+async def report_brief(context: Context, agent: str) -> str:
+    task = (
+        "Report to the person in charge with `report`: what works, what does not, and what looks wrong"
+        " (crashes, scores too good to be true, agents that fail)."
+    )
+    counts = await context.store.counts()
+    tally = ", ".join(f"{n} {state}" for state, n in counts.items() if n)
+    return await _assemble(context, "reporter", agent, task, f"Experiments by state: {tally}.")

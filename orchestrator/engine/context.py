@@ -1,0 +1,40 @@
+"""What every part of the engine works with."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from orchestrator.branches import Repository
+from orchestrator.corpus import Corpus
+from orchestrator.lab import Lab
+from orchestrator.runs import Executor
+from orchestrator.settings import Settings
+from orchestrator.store.records import Experiment
+from orchestrator.store.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One lab at work: its paths, settings, store, repository, slots and corpus."""
+
+    lab: Lab
+    settings: Settings
+    store: Writer
+    repository: Repository
+    executor: Executor
+    corpus: Corpus
+
+    async def sources(self, commit: str) -> dict[str, str]:
+        """The editable files as they stand at a commit."""
+        found: dict[str, str] = {}
+        for path in self.settings.target.editable:
+            content = await asyncio.to_thread(self.repository.show_file, commit, path)
+            found[path] = content.decode("utf-8", errors="replace")
+        return found
+
+    async def diff(self, experiment: Experiment) -> str:
+        """The experiment's patch as a unified diff; empty before there is one."""
+        if experiment.parent is None or experiment.commit_id is None:
+            return ""
+        return await asyncio.to_thread(self.repository.diff, experiment.parent, experiment.commit_id)

@@ -1,0 +1,144 @@
+"""The engine of one lab: commands answered, runs kept going, results judged, agents at work, slots watched."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from orchestrator.engine.answering import Answering
+from orchestrator.engine.context import Context
+from orchestrator.engine.crew import Crew
+from orchestrator.engine.judging import Judging
+from orchestrator.engine.measuring import Measuring
+from orchestrator.engine.tracking import Tracking
+from orchestrator.errors import LabError
+
+LOOK_SECONDS = 0.2
+READINGS_SECONDS = 2.0
+STALL_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why the engine came to its end."""
+
+    finished: bool  # as many outcomes as asked for, or stopped by a person
+    reason: str
+
+
+class Engine:
+    """Runs until it is stopped by a command, or until `experiments` have come to an outcome."""
+
+    def __init__(self, context: Context, experiments: int | None = None) -> None:
+        self._context = context
+        self._experiments = experiments
+        self.measuring = Measuring(context, experiments)
+        self.judging = Judging(context)
+        self.crew = Crew(context)
+        self._tracking = Tracking(context)
+        self._answering = Answering(context, self.judging, self.crew, self.stop)
+        self._stop: str | None = None  # "finish" the runs, kill them "now", or "leave" them alone
+        self._moved = time.monotonic()
+
+    def stop(self, now: bool) -> None:
+        """Come to an end: finish the runs under way, or kill them `now`. Nothing new starts."""
+        self._stop = "now" if now or self._stop == "now" else "finish"
+        self.measuring.closed = True
+        self.crew.closed = True
+
+    def interrupt(self, leave: bool) -> None:
+        """A signal came: `leave` at once (runs live on and are adopted later), or finish; a second one kills."""
+        if leave:
+            self._stop = "leave"
+        else:
+            self.stop(now=self._stop is not None)
+
+    async def run(self, ready: Callable[[], Awaitable[None]] | None = None) -> Ending:
+        """Take the lab up where the store stands and go on; returns when it has come to its end."""
+        context = self._context
+        await context.store.set_slots([(slot.name, slot.device) for slot in context.executor.slots()])
+        await asyncio.to_thread(context.repository.prune)
+        await self.judging.follow_master()
+        await self.judging.update_checkout()
+        await self.measuring.outcomes()  # counts from here
+        await self.measuring.collect()
+        await context.store.event("lab", "autolab", "the lab goes to work")
+        if ready is not None:
+            await ready()
+        background = [
+            asyncio.create_task(self.crew.run(), name="crew"),
+            asyncio.create_task(self._watch_slots(), name="slots"),
+            asyncio.create_task(self._answering.run(), name="commands"),
+            asyncio.create_task(self._tracking.run(), name="tracking"),
+        ]
+        try:
+            ending = await self._go_on(background)
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+        await self._tracking.finish()
+        await context.store.event("lab", "autolab", f"the lab rests: {ending.reason}")
+        await self._answering.answer_stops(ending.reason)
+        return ending
+
+    async def _go_on(self, background: list[asyncio.Task[None]]) -> Ending:
+        killed = False
+        while True:
+            for task in background:
+                if task.done():
+                    task.result()  # a programming error must not leave a lab that only looks alive
+            await self.judging.follow_master()
+            steps = await self.measuring.collect()
+            steps += await self.judging.judge()
+            underway = await self._context.store.runs_underway()
+            if self._stop is not None:
+                if self._stop == "leave":
+                    return Ending(True, "the daemon was told to end; runs under way go on and are adopted later")
+                if not underway:
+                    return Ending(True, "stopped")
+                if self._stop == "now" and not killed:
+                    killed = True
+                    for run in underway:
+                        await self._context.executor.stop(self._context.lab.run_directory(run.id), now=True)
+            elif await self.measuring.finished():
+                self.measuring.closed = True
+                if not underway:
+                    return Ending(True, f"{self._experiments} experiments have come to an outcome")
+            steps += await self.measuring.launch()
+            stalled = self._stalled(steps, bool(underway))
+            if stalled is not None:
+                return stalled
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _stalled(self, steps: int, underway: bool) -> Ending | None:
+        """With a number of experiments to reach and nobody to bring them, waiting would be for ever."""
+        if steps or underway:
+            self._moved = time.monotonic()
+        if self._experiments is None or not self.crew.out_of_ideas:
+            return None
+        if time.monotonic() - self._moved < STALL_SECONDS:
+            return None
+        return Ending(False, "nothing runs, nothing waits, and the researcher keeps failing")
+
+    async def _watch_slots(self) -> None:
+        shown: dict[str, object] = {}
+        while True:
+            try:
+                readings = await self._context.executor.readings()
+            except LabError:
+                readings = {}
+            for name, reading in readings.items():
+                if shown.get(name) != reading:
+                    shown[name] = reading
+                    await self._context.store.set_slot(
+                        name,
+                        utilisation=reading.utilisation,
+                        memory_used=reading.memory_used,
+                        memory_total=reading.memory_total,
+                        temperature=reading.temperature,
+                        power=reading.power,
+                    )
+            await asyncio.sleep(READINGS_SECONDS)

@@ -1,0 +1,91 @@
+"""An agent's log: plain lines, appended as they happen, for people to watch."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestrator.store.writer import Writer
+
+LONGEST = 400
+ROTATE_BYTES = 4 * 2**20
+
+
+class AgentJournal:
+    """Writes what an agent says and does to `.autolab/agents/<name>.log` and its state to the store."""
+
+    def __init__(self, path: Path, store: Writer, name: str) -> None:
+        self._path = path
+        self._store = store
+        self._name = name
+        self._pending = ""
+        self._updates: set[asyncio.Task[None]] = set()
+        self._job = ""
+        self._experiment_id: int | None = None
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def begin(self, job: str, experiment_id: int | None = None) -> None:
+        """A new job starts here."""
+        self._job, self._experiment_id = job, experiment_id
+        if self._path.exists() and self._path.stat().st_size > ROTATE_BYTES:
+            self._path.replace(self._path.with_suffix(".log.1"))
+        self._write(f"=== {job}")
+
+    def thinking(self) -> None:
+        self._state("thinking")
+
+    def text(self, piece: str) -> None:
+        """A piece of streamed text; whole lines are written as they complete."""
+        *lines, self._pending = (self._pending + piece).split("\n")
+        for line in lines:
+            if line.strip():
+                self._write(line)
+
+    def call(self, name: str, arguments: str) -> None:
+        self._flush()
+        self._state("calling")
+        self._write(f"-> {name} {_short(arguments)}")
+
+    def answer(self, name: str, text: str) -> None:
+        self._write(f"<- {_short(text)}")
+
+    def note(self, text: str) -> None:
+        self._flush()
+        self._write(f"-- {text}")
+
+    def usage(self, tokens_in: int, tokens_out: int) -> None:
+        self._later(self._store.set_agent(
+            self._name, "thinking", self._job, self._experiment_id, tokens_in=tokens_in, tokens_out=tokens_out
+        ))
+
+    async def settle(self) -> None:
+        """Wait until every update has reached the store."""
+        self._flush()
+        while self._updates:
+            await asyncio.gather(*self._updates, return_exceptions=True)
+
+    def _state(self, state: str) -> None:
+        self._later(self._store.set_agent(self._name, state, self._job, self._experiment_id))
+
+    def _later(self, update: object) -> None:
+        task: asyncio.Task[None] = asyncio.ensure_future(update)  # type: ignore[arg-type]
+        self._updates.add(task)
+        task.add_done_callback(self._updates.discard)
+
+    def _flush(self) -> None:
+        if self._pending.strip():
+            self._write(self._pending)
+        self._pending = ""
+
+    def _write(self, line: str) -> None:
+        stamp = datetime.now(UTC).strftime("%H:%M:%S")
+        with self._path.open("a", encoding="utf-8", errors="replace") as file:
+            file.write(f"{stamp} {line}\n")
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    first = " ".join(text.split())
+    return first if len(first) <= LONGEST else f"{first[:LONGEST]} ... ({len(text)} characters)"

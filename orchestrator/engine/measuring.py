@@ -1,0 +1,279 @@
+"""Runs: which are wanted, which slot takes them, and what came of those under way.
+
+Level-triggered: every look derives what to do from the store, so that a daemon killed at any instant goes on where the
+store stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.engine.context import Context
+from orchestrator.engine.rebasing import bring_up_to_master
+from orchestrator.promotion import SEEDS
+from orchestrator.runs import Ended, Limits, Lost, NeverStarted, Outcome, Running, RunResult, RunSpec, Slot
+from orchestrator.store.records import Experiment, Run, RunKind
+from orchestrator.store.states import ACTIVE, State
+from orchestrator.store.writer import Measurement
+
+BASELINE_FAILURES = 2
+"""So many failed runs of a starting point, and the lab asks for a person instead of trying for ever."""
+
+NOT_STARTED = "not_started"
+"""The outcome of a run whose supervisor never came to life; it costs nothing and is asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A run that ought to take the next free slot."""
+
+    experiment: Experiment
+    kind: RunKind
+    seed: int
+
+
+class Measuring:
+    """Keeps the slots busy with what most needs measuring."""
+
+    def __init__(self, context: Context, experiments: int | None = None) -> None:
+        """`experiments`: let no more than so many come to an outcome from now on (None: no end)."""
+        self._context = context
+        self._limit = experiments
+        self._outcomes_before: int | None = None
+        self._shown: dict[str, tuple[object, ...]] = {}
+        self.closed = False  # true: nothing new starts
+
+    # -- runs under way
+
+    async def collect(self) -> int:
+        """Record every run that has ended; returns how many did."""
+        store, ended = self._context.store, 0
+        for run in await store.runs_underway():
+            match await self._context.executor.status(self._context.lab.run_directory(run.id)):
+                case Running() as running:
+                    await self._show(run, running)
+                case Ended(result=result):
+                    await self._end(run, _measurement(result))
+                    ended += 1
+                case Lost(reason=reason):
+                    await self._end(run, Measurement(str(Outcome.LOST), reason))
+                    ended += 1
+                case NeverStarted():
+                    await self._end(
+                        run, Measurement(NOT_STARTED, "the daemon was stopped before this run began; it is asked for again")
+                    )
+                    ended += 1
+        return ended
+
+    async def _end(self, run: Run, measurement: Measurement) -> None:
+        await self._context.executor.sweep(self._marker(run.id))
+        await self._context.store.end_run(run.id, measurement)
+        await asyncio.to_thread(self._context.repository.remove_worktree, self._worktree(run.id))
+
+    async def _show(self, run: Run, running: Running) -> None:
+        facts = (running.phase, running.progress, running.step, running.loss)
+        if self._shown.get(run.slot) != facts:
+            self._shown[run.slot] = facts
+            await self._context.store.set_slot(
+                run.slot,
+                run_id=run.id,
+                phase=str(running.phase),
+                progress=running.progress,
+                step=running.step,
+                loss=running.loss,
+            )
+
+    # -- new runs
+
+    async def launch(self) -> int:
+        """Start what is wanted on the free slots; returns how many runs began."""
+        if self.closed:
+            return 0
+        begun = 0
+        for slot in await self._free_slots():
+            wanted = await self._next()
+            if wanted is None or not await self._start(wanted, slot):
+                break
+            begun += 1
+        return begun
+
+    async def _free_slots(self) -> list[Slot]:
+        taken = {run.slot for run in await self._context.store.runs_underway()}
+        return [slot for slot in self._context.executor.slots() if slot.name not in taken]
+
+    async def _next(self) -> Wanted | None:
+        paused = await self._context.store.meta("paused") == "yes"
+        if paused:
+            return None
+        return await self._wanted_baseline() or await self._wanted_confirmation() or await self._wanted_screen()
+
+    async def _wanted_baseline(self) -> Wanted | None:
+        master = await self._context.store.master()
+        if master is None:
+            return None
+        experiment = await self._context.store.experiment(master.experiment_id)
+        assert experiment is not None and experiment.commit_id is not None
+        runs = await self._at_head(experiment)
+        failed = [run for run in runs if run.outcome not in (None, NOT_STARTED) and run.val_bpb is None]
+        if len(failed) >= BASELINE_FAILURES:
+            return None
+        return _missing(experiment, RunKind.BASELINE, runs)
+
+    async def _wanted_confirmation(self) -> Wanted | None:
+        for experiment in await self._context.store.in_states([State.CONFIRMING]):
+            runs = await self._at_head(experiment)
+            if all(run.outcome is None or run.outcome == NOT_STARTED or run.val_bpb is not None for run in runs):
+                wanted = _missing(experiment, RunKind.CONFIRM, runs)
+                if wanted is not None:
+                    return wanted
+        return None
+
+    async def _wanted_screen(self) -> Wanted | None:
+        if not await self._may_begin_another():
+            return None
+        while True:
+            ready = await self._context.store.in_states([State.READY])
+            if not ready:
+                return None
+            experiment = await bring_up_to_master(self._context, ready[0])
+            if experiment.state is State.READY:
+                return Wanted(experiment, RunKind.SCREEN, SEEDS[0])
+
+    async def _may_begin_another(self) -> bool:
+        if self._limit is None:
+            return True
+        return await self.outcomes() + len(await self._context.store.in_states(ACTIVE)) < self._limit
+
+    async def outcomes(self) -> int:
+        """Experiments that came to an outcome since this engine began."""
+        total = await self._context.store.count_outcomes()
+        if self._outcomes_before is None:
+            self._outcomes_before = total
+        return total - self._outcomes_before
+
+    async def finished(self) -> bool:
+        """Whether as many experiments as asked for have come to an outcome."""
+        return self._limit is not None and await self.outcomes() >= self._limit
+
+    async def _at_head(self, experiment: Experiment) -> list[Run]:
+        runs = await self._context.store.runs_of(experiment.id)
+        return [r for r in runs if r.commit_id == experiment.commit_id and r.attempt == experiment.attempt]
+
+    async def _start(self, wanted: Wanted, slot: Slot) -> bool:
+        context, commit = self._context, wanted.experiment.commit_id
+        assert commit is not None
+        run = await context.store.begin_run(wanted.experiment, wanted.kind, wanted.seed, slot.name, commit)
+        try:
+            worktree = self._worktree(run.id)
+            await asyncio.to_thread(context.repository.checkout_commit, worktree, commit)
+            await context.executor.start(self._spec(run, slot, worktree))
+        except Exception as error:  # the run is told as failed, whatever stood in its way; the lab goes on
+            await self._end(run, Measurement(str(Outcome.CRASH), f"the run could not be started: {error}"))
+            return False
+        return True
+
+    # -- the shape of a run
+
+    def _worktree(self, run_id: int) -> Path:
+        return self._context.lab.worktrees / f"run-{run_id}"
+
+    def _marker(self, run_id: int) -> str:
+        return f"{self._context.lab.root}#{run_id}"
+
+    def _spec(self, run: Run, slot: Slot, worktree: Path) -> RunSpec:
+        context, settings = self._context, self._context.settings
+        directory = context.lab.run_directory(run.id)
+        common = {
+            "AUTOLAB_PROFILE": settings.lab.profile,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+        trainer = {
+            **common,
+            "AUTOLAB_RUN_DIR": str(directory),
+            "AUTOLAB_SEED": str(run.seed),
+            "AUTOLAB_BUDGET_SECONDS": str(settings.run.budget_seconds),
+            "AUTOLAB_TRAIN_DATA": context.corpus.train,
+        }
+        return RunSpec(
+            run_id=run.id,
+            marker=self._marker(run.id),
+            run_dir=str(directory),
+            worktree=str(worktree),
+            train_command=[sys.executable, "-u", "train.py"],
+            score_command=[
+                *(sys.executable, "-P", "-m", "nanogpt.evaluate"),
+                *("--train-py", str(worktree / "train.py")),
+                *("--weights", str(directory / "weights.pt")),
+                *("--data", context.corpus.validation),
+                *("--profile", settings.lab.profile),
+                *("--seed", str(run.seed)),
+                *("--result", str(directory / "score.json")),
+            ],
+            env=trainer,
+            score_env=common,
+            seed=run.seed,
+            clock="wall" if slot.gpu is not None else "cpu",
+            budget_seconds=settings.run.budget_seconds,
+            slot=slot.name,
+            gpu=slot.gpu,
+            protected={path: str(_installed(path)) for path in settings.target.protected},
+            limits=_limits(context),
+        )
+
+
+def _missing(experiment: Experiment, kind: RunKind, runs: list[Run]) -> Wanted | None:
+    """The first assigned seed that has neither a score nor a run under way."""
+    have = {run.seed for run in runs if run.outcome is None or run.val_bpb is not None}
+    seed = next((seed for seed in SEEDS if seed not in have), None)
+    return None if seed is None else Wanted(experiment, kind, seed)
+
+
+def _limits(context: Context) -> Limits:
+    run = context.settings.run
+    return Limits(
+        startup_seconds=run.startup_seconds,
+        grace_seconds=run.grace_seconds,
+        hang_seconds=run.hang_seconds,
+        scoring_seconds=run.scoring_seconds,
+        memory_bytes=int(run.memory_gib * 2**30) or None,
+        log_bytes=run.log_kib * 1024,
+    )
+
+
+def _installed(path: str) -> Path:
+    """The installed original of a protected file."""
+    import importlib.util
+
+    spec = importlib.util.find_spec("nanogpt")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent / path
+
+
+def _measurement(result: RunResult) -> Measurement:
+    return Measurement(
+        outcome=str(result.outcome),
+        reason=result.reason,
+        val_bpb=result.val_bpb,
+        startup_seconds=result.startup_seconds,
+        training_seconds=result.training_seconds,
+        scoring_seconds=result.scoring_seconds,
+        steps=result.steps,
+        parameters=result.parameters,
+        peak_memory=result.peak_memory_bytes,
+    )
+
+
+def discard_weights(context: Context, run: Run) -> None:
+    """The weights of a run that led nowhere are not kept; its log, curve and result are."""
+    directory = context.lab.run_directory(run.id)
+    for path in directory.glob("weights*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)

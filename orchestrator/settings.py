@@ -1,0 +1,172 @@
+"""`autolab.toml`: every key known, typed and checked; an unknown key is an error that names the nearest known one."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+
+from orchestrator.errors import LabError
+
+Profile = Literal["gpu", "cpu"]
+ROLES = ("researcher", "planner", "worker", "reviewer", "reporter")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LabSection(_Section):
+    profile: Profile
+    slots: Literal["auto"] | PositiveInt = "auto"
+
+
+class TargetSection(_Section):
+    kind: Literal["nanogpt"] = "nanogpt"
+    editable: list[str] = Field(default=["train.py"], min_length=1)
+    protected: list[str] = ["prepare.py"]
+
+
+class RunSection(_Section):
+    """Seconds are wall seconds, except `budget_seconds` and `grace_seconds`, which follow the profile's clock."""
+
+    budget_seconds: PositiveFloat
+    startup_seconds: PositiveFloat = 120
+    grace_seconds: PositiveFloat = 5
+    hang_seconds: PositiveFloat = 60
+    scoring_seconds: PositiveFloat = 120
+    memory_gib: float = Field(default=0, ge=0)
+    log_kib: PositiveInt = 4096
+
+
+class PromotionSection(_Section):
+    rule: Literal["measured"] = "measured"
+
+
+class ModelSection(_Section):
+    """A chat model; `base_url`, `model`, ... are for kind "openai"."""
+
+    kind: Literal["offline", "openai"]
+    base_url: str | None = None
+    model: str | None = None
+    api_key_env: str | None = None
+    timeout_seconds: PositiveFloat = 120
+
+
+class TeamSection(_Section):
+    name: str = Field(min_length=1)
+    researcher: str
+    planner: str
+    worker: str
+    reviewer: str
+    reporter: str
+    workers: Literal["auto"] | PositiveInt = "auto"
+    patch_ahead: int = Field(default=2, ge=0)
+    wave: PositiveInt = 5
+
+    def model_of(self, role: str) -> str:
+        return str(getattr(self, role))
+
+
+class Settings(_Section):
+    lab: LabSection
+    target: TargetSection = TargetSection()
+    run: RunSection
+    promotion: PromotionSection = PromotionSection()
+    models: dict[str, ModelSection]
+    team: TeamSection
+
+
+SECTIONS: dict[str, type[BaseModel]] = {
+    "lab": LabSection,
+    "target": TargetSection,
+    "run": RunSection,
+    "promotion": PromotionSection,
+    "team": TeamSection,
+}
+
+
+def read_settings(path: Path) -> Settings:
+    """The settings of a lab. Raises LabError with the key, what is wrong with it and what to do."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabError(f"{path} cannot be read ({error}).", "Restore it with `git checkout autolab.toml`.") from error
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise LabError(f"{path} is not valid TOML: {error}.", "Correct that line and try again.") from error
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise _settings_error(path, error) from error
+    _check_models(path, settings)
+    return settings
+
+
+def _settings_error(path: Path, error: ValidationError) -> LabError:
+    first = error.errors()[0]
+    where = [str(part) for part in first["loc"]]
+    key = ".".join(where)
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(where[-1], _known_keys(where[:-1]), n=1, cutoff=0.4)
+        remedy = f"Did you mean `{near[0]}`?" if near else "Take it out."
+        return LabError(f"{path.name} has an unknown key `{key}`.", remedy)
+    if first["type"] == "missing":
+        return LabError(
+            f"{path.name} lacks the key `{key}`.", "Add it; `autolab init` in a new place shows it explained."
+        )
+    return LabError(f"{path.name}: `{key}` is {first['input']!r}: {first['msg'].lower()}.", "Correct it and try again.")
+
+
+def _known_keys(where: list[str]) -> list[str]:
+    match where:
+        case []:
+            return list(Settings.model_fields)
+        case ["models", _]:
+            return list(ModelSection.model_fields)
+        case [section] if section in SECTIONS:
+            return list(SECTIONS[section].model_fields)
+        case _:
+            return []
+
+
+def _check_models(path: Path, settings: Settings) -> None:
+    for role in ROLES:
+        name = settings.team.model_of(role)
+        if name not in settings.models:
+            known = ", ".join(sorted(settings.models)) or "none"
+            raise LabError(
+                f"{path.name}: team.{role} names the model {name!r}, which is not there.",
+                f"Add [models.{name}] or name one of: {known}.",
+            )
+    for name, model in settings.models.items():
+        if model.kind == "openai" and not (model.base_url and model.model):
+            raise LabError(f"{path.name}: models.{name} needs base_url and model.", "Add both keys.")
+
+
+def template(name: str) -> str:
+    """The text of a file that `autolab init` puts into a lab."""
+    return files("orchestrator").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def settings_text(profile: Profile, budget_seconds: float) -> str:
+    """`autolab.toml` for a new lab."""
+    gpu = profile == "gpu"
+    values: dict[str, Any] = {
+        "profile": profile,
+        "budget_seconds": f"{budget_seconds:g}",
+        "startup_seconds": 600 if gpu else 120,
+        "grace_seconds": 15 if gpu else 3,
+        "hang_seconds": 180 if gpu else 60,
+        "scoring_seconds": 600 if gpu else 120,
+        "memory_gib": 0 if gpu else 4,
+    }
+    text = template("autolab.toml")
+    for key, value in values.items():
+        text = text.replace("{" + key + "}", str(value))
+    return text
