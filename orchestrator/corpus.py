@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -37,7 +38,13 @@ def prepare_corpus(profile: str, progress: Progress | None = None, *, check: boo
     last: dict[str, Any] = {}
     with tempfile.TemporaryFile() as complaints:  # a file: a pipe that nobody empties would stop the process
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, text=True, encoding="utf-8"
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, "AUTOLAB_PROFILE": profile},
         )
         try:
             assert process.stdout is not None
