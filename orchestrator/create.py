@@ -51,9 +51,7 @@ async def create_lab(root: Path, wish: str, source: Path | None, progress: Progr
             async with Writer(lab.database) as store:
                 await store.set_meta("profile", profile)
                 await store.set_meta("data_fingerprint", corpus.fingerprint)
-                await store.add_start(
-                    repository.head("refs/heads/master"), "start", "the starting point of this lab"
-                )
+                await store.add_start(repository.head("refs/heads/master"), "start", "the starting point of this lab")
         finally:
             lock.release()
     except BaseException as error:
@@ -75,7 +73,8 @@ def _check_place(lab: Lab) -> None:
         raise LabError(f"{lab.root} is a file.", "Name a new directory.")
     if lab.root.is_dir() and any(lab.root.iterdir()):
         raise LabError(
-            f"{lab.root} is not empty.", "Name a new directory; `--from REPO` starts from another repository's train.py."
+            f"{lab.root} is not empty.",
+            "Name a new directory; `--from REPO` starts from another repository's train.py.",
         )
     parent = next(place for place in (lab.root, *lab.root.parents) if place.exists())
     try:

@@ -60,9 +60,7 @@ async def _check_data(store: Writer, fingerprint: str, profile: str) -> None:
         )
 
 
-async def serve(
-    lab: Lab, mode: str, experiments: int | None = None
-) -> Ending:
+async def serve(lab: Lab, mode: str, experiments: int | None = None) -> Ending:
     """Be the daemon of this lab until it is stopped (or `experiments` have an outcome)."""
     async with opened(lab) as context:
         engine = Engine(context, experiments)
@@ -120,9 +118,7 @@ def start(lab: Lab) -> DaemonIdentity:
         if process.poll() is not None:
             raise LabError(_last_words(lab.daemon_log, begin), f"The whole story is in {lab.daemon_log}.")
         time.sleep(0.05)
-    raise LabError(
-        f"The daemon has not answered within {START_PATIENCE_SECONDS:.0f} s.", f"Look at {lab.daemon_log}."
-    )
+    raise LabError(f"The daemon has not answered within {START_PATIENCE_SECONDS:.0f} s.", f"Look at {lab.daemon_log}.")
 
 
 def _last_words(log: Path, begin: int) -> str:

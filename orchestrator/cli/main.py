@@ -43,7 +43,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     made = verb("init", laboratory.init)
     made.add_argument("place", metavar="LAB", help="the directory to make")
-    made.add_argument("--profile", choices=("auto", "gpu", "cpu"), default="auto", help="default: a GPU if there is one")
+    made.add_argument(
+        "--profile", choices=("auto", "gpu", "cpu"), default="auto", help="default: a GPU if there is one"
+    )
     made.add_argument("--from", dest="source", metavar="REPO", help="start from the train.py of another repository")
     made.add_argument("--progress-json", action="store_true", help=argparse.SUPPRESS)
     lab(verb("start", laboratory.start))
@@ -73,7 +75,9 @@ def build_parser() -> argparse.ArgumentParser:
     made = verb("add", changing.add)
     made.add_argument("--title", required=True, metavar="T")
     made.add_argument("--hypothesis", required=True, metavar="H")
-    made.add_argument("--patch", required=True, metavar="FILE", help="a unified diff against master; - reads it from standard input")
+    made.add_argument(
+        "--patch", required=True, metavar="FILE", help="a unified diff against master; - reads it from standard input"
+    )
     json(made)
     lab(made)
     for name in ("pause", "resume"):

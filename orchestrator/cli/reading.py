@@ -285,5 +285,3 @@ def doctor(words: Namespace) -> int:
             if not finding.ok and finding.remedy:
                 print(f"      {finding.remedy}")
     return 0 if all(finding.ok or not finding.needed for finding in findings) else 1
-
-

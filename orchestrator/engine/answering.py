@@ -197,7 +197,9 @@ class Answering:
 
     async def _priority(self, experiment: Experiment, value: int, actor: str) -> str:
         if experiment.state in ENDED:
-            raise Refused(f"Experiment {experiment.id} is {experiment.state}; it waits for nothing.", "Requeue it first.")
+            raise Refused(
+                f"Experiment {experiment.id} is {experiment.state}; it waits for nothing.", "Requeue it first."
+            )
         await self._context.store.set_priority(experiment.id, value, f"set by {actor}", actor=actor)
         return f"experiment {experiment.id} has priority {value}"
 

@@ -80,9 +80,7 @@ async def planning_brief(context: Context, agent: str) -> str:
     findings = await context.store.notes("findings", limit=1)
     task = "Decide on every proposed experiment below: `queue` it with a priority, or `drop` it. Then call `finish`."
     handed = f"The reviewer's findings:\n{findings[0].text}" if findings else ""
-    return await _assemble(
-        context, "planner", agent, task, "\n\n".join(experiment_block(e) for e in proposed), handed
-    )
+    return await _assemble(context, "planner", agent, task, "\n\n".join(experiment_block(e) for e in proposed), handed)
 
 
 async def patching_brief(context: Context, agent: str, experiment: Experiment) -> str:

@@ -159,4 +159,3 @@ class Crew:
         await self._context.store.event("agent", name, f"gave up a job: {reason}")
         await self._context.store.set_agent(name, "waiting", f"next try in {pause:.0f} s: {reason}", None, failed=1)
         await asyncio.sleep(pause)
-

@@ -142,9 +142,7 @@ class JobBook:
                 assert master is not None
                 await asyncio.to_thread(context.repository.checkout_commit, worktree, master.commit_id)
                 box = Toolbox(context, agent, model, worktree)
-                return Prepared(
-                    await briefs.patching_brief(context, agent, experiment), box.patching(experiment)
-                )
+                return Prepared(await briefs.patching_brief(context, agent, experiment), box.patching(experiment))
             case JobKind.REVIEW:
                 experiment = await self._experiment(job)
                 return Prepared(await briefs.review_brief(context, agent, experiment), box.reviewing())
@@ -185,9 +183,7 @@ class JobBook:
             await store.set_meta("findings_planned", str(newest[0].id))
         if isinstance(came, GaveUp):
             for experiment in await store.in_states([State.PROPOSED]):
-                await store.move(
-                    experiment.id, State.QUEUED, f"queued as it came: the planner gave up ({came.reason})"
-                )
+                await store.move(experiment.id, State.QUEUED, f"queued as it came: the planner gave up ({came.reason})")
 
     async def _conclude_patch(self, experiment: Experiment, agent: str, came: Finished | GaveUp) -> None:
         if experiment.state is not State.PATCHING or experiment.commit_id is not None:

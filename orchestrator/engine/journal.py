@@ -56,9 +56,11 @@ class AgentJournal:
         self._write(f"-- {text}")
 
     def usage(self, tokens_in: int, tokens_out: int) -> None:
-        self._later(self._store.set_agent(
-            self._name, "thinking", self._job, self._experiment_id, tokens_in=tokens_in, tokens_out=tokens_out
-        ))
+        self._later(
+            self._store.set_agent(
+                self._name, "thinking", self._job, self._experiment_id, tokens_in=tokens_in, tokens_out=tokens_out
+            )
+        )
 
     async def settle(self) -> None:
         """Wait until every update has reached the store."""

@@ -143,12 +143,8 @@ class Judging:
         context = self._context
         assert experiment.parent is not None and experiment.commit_id is not None
         message = await self._message(experiment, verdict, actor)
-        merged = await asyncio.to_thread(
-            context.repository.merge, experiment.parent, experiment.commit_id, message
-        )
-        moved = await asyncio.to_thread(
-            context.repository.advance, "refs/heads/master", merged, experiment.parent
-        )
+        merged = await asyncio.to_thread(context.repository.merge, experiment.parent, experiment.commit_id, message)
+        moved = await asyncio.to_thread(context.repository.advance, "refs/heads/master", merged, experiment.parent)
         if not moved:  # a person moved master at this very moment: the next look sees the new master
             await self.follow_master()
             return experiment

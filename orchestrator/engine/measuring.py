@@ -65,7 +65,8 @@ class Measuring:
                     ended += 1
                 case NeverStarted():
                     await self._end(
-                        run, Measurement(NOT_STARTED, "the daemon was stopped before this run began; it is asked for again")
+                        run,
+                        Measurement(NOT_STARTED, "the daemon was stopped before this run began; it is asked for again"),
                     )
                     ended += 1
         return ended

@@ -33,8 +33,11 @@ async def bring_up_to_master(context: Context, experiment: Experiment) -> Experi
     sources = await context.sources(commit)
     if sources == await context.sources(master.commit_id):
         return await context.store.move(
-            experiment.id, State.QUEUED, f"{measured}master has this change already: goes back to a worker",
-            commit_id=None, parent=None,
+            experiment.id,
+            State.QUEUED,
+            f"{measured}master has this change already: goes back to a worker",
+            commit_id=None,
+            parent=None,
         )
     await asyncio.to_thread(context.repository.set_branch, experiment.branch, commit)
     return await context.store.move(

@@ -74,9 +74,7 @@ async def add_patch(context: Context, words: dict[str, Any], actor: str) -> str:
     worktree = context.lab.worktrees / f"add-{uuid4().hex[:8]}"
     await asyncio.to_thread(context.repository.checkout_commit, worktree, master.commit_id)
     try:
-        await asyncio.to_thread(
-            context.repository.apply_patch, worktree, diff, context.settings.target.editable
-        )
+        await asyncio.to_thread(context.repository.apply_patch, worktree, diff, context.settings.target.editable)
         before = await context.sources(master.commit_id)
         after = {path: await asyncio.to_thread((worktree / path).read_text, "utf-8", "replace") for path in before}
         proposal = Proposal(title, str(words["hypothesis"]).strip(), actor, patch=diff)

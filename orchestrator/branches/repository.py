@@ -1,0 +1,364 @@
+"""The lab's repository. All methods block, are safe in several threads, and may be cut off anywhere.
+
+master moves only by compare-and-swap to a commit whose tree is one that was measured. Nothing that a commit ever held
+is thrown away: what a branch stood on before is kept under refs/autolab/kept/.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.branches import naming
+from orchestrator.branches.command import GitFailed, run_git, run_git_bytes
+from orchestrator.branches.leftovers import stale_locks
+from orchestrator.errors import LabError
+
+MASTER = "refs/heads/master"
+CHECKOUT = "refs/autolab/checkout"
+LEAST_VERSION = (2, 38)
+EMAIL = "autolab@localhost"
+
+
+class PatchDoesNotApply(LabError):
+    """A diff that git cannot apply, or that touches what it may not."""
+
+
+class NotMeasuredAsItStands(LabError):
+    """Merging this would give master a tree that no run has measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What became of the lab's own checkout."""
+
+    updated: bool
+    sentence: str
+
+
+def _person(name: str) -> dict[str, str]:
+    clean = re.sub(r"[<>\n]", "", name).strip() or "Autolab"
+    return {
+        "GIT_AUTHOR_NAME": clean,
+        "GIT_AUTHOR_EMAIL": EMAIL,
+        "GIT_COMMITTER_NAME": "Autolab",
+        "GIT_COMMITTER_EMAIL": EMAIL,
+    }
+
+
+class Repository:
+    """One git repository with a work tree at `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._worktree_turn = threading.Lock()
+
+    branch_name = staticmethod(naming.branch_name)
+
+    # -- making and opening
+
+    @classmethod
+    def create(cls, path: Path, files: Mapping[str, bytes], message: str, ignored: Iterable[str]) -> Repository:
+        """A new repository on master with one commit of `files`. Raises LabError."""
+        _require_version()
+        run_git(path, "init", "-q", "-b", "master", "--template=", ".")
+        repository = cls(path)
+        contents = {**files, ".gitignore": ("\n".join(ignored) + "\n").encode()}
+        for name, content in contents.items():
+            target = path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        if not repository._config("user.name"):
+            run_git(path, "config", "user.name", "Autolab")
+        if not repository._config("user.email"):
+            run_git(path, "config", "user.email", EMAIL)
+        run_git(path, "add", "--", *contents)
+        run_git(path, "commit", "-q", "-m", message, env=_person("Autolab"))
+        run_git(path, "update-ref", CHECKOUT, repository.head(MASTER))
+        return repository
+
+    @classmethod
+    def open(cls, path: Path) -> Repository:
+        """Raises LabError with a remedy when this is no repository that a lab can work in."""
+        _require_version()
+        repository = cls(path)
+        if run_git(path, "rev-parse", "--is-bare-repository") == "true":
+            raise LabError(f"{path} is a bare repository.", "A lab needs a work tree: clone it.")
+        top = run_git(path, "rev-parse", "--show-toplevel")
+        if Path(top).resolve() != path.resolve():
+            raise LabError(
+                f"{path} is not a git repository of its own (it lies inside {top}).", "Restore its .git directory."
+            )
+        if not repository.exists(MASTER):
+            raise LabError(
+                f"The repository {path} has no branch master.", "Name its main branch so: `git branch -m master`."
+            )
+        return repository
+
+    def _config(self, key: str) -> str:
+        try:
+            return run_git(self.path, "config", "--get", key)
+        except GitFailed:
+            return ""
+
+    # -- looking
+
+    def head(self, ref: str = MASTER) -> str:
+        return run_git(self.path, "rev-parse", "--verify", f"{ref}^{{commit}}")
+
+    def exists(self, ref: str) -> bool:
+        try:
+            run_git(self.path, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+        except GitFailed as error:
+            if error.status == 1 or "Needed a single revision" in error.words:
+                return False
+            raise
+        return True
+
+    def head_of(self, worktree: Path) -> str:
+        """The commit that a worktree stands on."""
+        return run_git(worktree, "rev-parse", "--verify", "HEAD^{commit}")
+
+    def parents(self, commit: str) -> list[str]:
+        return run_git(self.path, "rev-list", "--parents", "-n", "1", commit).split()[1:]
+
+    def message(self, commit: str) -> str:
+        return run_git(self.path, "log", "-1", "--format=%B", commit)
+
+    def tree(self, commit: str) -> str:
+        return run_git(self.path, "rev-parse", "--verify", f"{commit}^{{tree}}")
+
+    def show_file(self, commit: str, path: str) -> bytes:
+        return run_git_bytes(self.path, "cat-file", "blob", f"{commit}:{path}", strip=False)
+
+    def diff(self, base: str, commit: str) -> str:
+        """Unified diff from base to commit."""
+        return run_git(self.path, "diff", "--no-ext-diff", "--no-textconv", base, commit, "--", strip=False)
+
+    def uncommitted_diff(self, worktree: Path) -> str:
+        return run_git(worktree, "diff", "--no-ext-diff", "--no-textconv", "HEAD", "--", strip=False)
+
+    # -- worktrees
+
+    def checkout_commit(self, worktree: Path, commit: str) -> None:
+        """A worktree of its own at a commit, on no branch; whatever was left there by a crash is cleared away."""
+        with self._worktree_turn:
+            self._clear_worktree(worktree)
+            worktree.parent.mkdir(parents=True, exist_ok=True)
+            run_git(self.path, "worktree", "add", "-q", "--detach", "--force", str(worktree), commit)
+
+    def remove_worktree(self, worktree: Path) -> None:
+        with self._worktree_turn:
+            self._clear_worktree(worktree)
+
+    def _clear_worktree(self, worktree: Path) -> None:
+        if not worktree.exists():
+            return
+        try:
+            run_git(self.path, "worktree", "remove", "--force", "--force", str(worktree))
+        except GitFailed:
+            shutil.rmtree(worktree, ignore_errors=True)
+            run_git(self.path, "worktree", "prune")
+
+    def prune(self, keep: Iterable[Path] = (), directory: Path | None = None) -> list[str]:
+        """Clear away what a crash left: stale locks, and worktrees below `directory` that are not in `keep`.
+
+        Returns a sentence for each thing that was removed.
+        """
+        told = []
+        git_directory = Path(run_git(self.path, "rev-parse", "--absolute-git-dir"))
+        for lock in stale_locks(git_directory):
+            lock.unlink(missing_ok=True)
+            told.append(f"removed {lock.relative_to(git_directory)}, left behind by a git that was killed")
+        kept = {path.resolve() for path in keep}
+        if directory is not None and directory.is_dir():
+            for worktree in directory.iterdir():
+                if worktree.resolve() not in kept:
+                    self.remove_worktree(worktree)
+                    told.append(f"removed the worktree {worktree.name}, left behind by a daemon that was killed")
+        run_git(self.path, "worktree", "prune")
+        return told
+
+    # -- patches
+
+    def apply_patch(self, worktree: Path, diff: str, editable: Iterable[str]) -> None:
+        """Apply a person's unified diff to a worktree. Raises PatchDoesNotApply with the file and line."""
+        content = (diff if diff.endswith("\n") else diff + "\n").encode()
+        allowed = set(editable)
+        try:
+            counted = run_git(worktree, "apply", "--numstat", "-z", "-", stdin=content)
+        except GitFailed as error:
+            raise PatchDoesNotApply(
+                f"The patch is not a unified diff that git understands ({_reason(error)}).",
+                "Make it with `git diff` against master.",
+            ) from error
+        touched = [entry.split("\t", 2)[2] for entry in counted.split("\0") if entry.count("\t") >= 2]
+        foreign = [path for path in touched if path not in allowed]
+        if foreign or not touched:
+            what = f"touches {', '.join(foreign)}" if foreign else "changes no file"
+            raise PatchDoesNotApply(f"The patch {what}.", f"It may change: {', '.join(sorted(allowed))}.")
+        summary = run_git(worktree, "apply", "--summary", "-", stdin=content)
+        if summary.strip():
+            raise PatchDoesNotApply(
+                f"The patch does more than change lines ({summary.strip().splitlines()[0].strip()}).",
+                "Keep to lines of the editable files.",
+            )
+        try:
+            run_git(worktree, "apply", "--whitespace=nowarn", "-", stdin=content)
+        except GitFailed as error:
+            raise PatchDoesNotApply(
+                f"The patch does not apply to master ({_reason(error)}).",
+                "Make it anew with `git diff` against the present master.",
+            ) from error
+
+    def commit(self, worktree: Path, title: str, body: str, trailers: Mapping[str, str], author: str) -> str:
+        """Commit everything that is changed in a worktree; returns the commit."""
+        message = naming.commit_message(title, body, trailers)
+        run_git(worktree, "add", "-u")
+        run_git(
+            worktree,
+            *("commit", "-q", "--no-verify", "--cleanup=verbatim", "-F", "-"),
+            stdin=message.encode(),
+            env=_person(author),
+        )
+        return self.head_of(worktree)
+
+    # -- branches
+
+    def set_branch(self, branch: str, commit: str) -> str:
+        """Let an experiment's branch stand on `commit`; returns the branch's name.
+
+        What it stood on before is kept. A branch of that name that is not this experiment's is left alone: the next
+        free name is taken.
+        """
+        experiment = naming.trailer(self.message(commit), "Experiment")
+        name, number = branch, 1
+        while True:
+            ref = f"refs/heads/{name}"
+            if not self.exists(ref) and self.advance(ref, commit, "0" * len(commit)):
+                return name
+            old = self.head(ref)
+            if old == commit:
+                return name
+            if naming.trailer(self.message(old), "Experiment") == experiment:
+                run_git(self.path, "update-ref", f"refs/autolab/kept/{old}", old)
+                if self.advance(ref, commit, old):
+                    return name
+                continue
+            number += 1
+            name = f"{branch}-{number}"
+
+    def rebase(self, commit: str, onto: str) -> str | Conflict:
+        """The same change on another commit, without a checkout; the old commit is kept."""
+        tree = self._merged_tree(onto, commit)
+        if isinstance(tree, Conflict):
+            return tree
+        message = naming.with_trailer(self.message(commit), "Parent", onto)
+        author, date = run_git(self.path, "log", "-1", "--format=%an%x00%aI", commit).split("\0")
+        rebased = run_git(
+            self.path,
+            *("commit-tree", tree, "-p", onto, "-F", "-"),
+            stdin=message.encode(),
+            env={**_person(author), "GIT_AUTHOR_DATE": date},
+        )
+        run_git(self.path, "update-ref", f"refs/autolab/kept/{commit}", commit)
+        return rebased
+
+    def _merged_tree(self, ours: str, theirs: str) -> str | Conflict:
+        try:
+            return run_git(self.path, "merge-tree", "--write-tree", "--no-messages", ours, theirs)
+        except GitFailed as error:
+            if error.status != 1:
+                raise
+        # A conflict: git prints the paths on standard output, which a failed call does not hand out.
+        changed = run_git(self.path, "diff", "--name-only", f"{theirs}~", theirs).splitlines()
+        elsewhere = set(run_git(self.path, "diff", "--name-only", f"{theirs}~", ours).splitlines())
+        return Conflict(tuple(path for path in changed if path in elsewhere) or tuple(changed))
+
+    def merge(self, master: str, commit: str, message: str) -> str:
+        """A merge commit of `commit` into `master`, with the very tree of `commit`; nothing moves yet.
+
+        Raises NotMeasuredAsItStands unless `commit` stands on `master`.
+        """
+        base = run_git(self.path, "merge-base", master, commit)
+        if base != master:
+            raise NotMeasuredAsItStands(
+                f"{commit[:9]} does not stand on master {master[:9]}.", "Rebase it and measure it again."
+            )
+        return run_git(
+            self.path,
+            *("commit-tree", self.tree(commit), "-p", master, "-p", commit, "-F", "-"),
+            stdin=message.encode(),
+            env=_person("Autolab"),
+        )
+
+    def advance(self, ref: str, new: str, old: str) -> bool:
+        """Compare-and-swap: move `ref` from `old` to `new`; false when it stands elsewhere by now."""
+        try:
+            run_git(self.path, "update-ref", ref, new, old)
+        except GitFailed as error:
+            if "but expected" in error.words or "reference already exists" in error.words:
+                return False
+            if "cannot lock ref" in error.words and ".lock" not in error.words:
+                return False
+            raise
+        return True
+
+    # -- the lab's own checkout
+
+    def update_checkout(self) -> Update:
+        """Bring the lab's files to the present master, unless a person has edits there; those are never touched.
+
+        CHECKOUT remembers the commit that the files were brought to last, so that a kill half-way is understood.
+        """
+        try:
+            branch = run_git(self.path, "symbolic-ref", "--quiet", "HEAD")
+        except GitFailed:
+            return Update(False, "the lab's checkout is on no branch; it is left alone")
+        if branch != MASTER:
+            return Update(False, f"the lab's checkout is on {branch.removeprefix('refs/heads/')}; it is left alone")
+        new = self.head(MASTER)
+        if self._index_is(new):
+            run_git(self.path, "update-ref", CHECKOUT, new)
+            return Update(True, "the lab's checkout stands on master")
+        old = self.head(CHECKOUT) if self.exists(CHECKOUT) else new
+        if not self._index_is(old) or self._edited():
+            edited = ", ".join(self._edited()) or "staged changes"
+            return Update(False, f"the lab's checkout stays where it is: a person's edits ({edited}) are left alone")
+        try:
+            run_git(self.path, "read-tree", "-m", "-u", old, new)
+        except GitFailed as error:
+            return Update(False, f"the lab's checkout stays where it is: {_reason(error)}")
+        run_git(self.path, "update-ref", CHECKOUT, new)
+        return Update(True, "the lab's checkout stands on the new master")
+
+    def _index_is(self, commit: str) -> bool:
+        return not run_git(self.path, "diff-index", "--cached", "--name-only", commit, "--")
+
+    def _edited(self) -> list[str]:
+        """Tracked files whose content differs from the index."""
+        with contextlib.suppress(GitFailed):  # says that files need an update: the next command lists them
+            run_git(self.path, "update-index", "-q", "--refresh")
+        return run_git(self.path, "diff-files", "--name-only").splitlines()
+
+
+def _reason(error: GitFailed) -> str:
+    lines = [line.removeprefix("error: ").strip() for line in error.words.splitlines() if line.strip()]
+    return lines[0] if lines else f"exit status {error.status}"
+
+
+def _require_version() -> None:
+    words = run_git(Path("/"), "--version")
+    found = re.search(r"(\d+)\.(\d+)", words)
+    if found is None or (int(found.group(1)), int(found.group(2))) < LEAST_VERSION:
+        raise LabError(f"{words} is too old: `git merge-tree --write-tree` is needed.", "Install git 2.38 or newer.")
