@@ -1,7 +1,7 @@
 """Builds and checks the corpora: token files for the splits train, validation and vault, divided by document.
 
-A corpus is a directory `<cache>/<profile>` with `<split>/tokens.bin` (one id a token), `<split>/meta.json`, for BPE also
-`tokenizer.json` and `token_bytes.bin` (the bytes that each id stands for, uint16), and `ready.json` with the
+A corpus is a directory `<cache>/<profile>` with `<split>/tokens.bin` (one id a token) and `<split>/meta.json`; for BPE
+also `tokenizer.json` and `token_bytes.bin` (the bytes that each id stands for, uint16), and `ready.json` with the
 fingerprint. It is built aside and renamed, so it is complete or not there.
 """
 
@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterable, Iterator

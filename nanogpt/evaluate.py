@@ -99,7 +99,7 @@ def logits_of(model: nn.Module, tokens: Tensor, profile: str) -> Tensor:
 
 
 def windows(tokens: np.ndarray, context: int, targets: int) -> np.ndarray:
-    """Windows [N, context + 1], evenly spread over the split, with `targets` targets together (fewer if it is small)."""
+    """Windows [N, context + 1], evenly spread over the split, with `targets` targets together if it has them."""
     count = max(1, min(targets // context, (len(tokens) - 1) // context))
     starts = np.linspace(0, len(tokens) - context - 1, count).astype(np.int64)
     return np.stack([tokens[start : start + context + 1] for start in starts]).astype(np.int64)

@@ -134,7 +134,7 @@ def read_tokens(directory: Path) -> Any:
 
 
 def batches(batch: int, sequence: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless random windows of the train split: tokens[batch, sequence] and the next tokens[batch, sequence], int64."""
+    """Endless random windows of the train split: tokens[batch, sequence] and the tokens after each, int64."""
     import numpy as np
     import torch
 

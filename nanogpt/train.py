@@ -2,7 +2,7 @@
 
 It is deliberately plain: a GPT-2 as of 2019 (LayerNorm, learned positions, GELU) under AdamW at a constant rate. What
 scores is not printed here: a separate process loads the saved weights and computes the validation bits per byte.
-The contract: `build_model()` makes the model, `model(tokens)` gives the logits, `prepare.save(model)` keeps the weights.
+The contract: `build_model()` makes the model, `model(tokens)` gives logits, `prepare.save(model)` keeps the weights.
 """
 
 import torch

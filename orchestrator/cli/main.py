@@ -25,7 +25,7 @@ class _Parser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="autolab",
-        description="Autonomous ML research on your own GPUs, from the command line. `autolab-tui` opens the control room.",
+        description="Autonomous ML research on your own GPUs. `autolab-tui` opens the control room.",
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
 

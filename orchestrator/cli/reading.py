@@ -9,7 +9,7 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
@@ -24,8 +24,10 @@ from orchestrator.settings import read_settings
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
 
+T = TypeVar("T")
 
-def ask[T](lab: Lab, question: Callable[[Reader], Awaitable[T]]) -> T:
+
+def ask(lab: Lab, question: Callable[[Reader], Awaitable[T]]) -> T:
     """Open the lab's database for one question."""
 
     async def asked() -> T:
@@ -46,15 +48,15 @@ def _number(value: float | None, form: str = ".4f") -> str:
 
 def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """A table on a terminal; plain tab-separated lines in a pipe."""
-    rows = [[str(cell) for cell in row] for row in rows]
+    cells = [[str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
-        for row in rows:
+        for row in cells:
             print("\t".join(row))
         return
     table = Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
-    for row in rows:
+    for row in cells:
         table.add_row(*(escape(cell) for cell in row))
     Console().print(table)
 

@@ -24,7 +24,7 @@ STALL_SECONDS = 120.0
 class Ending:
     """Why the engine came to its end."""
 
-    finished: bool  # as many outcomes as asked for, or stopped by a person
+    complete: bool  # everything that was asked for has been done
     reason: str
 
 
@@ -59,7 +59,7 @@ class Engine:
         """Take the lab up where the store stands and go on; returns when it has come to its end."""
         context = self._context
         await context.store.set_slots([(slot.name, slot.device) for slot in context.executor.slots()])
-        await asyncio.to_thread(context.repository.prune)
+        await self._clear_leftovers()
         await self.judging.follow_master()
         await self.judging.update_checkout()
         await self.measuring.outcomes()  # counts from here
@@ -84,6 +84,13 @@ class Engine:
         await self._answering.answer_stops(ending.reason)
         return ending
 
+    async def _clear_leftovers(self) -> None:
+        """What a killed daemon left: locks, and worktrees of agents and of runs that are over."""
+        context = self._context
+        keep = [context.lab.worktrees / f"run-{run.id}" for run in await context.store.runs_underway()]
+        for sentence in await asyncio.to_thread(context.repository.prune, keep, context.lab.worktrees):
+            await context.store.event("lab", "autolab", sentence)
+
     async def _go_on(self, background: list[asyncio.Task[None]]) -> Ending:
         killed = False
         while True:
@@ -98,7 +105,9 @@ class Engine:
                 if self._stop == "leave":
                     return Ending(True, "the daemon was told to end; runs under way go on and are adopted later")
                 if not underway:
-                    return Ending(True, "stopped")
+                    return Ending(
+                        self._experiments is None, "stopped before its end" if self._experiments else "stopped"
+                    )
                 if self._stop == "now" and not killed:
                     killed = True
                     for run in underway:
@@ -127,7 +136,9 @@ class Engine:
         shown: dict[str, object] = {}
         while True:
             try:
-                readings = await self._context.executor.readings()
+                underway = await self._context.store.runs_underway()
+                directories = {run.slot: self._context.lab.run_directory(run.id) for run in underway}
+                readings = await self._context.executor.readings(directories)
             except LabError:
                 readings = {}
             for name, reading in readings.items():

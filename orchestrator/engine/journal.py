@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,8 +72,8 @@ class AgentJournal:
     def _state(self, state: str) -> None:
         self._later(self._store.set_agent(self._name, state, self._job, self._experiment_id))
 
-    def _later(self, update: object) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(update)  # type: ignore[arg-type]
+    def _later(self, update: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(update)
         self._updates.add(task)
         task.add_done_callback(self._updates.discard)
 

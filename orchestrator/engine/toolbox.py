@@ -14,7 +14,8 @@ from orchestrator.store.records import Experiment
 from orchestrator.store.states import RAN, State
 from orchestrator.store.writer import Proposal
 from orchestrator.views import baseline_of
-from roles.tools import Answer, Tool, ToolRefusal, bind
+from roles.errors import ToolRefusal
+from roles.tools import Answer, Tool, bind
 
 MOST_LINES = 2000
 
@@ -75,6 +76,7 @@ class Toolbox:
                 "val_bpb": baseline.val_bpb,
                 "noise": baseline.noise,
                 "runs": baseline.runs,
+                "profile": self._context.settings.lab.profile,
             },
             "experiments": [_for_agents(experiment) for experiment in experiments],
         }

@@ -128,7 +128,8 @@ class Reader:
     async def same_program(self, program: str, but: int) -> Experiment | None:
         """The first experiment other than `but` that stands for the very same program and is not withdrawn."""
         row = await self.row(
-            "SELECT * FROM experiments WHERE program = ? AND id != ? AND state NOT IN ('dropped', 'given_up') ORDER BY id",
+            "SELECT * FROM experiments WHERE program = ? AND id != ? AND state NOT IN ('dropped', 'given_up')"
+            " ORDER BY id LIMIT 1",
             (program, but),
         )
         return None if row is None else Experiment.from_row(row)

@@ -325,7 +325,8 @@ class Writer(Reader):
             for name, role, team, model in agents:
                 await self._do(
                     "INSERT INTO agents VALUES (?, ?, ?, ?, 'idle', '', NULL, 0, 0, 0, 0, ?) ON CONFLICT (name)"
-                    " DO UPDATE SET role = excluded.role, team = excluded.team, model = excluded.model, state = 'idle', job = '',"
+                    " DO UPDATE SET role = excluded.role, team = excluded.team, model = excluded.model,"
+                    " state = 'idle', job = '',"
                     " experiment_id = NULL, updated_at = excluded.updated_at",
                     (name, role, team, model, utc_now()),
                 )

@@ -1,0 +1,118 @@
+"""The verbs that change something: each leaves a command, and tells the daemon's answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from orchestrator import daemon
+from orchestrator.actor import who
+from orchestrator.errors import LabError, UsageError
+from orchestrator.lab import Lab, daemon_of, find_lab
+from orchestrator.store.reader import Reader
+from orchestrator.store.records import Command, Experiment
+from orchestrator.store.states import State
+
+PATIENCE_SECONDS = 60.0
+
+
+def send(lab: Lab, verb: str, arguments: dict[str, Any]) -> str:
+    """The answer to a command. With no daemon alive, this process answers it under the lab's lock.
+
+    Raises LabError when it is refused.
+    """
+    command = asyncio.run(_send(lab, verb, arguments))
+    match command.state:
+        case "done":
+            return command.answer
+        case "refused":
+            raise LabError(command.answer)
+        case _:
+            raise LabError(
+                f"The daemon has not answered within {PATIENCE_SECONDS:.0f} s; the command stays in its inbox.",
+                "Look at `autolab status`.",
+            )
+
+
+async def _send(lab: Lab, verb: str, arguments: dict[str, Any]) -> Command:
+    async with Reader(lab.database) as reader:
+        command_id = await reader.post_command(verb, arguments, who())
+        for _ in range(3):  # a daemon may come or go in between
+            if daemon_of(lab) is not None:
+                return await reader.answer(command_id, PATIENCE_SECONDS)
+            try:
+                await daemon.answer_alone(lab)
+            except LabError as error:
+                if "is held by" not in error.sentence:
+                    raise
+            command = await reader.answer(command_id, 1.0)
+            if command.state != "waiting":
+                return command
+        return await reader.answer(command_id, PATIENCE_SECONDS)
+
+
+def _tell(answer: str) -> int:
+    print(f"{answer[:1].upper()}{answer[1:]}.")
+    return 0
+
+
+def pause_or_resume(words: Namespace) -> int:
+    experiment_id, lab = _id_and_lab(words.words)
+    arguments = {} if experiment_id is None else {"id": experiment_id}
+    return _tell(send(find_lab(lab), words.verb, arguments))
+
+
+def _id_and_lab(words: list[str]) -> tuple[int | None, str | None]:
+    """`[ID] [LAB]`: a first word of digits is an experiment, unless a lab has that name and stands alone."""
+    match words:
+        case []:
+            return None, None
+        case [only] if only.isdigit():
+            return int(only), None
+        case [only]:
+            return None, only
+        case [first, second] if first.isdigit():
+            return int(first), second
+        case _:
+            raise UsageError("Too many words.", "It takes [ID] [LAB].")
+
+
+def on_experiment(words: Namespace) -> int:
+    return _tell(send(find_lab(words.lab), words.verb, {"id": words.id}))
+
+
+def priority(words: Namespace) -> int:
+    return _tell(send(find_lab(words.lab), "priority", {"id": words.id, "value": words.value}))
+
+
+def message(words: Namespace) -> int:
+    return _tell(send(find_lab(words.lab), "message", {"agent": words.agent, "text": words.text}))
+
+
+def add(words: Namespace) -> int:
+    lab = find_lab(words.lab)
+    patch = _read_patch(words.patch)
+    number = int(send(lab, "add", {"title": words.title, "hypothesis": words.hypothesis, "patch": patch}))
+    experiment = asyncio.run(_experiment(lab, number))
+    if experiment is not None and experiment.state is State.REJECTED:
+        print(f"autolab: Experiment {number} will not run: {experiment.reason}", file=sys.stderr)
+    print(json.dumps({"id": number}) if words.json else number)
+    return 0
+
+
+async def _experiment(lab: Lab, number: int) -> Experiment | None:
+    async with Reader(lab.database) as reader:
+        return await reader.experiment(number)
+
+
+def _read_patch(name: str) -> str:
+    if name == "-":
+        return sys.stdin.read()
+    try:
+        return Path(name).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabError(f"The patch {name} cannot be read ({error}).", "Name a file with a unified diff.") from error

@@ -1,0 +1,127 @@
+"""The verbs that make, start and stop a lab, and run one headless: init, start, stop, run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from orchestrator import daemon
+from orchestrator.actor import who
+from orchestrator.cli.watching import watch
+from orchestrator.create import create_lab
+from orchestrator.engine.engine import Ending
+from orchestrator.errors import LabError
+from orchestrator.lab import Lab, daemon_of, find_lab
+from orchestrator.store.reader import Reader
+
+STOP_LOOK_SECONDS = 0.2
+
+
+def init(words: Namespace) -> int:
+    root = Path(words.place).expanduser().resolve()
+    source = Path(words.source).expanduser().resolve() if words.source else None
+    if words.progress_json:
+        return _init_for_a_program(root, words.profile, source)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        task = bar.add_task("preparing", total=None)
+
+        def show(stage: str, done: int, total: int) -> None:
+            bar.update(task, description=stage, completed=done, total=total or None)
+
+        lab = asyncio.run(create_lab(root, words.profile, source, show))
+    print(f"The lab {lab.root} is ready. Open it with `autolab-tui {words.place}`.")
+    return 0
+
+
+def _init_for_a_program(root: Path, profile: str, source: Path | None) -> int:
+    """Progress, and an error if there is one, as JSON lines."""
+
+    def show(stage: str, done: int, total: int) -> None:
+        print(json.dumps({"stage": stage, "done": done, "total": total}), flush=True)
+
+    try:
+        asyncio.run(create_lab(root, profile, source, show))
+    except LabError as error:
+        print(json.dumps({"error": error.sentence, "remedy": error.remedy}), flush=True)
+        return 1
+    return 0
+
+
+def start(words: Namespace) -> int:
+    lab = find_lab(words.lab)
+    alive = daemon_of(lab)
+    if alive is not None:
+        print(f"The lab {lab.root} is at work already (process {alive.pid}).")
+        return 0
+    identity = daemon.start(lab)
+    print(f"The lab {lab.root} is at work (process {identity.pid}). Watch it with `autolab-tui`.")
+    return 0
+
+
+def stop(words: Namespace) -> int:
+    lab = find_lab(words.lab)
+    alive = daemon_of(lab)
+    if alive is None:
+        asyncio.run(_kill_orphans(lab, words.now))
+        print("The daemon is not running.")
+        return 0
+    print("Killing the runs under way." if words.now else "Waiting for the runs under way to finish.", file=sys.stderr)
+    answer = asyncio.run(_ask_to_stop(lab, words.now))
+    print(f"The lab rests: {answer}.")
+    return 0
+
+
+async def _ask_to_stop(lab: Lab, now: bool) -> str:
+    async with Reader(lab.database) as reader:
+        command_id = await reader.post_command("stop", {"now": now}, who())
+        while True:
+            command = await reader.answer(command_id, timeout=1.0)
+            gone = daemon_of(lab) is None
+            if command.state == "refused":
+                raise LabError(command.answer, "Try `autolab stop --now`.")
+            if gone:
+                return command.answer if command.state == "done" else "the daemon ended"
+            await asyncio.sleep(STOP_LOOK_SECONDS)
+
+
+async def _kill_orphans(lab: Lab, now: bool) -> None:
+    """With the daemon down, `stop --now` still ends the runs that outlived it."""
+    if not now:
+        return
+    async with Reader(lab.database) as reader:
+        underway = await reader.runs_underway()
+        for experiment_id in {run.experiment_id for run in underway}:
+            await reader.post_command("kill", {"id": experiment_id}, who())
+    if underway:
+        await daemon.answer_alone(lab)
+
+
+def run(words: Namespace) -> int:
+    lab = find_lab(words.lab)
+    begin = time.monotonic()
+
+    async def work() -> Ending:
+        watcher = asyncio.create_task(watch(lab, words.experiments))
+        try:
+            return await daemon.serve(lab, "run", words.experiments)
+        finally:
+            watcher.cancel()
+            await asyncio.gather(watcher, return_exceptions=True)
+
+    ending = asyncio.run(work())
+    minutes = (time.monotonic() - begin) / 60
+    print(f"{ending.reason[:1].upper()}{ending.reason[1:]} ({minutes:.1f} min).")
+    return 0 if ending.complete else 1

@@ -1,0 +1,86 @@
+"""What `autolab run` shows while the lab works: events as plain lines, and on a terminal a line of progress below."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from rich.console import Console
+from rich.markup import escape
+
+from orchestrator.errors import LabError
+from orchestrator.lab import Lab
+from orchestrator.store.reader import Reader
+from orchestrator.store.records import Event
+from orchestrator.views import baseline_of
+
+LOOK_SECONDS = 0.5
+
+
+async def watch(lab: Lab, wanted: int) -> None:
+    """Tell of the lab's events until cancelled."""
+    console = Console(highlight=False, soft_wrap=True)
+    reader = await _opened(lab)
+    live = console.status("starting", spinner="line") if sys.stdout.isatty() else None
+    if live is not None:
+        live.start()
+    try:
+        newest = await reader.events(limit=1)
+        seen = newest[-1].seq if newest else 0
+        before = await reader.count_outcomes()
+        while True:
+            seen = await _tell(reader, console, seen)
+            if live is not None:
+                live.update(await _line(reader, before, wanted))
+            await asyncio.sleep(LOOK_SECONDS)
+    except asyncio.CancelledError:
+        await _tell(reader, console, seen)
+        raise
+    finally:
+        if live is not None:
+            live.stop()
+        await reader.close()
+
+
+async def _opened(lab: Lab) -> Reader:
+    """The store, once the daemon has made or migrated it."""
+    while True:
+        try:
+            return await Reader(lab.database).open()
+        except LabError:
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _tell(reader: Reader, console: Console, seen: int) -> int:
+    for event in await reader.events(after=seen):
+        seen = event.seq
+        if (line := event_line(event)) is not None:
+            console.print(escape(line))
+    return seen
+
+
+def event_line(event: Event) -> str | None:
+    """An event as one plain line; None for what only matters in the room."""
+    time = event.at[11:19]
+    match event.kind:
+        case "state" if event.after in ("proposed", "queued", "patching", "scored"):
+            return None
+        case "state":
+            return f"{time}  experiment {event.experiment_id}: {event.after} - {event.reason}"
+        case "run" if event.after == "running":
+            return f"{time}  experiment {event.experiment_id}: {event.reason}"
+        case "master" | "lab" | "command" | "agent":
+            return f"{time}  {event.actor}: {event.reason}"
+        case _:
+            return None
+
+
+async def _line(reader: Reader, before: int, wanted: int) -> str:
+    baseline = await baseline_of(reader)
+    done = await reader.count_outcomes() - before
+    slots = []
+    for slot in await reader.slots():
+        share = f" {slot.progress:.0%}" if slot.progress is not None else ""
+        slots.append(f"{slot.name} {slot.phase}{share}")
+    score = f"{baseline.val_bpb:.4f}" if baseline.val_bpb is not None else "-"
+    return escape(f"{done}/{wanted} outcomes   best {score}   {'   '.join(slots)}")

@@ -1,0 +1,121 @@
+"""What is missing or risky on this machine, and the remedy."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import LabError
+from orchestrator.lab import Lab, daemon_of
+from orchestrator.runs.slots import gpu_slots, machine_memory
+from orchestrator.settings import Settings, read_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `needed`: without it Autolab cannot work."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+    needed: bool = False
+
+
+def examine(lab: Lab | None) -> list[Finding]:
+    """Look at the machine and, if there is one, at the lab."""
+    findings = [_python(), _git(), _torch(), _gpus(), _memory(), _disk(lab.root if lab else Path.cwd()), _sandbox()]
+    if lab is not None:
+        findings += _lab(lab)
+    return findings
+
+
+def _python() -> Finding:
+    return Finding("python", sys.version_info >= (3, 11), platform.python_version(), "Use Python 3.11 or newer.", True)
+
+
+def _git() -> Finding:
+    try:
+        words = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout.split()
+        version = words[2]
+        ok = tuple(int(part) for part in version.split(".")[:2]) >= (2, 38)
+    except (OSError, subprocess.CalledProcessError, ValueError, IndexError):
+        return Finding("git", False, "not found", "Install git 2.38 or newer.", True)
+    return Finding("git", ok, version, "Install git 2.38 or newer.", True)
+
+
+def _torch() -> Finding:
+    try:
+        return Finding("torch", True, importlib.metadata.version("torch"), needed=True)
+    except importlib.metadata.PackageNotFoundError:
+        return Finding("torch", False, "not installed", "pip install 'torch>=2.11,<2.14'", True)
+
+
+def _gpus() -> Finding:
+    found = gpu_slots()
+    if found:
+        return Finding("gpu", True, ", ".join(f"{slot.name} {slot.device}" for slot in found))
+    if shutil.which("nvidia-smi") or Path("/proc/driver/nvidia").exists():
+        return Finding("gpu", False, "a driver, but NVML shows no GPU", "Look at `nvidia-smi`.")
+    cores = len(os.sched_getaffinity(0))
+    return Finding("gpu", True, f"none; {cores} CPU core{'s' * (cores != 1)} serve as slots (profile cpu)")
+
+
+def _memory() -> Finding:
+    gib = machine_memory() / 2**30
+    return Finding("memory", gib >= 2, f"{gib:.1f} GiB", "A run on a CPU slot needs about 1 GiB.")
+
+
+def _disk(place: Path) -> Finding:
+    existing = next(path for path in (place, *place.parents) if path.exists())
+    free = shutil.disk_usage(existing).free / 2**30
+    writable = os.access(existing, os.W_OK)
+    if not writable:
+        return Finding("disk", False, f"{existing} is read-only for you", "Choose another place for the lab.", True)
+    return Finding(
+        "disk", free >= 2, f"{free:.1f} GiB free at {existing}", "Free some space: runs keep logs and weights."
+    )
+
+
+def _sandbox() -> Finding:
+    return Finding(
+        "sandbox",
+        False,
+        "runs are separate processes with a scrubbed environment and bounded memory, but are not sandboxed",
+        "Run labs with untrusted models in a container or under a user of their own.",
+    )
+
+
+def _lab(lab: Lab) -> list[Finding]:
+    alive = daemon_of(lab)
+    findings = [Finding("daemon", True, f"process {alive.pid}" if alive else "not running")]
+    try:
+        settings = read_settings(lab.settings_file)
+    except LabError as error:
+        return [*findings, Finding("settings", False, error.sentence, error.remedy, True)]
+    findings.append(Finding("settings", True, "autolab.toml is valid"))
+    return findings + [_model(name, settings) for name in sorted(settings.models)]
+
+
+def _model(name: str, settings: Settings) -> Finding:
+    """Whether a language model answers; one tiny call."""
+    section = settings.models[name]
+    if section.kind == "offline":
+        return Finding(f"model {name}", True, "offline, rule-based, no language model")
+    from orchestrator.engine.models import make_model
+    from roles.chat import Message
+    from roles.errors import ModelError
+
+    model = make_model(name, section)
+    try:
+        reply = asyncio.run(model.reply([Message("user", "Reply with the word: ready")], [], lambda _: None))
+    except ModelError as error:
+        return Finding(f"model {name}", False, error.sentence, error.remedy)
+    return Finding(f"model {name}", True, f"{section.model} answers ({reply.tokens_out} tokens)")
