@@ -175,6 +175,10 @@ class Answering:
 
     async def _pause_queue(self, actor: str, pause: bool) -> str:
         word = "paused" if pause else "resumed"
+        if not pause:  # a master that could not be measured is tried again
+            newest = await self._context.store.row("SELECT coalesce(max(id), 0) AS id FROM runs")
+            assert newest is not None
+            await self._context.store.set_meta("runs_forgiven", str(newest["id"]))
         was = await self._context.store.meta("paused") == "yes"
         if was is pause:
             return f"the queue is {word} already"

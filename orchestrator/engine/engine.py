@@ -41,6 +41,7 @@ class Engine:
         self._answering = Answering(context, self.judging, self.crew, self.stop)
         self._stop: str | None = None  # "finish" the runs, kill them "now", or "leave" them alone
         self._moved = time.monotonic()
+        self._halt: str | None = None
 
     def stop(self, now: bool) -> None:
         """Come to an end: finish the runs under way, or kill them `now`. Nothing new starts."""
@@ -117,10 +118,20 @@ class Engine:
                 if not underway:
                     return Ending(True, f"{self._experiments} experiments have come to an outcome")
             steps += await self.measuring.launch()
-            stalled = self._stalled(steps, bool(underway))
-            if stalled is not None:
-                return stalled
+            if (ending := await self._halted(bool(underway)) or self._stalled(steps, bool(underway))) is not None:
+                return ending
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _halted(self, underway: bool) -> Ending | None:
+        """A master that cannot be measured stops everything; whoever waits for outcomes is told."""
+        reason = await self.measuring.halted()
+        if reason != self._halt:
+            self._halt = reason
+            if reason is not None:
+                await self._context.store.event("lab", "autolab", f"nothing new starts: {reason}")
+        if reason is None or underway or self._experiments is None:
+            return None
+        return Ending(False, reason)
 
     def _stalled(self, steps: int, underway: bool) -> Ending | None:
         """With a number of experiments to reach and nobody to bring them, waiting would be for ever."""

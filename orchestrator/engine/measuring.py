@@ -109,21 +109,32 @@ class Measuring:
 
     async def _next(self) -> Wanted | None:
         paused = await self._context.store.meta("paused") == "yes"
-        if paused:
+        if paused or await self.halted() is not None:
             return None
         return await self._wanted_baseline() or await self._wanted_confirmation() or await self._wanted_screen()
 
-    async def _wanted_baseline(self) -> Wanted | None:
+    async def halted(self) -> str | None:
+        """Why nothing new may start although nobody paused the lab: master itself cannot be measured.
+
+        `autolab resume` lets it be tried again; a new commit on master does, too.
+        """
+        experiment, runs = await self._baseline()
+        forgiven = int(await self._context.store.meta("runs_forgiven", "0"))
+        failed = [
+            run for run in runs if run.id > forgiven and run.outcome not in (None, NOT_STARTED) and run.val_bpb is None
+        ]
+        if experiment is None or len(failed) < BASELINE_FAILURES:
+            return None
+        return f"the train.py of master cannot be measured: {failed[-1].reason}"
+
+    async def _baseline(self) -> tuple[Experiment | None, list[Run]]:
         master = await self._context.store.master()
-        if master is None:
-            return None
-        experiment = await self._context.store.experiment(master.experiment_id)
-        assert experiment is not None and experiment.commit_id is not None
-        runs = await self._at_head(experiment)
-        failed = [run for run in runs if run.outcome not in (None, NOT_STARTED) and run.val_bpb is None]
-        if len(failed) >= BASELINE_FAILURES:
-            return None
-        return _missing(experiment, RunKind.BASELINE, runs)
+        experiment = await self._context.store.experiment(master.experiment_id) if master is not None else None
+        return experiment, await self._at_head(experiment) if experiment is not None else []
+
+    async def _wanted_baseline(self) -> Wanted | None:
+        experiment, runs = await self._baseline()
+        return _missing(experiment, RunKind.BASELINE, runs) if experiment is not None else None
 
     async def _wanted_confirmation(self) -> Wanted | None:
         for experiment in await self._context.store.in_states([State.CONFIRMING]):

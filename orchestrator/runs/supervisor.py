@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import time
+import traceback
 from dataclasses import asdict
 from pathlib import Path
 
@@ -239,7 +240,7 @@ class Supervisor:
             self.startup = self.wall()
             self.training_began = (self.clock(), self.wall())
             self.phase = "training"
-        elif self.training_began is not None:
+        if self.training_began is not None:
             self.training = self.clock() - self.training_began[0]
 
     def _check_loss(self) -> None:
@@ -365,6 +366,7 @@ def main() -> int:
         result = supervisor.run()
     except Exception as error:  # a fault of the harness is told like any other end, and never leaves a child behind
         family.end_all()
+        traceback.print_exc()
         result = RunResult(Outcome.CRASH, f"the supervisor failed: {type(error).__name__}: {error}")
     kill_marked(supervisor.spec.marker)
     supervisor.log.close()
