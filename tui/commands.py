@@ -1,0 +1,76 @@
+"""`:` commands: the same words as the command line, turned into what the room does."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.actions import BY_VERB, Action, Kind
+
+
+class NotUnderstood(Exception):
+    """One sentence for the person at the keyboard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command that was understood: the action and its arguments."""
+
+    action: Action
+    arguments: dict[str, Any]
+
+
+def understand(text: str, selected: int | None) -> Order:
+    """Read `verb [ID] ...`; a missing ID is the selected experiment. Raises NotUnderstood."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise NotUnderstood(f"The quotes do not match ({error}).") from error
+    if not words:
+        raise NotUnderstood("Type a command, for example `kill 12`; `?` lists them.")
+    verb, *rest = words
+    action = BY_VERB.get(verb)
+    if action is None:
+        near = difflib.get_close_matches(verb, BY_VERB, n=1)
+        hint = f" Did you mean `{near[0]}`?" if near else " `?` lists them."
+        raise NotUnderstood(f"There is no command `{verb}`.{hint}")
+    if action.kind is Kind.LAB and verb in ("init", "run"):
+        raise NotUnderstood(f"`{verb}` works on the command line only: `autolab {verb}`.")
+    return Order(action, _arguments(action, rest, selected))
+
+
+def _arguments(action: Action, rest: list[str], selected: int | None) -> dict[str, Any]:
+    match action.takes:
+        case "id":
+            return {"id": _number(rest[0] if rest else None, selected, action)}
+        case "id?":
+            return {"id": _number(rest[0], None, action)} if rest else {}
+        case "id value":
+            if len(rest) == 1:
+                rest = [str(_number(None, selected, action)), *rest]
+            if len(rest) != 2:
+                raise NotUnderstood(f"`{action.verb}` takes an experiment and a number.")
+            return {"id": _number(rest[0], None, action), "value": _integer(rest[1])}
+        case "text":
+            if len(rest) < 2:
+                raise NotUnderstood(f"`{action.verb}` takes an agent and what to say.")
+            return {"agent": rest[0], "text": " ".join(rest[1:])}
+        case _:
+            return {"words": rest}
+
+
+def _number(word: str | None, selected: int | None, action: Action) -> int:
+    if word is not None:
+        return _integer(word)
+    if selected is None:
+        raise NotUnderstood(f"`{action.verb}` takes the number of an experiment.")
+    return selected
+
+
+def _integer(word: str) -> int:
+    try:
+        return int(word)
+    except ValueError:
+        raise NotUnderstood(f"`{word}` is no number.") from None

@@ -1,0 +1,58 @@
+"""`autolab-tui [LAB]`: finds or makes the lab and opens the control room."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from orchestrator.errors import LabError, UsageError
+from orchestrator.lab import Lab, find_lab
+from orchestrator.settings import read_settings
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[:1].upper()}{message[1:]}.", "`autolab-tui --help` shows how.")
+
+
+def _lab(given: str | None) -> Lab:
+    """The lab to open; ./lab (or the place given) when there is none yet."""
+    try:
+        return find_lab(given)
+    except LabError:
+        root = (Path(given).expanduser() if given else Path.cwd() / "lab").resolve()
+        if root.exists() and (not root.is_dir() or any(root.iterdir())):
+            raise
+        return Lab(root)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = _Parser(
+        prog="autolab-tui",
+        description="Open the control room of a lab. Without a lab, ./lab is made. Leaving it never stops the lab.",
+    )
+    parser.add_argument("lab", nargs="?", metavar="LAB", help="default: the current directory, else ./lab")
+    try:
+        lab = _lab(parser.parse_args(arguments).lab)
+        if lab.exists:
+            read_settings(lab.settings_file)
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise UsageError("The control room needs a terminal.", "Without one, use `autolab status` and its fellows.")
+    except LabError as error:
+        print(f"autolab-tui: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+    from tui.app import ControlRoom  # Textual takes a moment: errors above come at once
+
+    room = ControlRoom(lab)
+    problem = room.run()
+    if problem:
+        print(f"autolab-tui: {problem}", file=sys.stderr)
+        return 1
+    return room.return_code or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The screens: dashboard, experiment, text, help, dialogs, setup."""

@@ -1,0 +1,69 @@
+"""Small windows over the room: a question with Cancel in front, and a line to type in."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label
+
+
+class Confirm(ModalScreen[bool]):
+    """Asks before something is lost; the focus is on Cancel."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("escape", "dismiss(False)", "cancel"),
+        ("n", "dismiss(False)", "no"),
+        ("y", "dismiss(True)", "yes"),
+    ]
+
+    def __init__(self, question: str, yes: str) -> None:
+        super().__init__()
+        self._question = question
+        self._yes = yes
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Label(self._question, markup=False)
+            with Horizontal():
+                yield Button("Cancel", id="cancel", compact=True)
+                yield Button(self._yes, id="yes", variant="error", compact=True)
+            yield Label("tab or arrows choose, enter confirms, esc cancels", classes="hint")
+
+    def on_mount(self) -> None:
+        self.query_one("#cancel", Button).focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")
+
+    def key_left(self) -> None:
+        self.focus_previous()
+
+    def key_right(self) -> None:
+        self.focus_next()
+
+
+class Ask(ModalScreen[str | None]):
+    """One line of input at the bottom of the screen; None when left with esc."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss(None)", "cancel")]
+
+    def __init__(self, prompt: str, value: str = "", hint: str = "") -> None:
+        super().__init__()
+        self._prompt = prompt
+        self._value = value
+        self._hint = hint
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="ask"):
+            with Horizontal():
+                yield Label(self._prompt, markup=False)
+                yield Input(self._value, compact=True, select_on_focus=False)
+            if self._hint:
+                yield Label(self._hint, classes="hint", markup=False)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value)
