@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.binding import Binding, BindingType
 
-from orchestrator.actions import ACTIONS
+from orchestrator.actions import ACTIONS, BY_NAME
 
 _SHOWN = {
     "question_mark": "?",
@@ -37,13 +37,12 @@ def bindings() -> list[BindingType]:
 
 
 def footer(width: int, names: tuple[str, ...]) -> str:
-    """As many of the named actions as fit into a line."""
+    """As many of the named actions as fit into a line, in their order."""
     line = ""
-    for action in ACTIONS:
-        if action.name in names and action.footer and action.keys:
-            piece = f"{shown(action.keys[0])} {action.footer}"
-            longer = f"{line}  {piece}" if line else piece
-            if len(longer) > width:
-                break
-            line = longer
+    for name in names:
+        action = BY_NAME[name]
+        longer = f"{line}  {shown(action.keys[0])} {action.footer}".strip()
+        if len(longer) > width:
+            break
+        line = longer
     return line

@@ -69,7 +69,7 @@ def event_line(event: Event) -> str | None:
             return f"{time}  experiment {event.experiment_id}: {event.after} - {event.reason}"
         case "run" if event.after == "running":
             return f"{time}  experiment {event.experiment_id}: {event.reason}"
-        case "master" | "lab" | "command" | "agent":
+        case "lab" | "command" | "agent":
             return f"{time}  {event.actor}: {event.reason}"
         case _:
             return None

@@ -99,6 +99,8 @@ class Judging:
             return await self._context.store.move(
                 experiment.id, state_after(outcome), f"a confirming run failed: {failed[-1].reason}"
             )
+        if not await self._stands_on_master(experiment):
+            return await bring_up_to_master(self._context, experiment)  # before another run is spent on an old master
         scores, baseline = _scores(runs), await self._baseline(experiment)
         if len(scores) < len(SEEDS) or baseline is None:
             return None
@@ -107,8 +109,6 @@ class Judging:
         verdict = confirm(scores, baseline, noise)
         if not verdict.passed:
             return await self._context.store.move(experiment.id, State.NOT_CONFIRMED, verdict.reason)
-        if not await self._stands_on_master(experiment):
-            return await bring_up_to_master(self._context, experiment)
         return await self.merge(experiment, verdict, "autolab")
 
     async def _stands_on_master(self, experiment: Experiment) -> bool:

@@ -137,7 +137,10 @@ class Measuring:
         return _missing(experiment, RunKind.BASELINE, runs) if experiment is not None else None
 
     async def _wanted_confirmation(self) -> Wanted | None:
+        master = await self._context.store.master()
         for experiment in await self._context.store.in_states([State.CONFIRMING]):
+            if master is None or experiment.parent != master.commit_id:
+                continue  # it is rebased as soon as its runs under way have ended
             runs = await self._at_head(experiment)
             if all(run.outcome is None or run.outcome == NOT_STARTED or run.val_bpb is not None for run in runs):
                 wanted = _missing(experiment, RunKind.CONFIRM, runs)

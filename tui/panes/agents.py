@@ -9,12 +9,18 @@ from textual.widgets import DataTable, Log
 
 from orchestrator.lab import Lab
 from orchestrator.runs.log_text import read_lines
+from orchestrator.settings import ROLES
 from tui.panes.table import KeyedTable
 from tui.present import agent_state
 from tui.watch import Snapshot
 
 FIRST_BYTES = 32 * 1024
 LINES_KEPT = 2000
+
+
+def _place(role: str) -> int:
+    """The roles in the order in which an idea passes through them."""
+    return ROLES.index(role) if role in ROLES else len(ROLES)
 
 
 class Agents(Vertical):
@@ -26,6 +32,7 @@ class Agents(Vertical):
         self._lab = lab
         self._followed: str | None = None
         self._offset: int | None = None
+        self._chosen = False  # until the person picks one, the log is that of whoever was busy last
         self._snapshot: Snapshot | None = None
 
     def compose(self) -> ComposeResult:
@@ -38,14 +45,19 @@ class Agents(Vertical):
 
     def show(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
+        agents = sorted(snapshot.agents, key=lambda agent: (_place(agent.role), agent.name))
         self.table.show(
-            [(agent.name, (agent.name, agent_state(agent), Text(agent.job, no_wrap=True))) for agent in snapshot.agents]
+            [(agent.name, (agent.name, agent_state(agent), Text(agent.job, no_wrap=True))) for agent in agents]
         )
+        if not self._chosen and agents and not self.table.has_focus:
+            newest = max(range(len(agents)), key=lambda index: agents[index].updated_at)
+            self.table.move_cursor(row=newest, animate=False)
         models = sorted({agent.model for agent in snapshot.agents})
         self.border_title = f"2 agents  {len(snapshot.agents)}" + (f"  {', '.join(models)}" if models else "")
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         event.stop()
+        self._chosen = self._chosen or self.table.has_focus
         self.tail()
 
     def tail(self) -> None:

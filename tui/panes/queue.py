@@ -12,9 +12,9 @@ from tui.watch import Snapshot
 class Queue(KeyedTable):
     def __init__(self) -> None:
         super().__init__(
-            (("id", 4), ("state", 10), ("prio", 4), ("title", 44), ("source", 40), ("why", 60)), id="queue"
+            (("id", 4), ("state", 10), ("prio", 4), ("title", 44), ("source", 60), ("why", 80)), id="queue"
         )
-        self.border_title = "3 queue"
+        self.border_title = "4 queue"
 
     def display_rows(self, snapshot: Snapshot) -> None:
         self.show(
@@ -34,7 +34,7 @@ class Queue(KeyedTable):
             ]
         )
         found = f"/{snapshot.wish.search}  {len(snapshot.queue)} of " if snapshot.wish.search else ""
-        self.border_title = f"3 queue  {found}{snapshot.waiting}"
+        self.border_title = f"4 queue  {found}{snapshot.waiting}"
 
     @property
     def experiment_id(self) -> int | None:

@@ -12,9 +12,10 @@ from tui.watch import Snapshot
 class Results(KeyedTable):
     def __init__(self) -> None:
         super().__init__(
-            (("id", 5), ("state", 15), ("val_bpb", 7), ("delta", 8), ("±", 6), ("title", 46), ("why", 90)), id="results"
+            (("id", 4), ("state", 15), ("val_bpb", 7), ("delta", 7), ("±", 6), ("title", 44), ("why", 100)),
+            id="results",
         )
-        self.border_title = "4 results"
+        self.border_title = "3 results"
 
     def display_rows(self, snapshot: Snapshot) -> None:
         self.show(
@@ -37,7 +38,7 @@ class Results(KeyedTable):
         search = f"  /{snapshot.wish.search}" if snapshot.wish.search else ""
         arrow = "↓" if snapshot.wish.descending else "↑"
         order = "" if snapshot.wish.sort == "id" and snapshot.wish.descending else f"  {snapshot.wish.sort} {arrow}"
-        self.border_title = f"4 results{search}  {len(snapshot.results)}{order}"
+        self.border_title = f"3 results{search}  {len(snapshot.results)}{order}"
 
     @property
     def experiment_id(self) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import Container
+from textual.containers import Container, Vertical
 from textual.events import Resize
 from textual.screen import Screen
 from textual.widget import Widget
@@ -19,11 +19,12 @@ from tui.panes.results import Results
 from tui.panes.slots import Slots
 from tui.watch import Snapshot
 
-PANES = ("slots", "agents", "queue", "results", "plot")
+PANES = ("slots", "agents", "results", "queue", "plot")
 SMALL_COLUMNS, SMALL_ROWS = 110, 30
+# The most needed first: a small terminal shows as many as fit.
 FOOTER = (
-    *("help", "filter", "command_line", "log", "diff", "pause_run", "pause_queue", "stop_run", "kill", "requeue"),
-    *("message", "next_pane", "full_screen", "leave"),
+    *("help", "leave", "next_pane", "pause_run", "stop_run", "kill", "requeue", "log", "diff", "filter", "full_screen"),
+    *("message", "pause_queue"),
 )
 
 
@@ -41,12 +42,13 @@ class Dashboard(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield Health()
-        with Container(id="panes"):
+        with Vertical(id="panes"):
             yield Slots()
-            yield Agents(self._lab)
-            yield Queue()
-            yield Results()
-            yield Plot()
+            with Container(id="grid"):
+                yield Agents(self._lab)
+                yield Results()
+                yield Plot()
+                yield Queue()
         yield Static("", classes="footer", id="footer")
 
     def on_mount(self) -> None:
@@ -117,6 +119,7 @@ class Dashboard(Screen[None]):
                 pane.display = name in ("slots", other)
             else:
                 pane.display = True
+        self.query_one("#grid").display = any(self.query_one(f"#{name}").display for name in PANES if name != "slots")
 
     def toggle_zoom(self) -> None:
         self._zoomed = not self._zoomed
