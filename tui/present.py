@@ -175,7 +175,7 @@ def event_text(event: Event) -> str:
 
 
 def best_so_far(points: Sequence[tuple[int, float]], promoted: set[int]) -> list[tuple[int, float]]:
-    """The score of master after each experiment: a step line through the promoted ones, as (id, bits per byte)."""
+    """The score of master after each outcome: a step line through the merged points, as (number, bits per byte)."""
     line: list[tuple[int, float]] = []
     for number, value in points:
         if number in promoted:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from orchestrator.lab import DaemonIdentity, Lab, daemon_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import AgentRow, Event, Experiment, Run, SlotRow
+from orchestrator.store.states import State
 from orchestrator.views import Baseline, baseline_of, runs_at_head
 
 MOST_ROWS = 1000
@@ -36,8 +37,8 @@ class Snapshot:
     waiting: int
     results: list[Experiment]
     result_runs: dict[int, list[Run]]
-    points: list[tuple[int, float]]  # (experiment id, val_bpb) of everything with a score
-    promoted: set[int]
+    points: list[tuple[int, float]]  # (how manieth outcome, val_bpb) of everything with a score
+    promoted: set[int]  # which of the points were merged
     last_event: Event | None
     runs_per_hour: float
     tokens: int
@@ -77,6 +78,7 @@ class Watch:
         shown = [experiment for experiment in queue if wish.search.lower() in _searchable(experiment)]
         results = await reader.results(search=wish.search, sort=wish.sort, descending=wish.descending, limit=MOST_ROWS)
         runs = await reader.runs_of_many([experiment.id for experiment in results])
+        scored = await reader.scored()
         events = [event for event in await reader.events(limit=20) if event.kind != "priority"]
         return Snapshot(
             daemon=daemon,
@@ -89,8 +91,8 @@ class Watch:
             waiting=len(queue),
             results=results,
             result_runs={e.id: runs_at_head(e, runs[e.id]) for e in results},
-            points=[(e.id, e.val_bpb) for e in await reader.scored() if e.val_bpb is not None],
-            promoted={e.id for e in await reader.promotions()},
+            points=[(number, e.val_bpb) for number, e in enumerate(scored) if e.val_bpb is not None],
+            promoted={number for number, e in enumerate(scored) if e.state is State.PROMOTED},
             last_event=events[-1] if events else None,
             runs_per_hour=await self._runs_per_hour(),
             tokens=sum(agent.tokens_in + agent.tokens_out for agent in agents),

@@ -188,8 +188,8 @@ class Reader:
         return [Experiment.from_row(row) for row in rows]
 
     async def scored(self) -> list[Experiment]:
-        """Every experiment with a score, in order of id: the points of the best-score plot."""
-        rows = await self.rows("SELECT * FROM experiments WHERE val_bpb IS NOT NULL ORDER BY id")
+        """Every experiment with a score, in the order of their outcomes: the points of the best-score plot."""
+        rows = await self.rows("SELECT * FROM experiments WHERE val_bpb IS NOT NULL ORDER BY updated_at, id")
         return [Experiment.from_row(row) for row in rows]
 
     # -- runs
@@ -229,7 +229,7 @@ class Reader:
     async def score_groups(self) -> list[list[float]]:
         """The scores of every group of valid runs of one commit: what the noise is estimated from."""
         groups: dict[str, list[float]] = {}
-        rows = await self.rows("SELECT commit_id, val_bpb FROM runs WHERE val_bpb IS NOT NULL ORDER BY id")
+        rows = await self.rows("SELECT commit_id, val_bpb FROM runs WHERE val_bpb IS NOT NULL ORDER BY updated_at, id")
         for row in rows:
             groups.setdefault(row["commit_id"], []).append(float(row["val_bpb"]))
         return list(groups.values())

@@ -21,7 +21,7 @@ class Plot(PlotextPlot):
 
     def show_best(self, snapshot: Snapshot) -> None:
         """Every score as a point, master as a step line; lower is better."""
-        facts = ("best", tuple(snapshot.points), frozenset(snapshot.promoted))
+        facts = (tuple(snapshot.points), frozenset(snapshot.promoted))
         if facts == self._drawn:
             return
         self._drawn = facts
@@ -40,13 +40,13 @@ class Plot(PlotextPlot):
             plt.scatter([x for x, _ in others], [y for _, y in others], marker="·", color="gray", label="not merged")
         if merged:
             plt.scatter([x for x, _ in merged], [y for _, y in merged], marker="+", color="green", label="merged")
-        plt.xlabel("experiment")
+        plt.xlabel("experiments, by outcome")
         self.refresh()
 
     def show_curve(self, title: str, path: Path) -> None:
         """The training loss of a run over its budget."""
         curve = read_curve(path)
-        facts = ("curve", title, len(curve))
+        facts = (title, len(curve))
         if facts == self._drawn:
             return
         self._drawn = facts

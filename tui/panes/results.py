@@ -12,7 +12,7 @@ from tui.watch import Snapshot
 class Results(KeyedTable):
     def __init__(self) -> None:
         super().__init__(
-            (("id", 4), ("state", 15), ("val_bpb", 7), ("delta", 7), ("±", 6), ("title", 44), ("why", 100)),
+            (("id", 4), ("state", 15), ("val_bpb", 7), ("delta", 7), ("±", 6), ("title", 44), ("why", 99)),
             id="results",
         )
         self.border_title = "3 results"
