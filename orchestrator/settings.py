@@ -109,7 +109,8 @@ def read_settings(path: Path) -> Settings:
 
 
 def _settings_error(path: Path, error: ValidationError) -> LabError:
-    first = error.errors()[0]
+    # A misspelt key is both unknown and missing: the unknown one tells more.
+    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     where = [str(part) for part in first["loc"]]
     key = ".".join(where)
     if first["type"] == "extra_forbidden":

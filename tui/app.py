@@ -27,7 +27,7 @@ from tui.screens.setup import Setup
 from tui.screens.text import LogScreen
 from tui.watch import Snapshot, Watch
 
-LOOK_SECONDS = 0.2
+LOOK_SECONDS = 0.4
 ANSWER_SECONDS = 60.0
 
 

@@ -18,7 +18,7 @@ from orchestrator.promotion import Verdict
 from orchestrator.store.records import Command, Experiment, Run
 from orchestrator.store.states import ENDED, IllegalMove, State
 
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.2
 KILL_PATIENCE_SECONDS = 45.0
 
 

@@ -24,7 +24,7 @@ from roles.role_file import RoleFile, load, shipped
 
 FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 600.0
-LOOK_SECONDS = 0.3
+LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,7 +229,7 @@ class Reader:
     async def score_groups(self) -> list[list[float]]:
         """The scores of every group of valid runs of one commit: what the noise is estimated from."""
         groups: dict[str, list[float]] = {}
-        rows = await self.rows("SELECT commit_id, val_bpb FROM runs WHERE val_bpb IS NOT NULL ORDER BY updated_at, id")
+        rows = await self.rows("SELECT commit_id, val_bpb FROM runs WHERE val_bpb IS NOT NULL ORDER BY id")
         for row in rows:
             groups.setdefault(row["commit_id"], []).append(float(row["val_bpb"]))
         return list(groups.values())

@@ -1,0 +1,77 @@
+"""What tests share: one small cache of the corpus, labs with a tiny budget, and waiting for a condition."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+CLI = [sys.executable, "-m", "orchestrator.cli.main"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of its own for the whole session; no key or network setting of the person who runs the tests."""
+    cache = tmp_path_factory.mktemp("cache")
+    before = dict(os.environ)
+    os.environ["AUTOLAB_CACHE"] = str(cache)
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    for name in ("HF_TOKEN", "OPENAI_API_KEY", "AUTOLAB_PROFILE", "AUTOLAB_RUN_DIR", "GIT_DIR"):
+        os.environ.pop(name, None)
+    yield cache
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def corpus(surroundings: Path) -> Path:
+    """The cpu corpus, built once."""
+    subprocess.run(
+        [sys.executable, "-m", "nanogpt.prepare", "--profile", "cpu"],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "AUTOLAB_PROFILE": "cpu"},
+    )
+    return surroundings / "cpu"
+
+
+def autolab(*words: str, timeout: float = 120, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line."""
+    return subprocess.run(
+        [*CLI, *words], capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, cwd=cwd, check=False
+    )
+
+
+def eventually(condition: Callable[[], object], timeout: float = 60, what: str = "the condition") -> object:
+    """Wait until `condition()` is true, and return what it gave."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{what} has not come true within {timeout:g} s")
+
+
+def set_key(root: Path, key: str, value: str) -> None:
+    """Change a key of a lab's autolab.toml."""
+    path = root / "autolab.toml"
+    text, count = re.subn(rf"^{key} = .*$", f"{key} = {value}", path.read_text(), flags=re.MULTILINE)
+    assert count == 1, f"{key} stands {count} times in autolab.toml"
+    path.write_text(text)
+
+
+@pytest.fixture
+def lab(tmp_path: Path, corpus: Path) -> Iterator[Path]:
+    """A cpu lab with a budget of one second, at a path with a space and an umlaut; stopped at the end."""
+    root = tmp_path / "mein Läb"
+    made = autolab("init", str(root), "--profile", "cpu")
+    assert made.returncode == 0, made.stderr
+    set_key(root, "budget_seconds", "1")
+    yield root
+    autolab("stop", "--now", str(root))

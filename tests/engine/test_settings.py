@@ -1,0 +1,53 @@
+"""autolab.toml: every key known and checked, errors as one sentence with a remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import LabError
+from orchestrator.settings import read_settings, settings_text
+
+
+def written(tmp_path: Path, old: str = "", new: str = "") -> Path:
+    text = settings_text("cpu", 15)
+    assert old in text
+    path = tmp_path / "autolab.toml"
+    path.write_text(text.replace(old, new))
+    return path
+
+
+@pytest.mark.parametrize("profile", ["cpu", "gpu"])
+def test_the_settings_of_a_new_lab_are_valid_and_every_key_is_explained(tmp_path: Path, profile: str) -> None:
+    path = tmp_path / "autolab.toml"
+    path.write_text(settings_text(profile, 15))  # type: ignore[arg-type]
+    settings = read_settings(path)
+    assert settings.lab.profile == profile
+    lines = path.read_text().splitlines()
+    for number, line in enumerate(lines):
+        if " = " in line and not line.startswith("#"):
+            above = lines[number - 1]
+            assert above.startswith(("#", "[")) or " = " in above, f"{line!r} stands without a comment"
+
+
+def test_an_unknown_key_names_the_nearest_known_one(tmp_path: Path) -> None:
+    with pytest.raises(LabError) as told:
+        read_settings(written(tmp_path, "budget_seconds", "budget_secconds"))
+    assert "run.budget_secconds" in str(told.value) and "`budget_seconds`" in told.value.remedy
+
+
+def test_a_value_of_the_wrong_kind_names_the_key_and_the_value(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="grace_seconds"):
+        read_settings(written(tmp_path, "grace_seconds = 3", 'grace_seconds = "long"'))
+
+
+def test_broken_toml_names_the_line(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="line"):
+        read_settings(written(tmp_path, "[run]", "[run"))
+
+
+def test_a_team_with_a_model_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match=r"team\.worker") as told:
+        read_settings(written(tmp_path, 'worker = "offline"', 'worker = "big"'))
+    assert "[models.big]" in told.value.remedy
