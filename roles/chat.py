@@ -18,6 +18,8 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """One entry of a conversation; a `tool` message answers the call `tool_call_id`."""
+
     role: Literal["system", "user", "assistant", "tool"]
     content: str
     tool_calls: tuple[ToolCall, ...] = ()
@@ -26,13 +28,17 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer. Token counts are the server's, or estimates where it gives none."""
+    """A whole answer. `estimated` says that the server counted no tokens and the counts are guesses by length.
+
+    `finish_reason` is the server's word: `stop`, `tool_calls`, or `length` for an answer cut at the token limit.
+    """
 
     text: str
     tool_calls: tuple[ToolCall, ...]
     tokens_in: int
     tokens_out: int
     finish_reason: str
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class ToolSpec:
 
 
 class ChatModel(Protocol):
+    """A model behind whatever it takes. One object may hold several conversations at once."""
+
     @property
     def name(self) -> str:
         """As people see it."""
@@ -53,5 +61,8 @@ class ChatModel(Protocol):
     async def reply(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec], on_text: Callable[[str], None]
     ) -> Reply:
-        """Answer a conversation; text is handed to `on_text` as it comes. Raises ModelError."""
+        """Answer a conversation; text is handed to `on_text` as it comes. Cancelling stops the stream.
+
+        Raises ModelError, after retrying what may pass by itself.
+        """
         ...

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 
 class ModelError(Exception):
-    """A model did not answer. `retry` says whether trying again may help; no key ever stands in the text."""
+    """A model gave no answer, after whatever tries it makes by itself. No key ever stands in the text."""
 
-    def __init__(self, sentence: str, remedy: str = "", *, retry: bool = False) -> None:
+    def __init__(self, sentence: str, remedy: str = "") -> None:
         super().__init__(f"{sentence} {remedy}".strip())
         self.sentence = sentence
         self.remedy = remedy
-        self.retry = retry
 
 
 class RoleFileError(Exception):
@@ -23,4 +22,8 @@ class RoleFileError(Exception):
 
 
 class ToolRefusal(Exception):
-    """A tool refuses its input; the sentence goes back to the model."""
+    """A tool refuses its input; the sentence goes back to the model, which may try again."""
+
+
+class WrongArguments(ToolRefusal):
+    """The arguments of a call do not fit the tool's schema."""

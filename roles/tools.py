@@ -1,17 +1,25 @@
-"""What agents can call: each tool's words and parameters, defined once. The engine binds handlers to them."""
+"""What agents can call: the tools of `roles.parameters`, bound to the handlers that the engine gives them."""
 
 from __future__ import annotations
 
+import difflib
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from roles.chat import ToolSpec
-from roles.errors import ToolRefusal
+from roles.errors import ToolRefusal, WrongArguments
+from roles.parameters import PARAMETERS, Parameters
 
-__all__ = ["PARAMETERS", "Answer", "Tool", "ToolRefusal", "bind", "spec_of"]
+__all__ = ["FINISHING", "TOOL_NAMES", "Answer", "Handler", "Tool", "ToolRefusal", "WrongArguments", "bind", "spec_of"]
+
+TOOL_NAMES = tuple(PARAMETERS)
+FINISHING = frozenset(name for name, parameters in PARAMETERS.items() if parameters.finishing)
+"""The tools that end a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,150 +31,7 @@ class Answer:
 
 
 Handler = Callable[[dict[str, Any]], Awaitable[Answer]]
-
-
-class Parameters(BaseModel):
-    """Base of every tool's parameters; a tool's description is its class's docstring."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class ReadFile(Parameters):
-    """Read a file of the tree at hand. Gives its raw text."""
-
-    path: str = Field(description="for example train.py")
-    start: int = Field(default=1, ge=1, description="first line")
-    lines: int = Field(default=1000, ge=1, description="how many lines")
-
-
-class ListExperiments(Parameters):
-    """List the baseline and the experiments so far, newest first, with what came of each. JSON."""
-
-    limit: int = Field(default=50, ge=1, le=5000)
-    state: str | None = Field(default=None, description="only those in this state, for example promoted")
-
-
-class ReadDiff(Parameters):
-    """Read the patch of an experiment as a unified diff."""
-
-    id: int
-
-
-class Propose(Parameters):
-    """Propose one experiment: one idea, one change, with where the idea comes from."""
-
-    title: str = Field(min_length=3, max_length=120, description="a few words, for example: Squared ReLU in the MLP")
-    hypothesis: str = Field(min_length=10, description="what you change and why it should lower val_bpb")
-    source: str = Field(min_length=2, description="arXiv id or link, an earlier experiment, or your own reasoning")
-    variable: str = Field(min_length=1, description="the single thing that varies, for example: activation")
-    edit: str = Field(default="", description="the smallest edit of train.py that does it, in words or code")
-
-
-class FinishWork(Parameters):
-    """Say that this job is done. Call it last."""
-
-    summary: str = Field(default="", description="one sentence")
-
-
-class QueueExperiment(Parameters):
-    """Queue an experiment, or change the priority of one that waits. Higher priorities run first."""
-
-    id: int
-    priority: int = Field(ge=-1000, le=1000)
-    reason: str
-
-
-class DropExperiment(Parameters):
-    """Take a waiting experiment out: a repetition, a contradiction of what is known, or not worth a run."""
-
-    id: int
-    reason: str
-
-
-class EditFile(Parameters):
-    """Replace a piece of a file. `old` must occur exactly once, with its exact spaces and line breaks."""
-
-    path: str
-    old: str = Field(min_length=1)
-    new: str
-
-
-class ShowDiff(Parameters):
-    """Show what you have changed so far as a unified diff."""
-
-
-class SubmitPatch(Parameters):
-    """Submit the change that stands in the tree. Ends the job unless the rules refuse the patch."""
-
-    summary: str = Field(default="", description="what was changed, in one sentence")
-
-
-class GiveUp(Parameters):
-    """End the job without a patch, when the change cannot be made."""
-
-    reason: str = Field(min_length=3)
-
-
-class Approve(Parameters):
-    """Let the patch run. Ends the job."""
-
-    reason: str = Field(min_length=2)
-
-
-class Reject(Parameters):
-    """Refuse the patch: a repetition, more than one idea, or against the rules. Ends the job."""
-
-    reason: str = Field(min_length=3)
-
-
-class Priority(BaseModel):
-    id: int
-    priority: int = Field(ge=-1000, le=1000)
-    reason: str
-
-
-class HandOver(Parameters):
-    """Hand what the wave taught, and priorities for what waits, to the planner. Ends the job."""
-
-    findings: str = Field(min_length=3)
-    priorities: list[Priority] = Field(default_factory=list)
-
-
-class Report(Parameters):
-    """Report to the person in charge. Ends the job."""
-
-    works: str
-    does_not_work: str
-    looks_wrong: str
-
-
-PARAMETERS: dict[str, type[Parameters]] = {
-    "read_file": ReadFile,
-    "list_experiments": ListExperiments,
-    "read_diff": ReadDiff,
-    "propose": Propose,
-    "finish": FinishWork,
-    "queue": QueueExperiment,
-    "drop": DropExperiment,
-    "edit_file": EditFile,
-    "show_diff": ShowDiff,
-    "submit_patch": SubmitPatch,
-    "give_up": GiveUp,
-    "approve": Approve,
-    "reject": Reject,
-    "hand_over": HandOver,
-    "report": Report,
-}
-FINISHING = frozenset({"finish", "submit_patch", "give_up", "approve", "reject", "hand_over", "report"})
-
-
-def spec_of(name: str) -> ToolSpec:
-    """What a model is told of the tool `name`."""
-    model = PARAMETERS[name]
-    schema = model.model_json_schema()
-    schema.pop("title", None)
-    schema.pop("description", None)
-    return ToolSpec(name, " ".join((model.__doc__ or "").split()), schema)
+"""Gets the checked arguments, with every default filled in; raises ToolRefusal for what it refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,17 +41,87 @@ class Tool:
     spec: ToolSpec
     handler: Handler
 
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def parameters(self) -> type[Parameters]:
+        return PARAMETERS[self.spec.name]
+
+    @property
+    def usage(self) -> str:
+        """The schema and one example, for a model that got it wrong."""
+        return (
+            f"{self.name} takes one JSON object of this schema: {_compact(self.spec.parameters)}"
+            f" Example: {_compact(self.parameters.example)}"
+        )
+
     async def __call__(self, arguments: dict[str, Any]) -> Answer:
-        """Check the arguments against the schema and answer. Raises ToolRefusal with what is wrong."""
+        """Check the arguments and answer. Raises WrongArguments, or ToolRefusal from the handler."""
+        return await self.handler(self.check(arguments))
+
+    def check(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments as the handler gets them. Raises WrongArguments, with one sentence for each that is wrong."""
         try:
-            checked = PARAMETERS[self.spec.name].model_validate(arguments)
+            return self.parameters.model_validate(arguments).model_dump()
         except ValidationError as error:
-            wrong = "; ".join(
-                f"{'.'.join(str(part) for part in one['loc']) or 'arguments'}: {one['msg']}" for one in error.errors()
-            )
-            raise ToolRefusal(f"The arguments of {self.spec.name} are wrong: {wrong}.") from error
-        return await self.handler(checked.model_dump())
+            wrong = " ".join(self._sentence(one) for one in error.errors(include_url=False))
+            raise WrongArguments(f"Wrong arguments for {self.name}: {wrong}") from None
+
+    def _sentence(self, wrong: ErrorDetails) -> str:
+        place = ".".join(str(part) for part in wrong["loc"]) or "arguments"
+        known = list(self.parameters.model_fields)
+        match wrong["type"]:
+            case "missing":
+                return f"`{place}` is missing."
+            case "extra_forbidden":
+                near = difflib.get_close_matches(place, known, n=1)
+                meant = f"; did you mean `{near[0]}`?" if near else "."
+                return f"There is no argument `{place}`{meant}"
+            case _:
+                given = json.dumps(wrong["input"], ensure_ascii=False, default=str)
+                shown = given if len(given) <= 60 else f"{given[:60]}..."
+                return f"`{place}` is {shown}: {wrong['msg'][:1].lower()}{wrong['msg'][1:]}."
 
 
 def bind(name: str, handler: Handler) -> Tool:
+    """The tool `name` of the catalogue, answered by `handler`."""
     return Tool(spec_of(name), handler)
+
+
+def spec_of(name: str) -> ToolSpec:
+    """What a model is told of the tool `name`."""
+    parameters = PARAMETERS[name]
+    schema = parameters.model_json_schema()
+    definitions = schema.pop("$defs", {})
+    schema.pop("description", None)
+    return ToolSpec(name, " ".join((parameters.__doc__ or "").split()), _plain(schema, definitions))
+
+
+def _plain(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """The schema without references, titles and null alternatives: not every server understands them."""
+    if "$ref" in schema:
+        referred = definitions[schema["$ref"].rsplit("/", 1)[-1]]
+        return _plain({**referred, **{key: value for key, value in schema.items() if key != "$ref"}}, definitions)
+    plain: dict[str, Any] = {}
+    for key, value in schema.items():
+        match key:
+            case "title":
+                continue
+            case "properties":
+                plain[key] = {name: _plain(inner, definitions) for name, inner in value.items()}
+            case "items":
+                plain[key] = _plain(value, definitions)
+            case "anyOf":
+                (only,) = (inner for inner in value if inner.get("type") != "null")
+                plain.update(_plain(only, definitions))
+            case "default" if value is None:
+                continue
+            case _:
+                plain[key] = value
+    return plain
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

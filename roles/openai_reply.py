@@ -1,0 +1,122 @@
+"""Putting a streamed reply together: pieces of text and of tool calls, as different servers send them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from roles.chat import Reply, ToolCall
+
+CHARACTERS_PER_TOKEN = 4
+MOST_CHARACTERS = 400_000
+"""A longer reply is a model that repeats itself for ever."""
+
+
+class CutShort(Exception):
+    """The stream ended, or broke, before the reply was whole; asking again may help."""
+
+
+class Endless(Exception):
+    """The reply grows and grows."""
+
+
+@dataclass(slots=True)
+class _PartialCall:
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(slots=True)
+class ReplyParts:
+    """What has come of a reply so far."""
+
+    on_text: Callable[[str], None]
+    text: list[str] = field(default_factory=list)
+    calls: dict[int, _PartialCall] = field(default_factory=dict)
+    characters: int = 0
+    finish_reason: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+
+    def take(self, chunk: Any) -> None:
+        """Add a chunk of the stream. Raises CutShort when it is none, Endless when the reply has grown too long.
+
+        The client library does not check what a server sends, so nothing is taken for granted here.
+        """
+        if not hasattr(chunk, "choices"):
+            raise CutShort("sent something that is no piece of a reply")
+        usage = getattr(chunk, "usage", None)
+        self.tokens_in = _count(getattr(usage, "prompt_tokens", None), self.tokens_in)
+        self.tokens_out = _count(getattr(usage, "completion_tokens", None), self.tokens_out)
+        for choice in (chunk.choices or [])[:1]:
+            self.finish_reason = getattr(choice, "finish_reason", None) or self.finish_reason
+            delta = getattr(choice, "delta", None)
+            self._take_text(delta)
+            for piece in getattr(delta, "tool_calls", None) or []:
+                self._take_call(piece)
+        if self.characters > MOST_CHARACTERS:
+            raise Endless
+
+    def _take_text(self, delta: Any) -> None:
+        # Servers of reasoning models send the thinking apart, by one of two names: it is shown, and not kept.
+        thought = getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)
+        for piece, kept in ((thought, False), (getattr(delta, "content", None), True)):
+            if isinstance(piece, str) and piece:
+                self.characters += len(piece)
+                self.on_text(piece)
+                if kept:
+                    self.text.append(piece)
+
+    def _take_call(self, piece: Any) -> None:
+        index = getattr(piece, "index", None)
+        given_id = getattr(piece, "id", None) or ""
+        if not isinstance(index, int):
+            index = max(self.calls, default=0)
+        # Some servers number every call 0 and tell them apart by id alone.
+        if given_id and index in self.calls and self.calls[index].id not in ("", given_id):
+            index = max(self.calls) + 1
+        elif not given_id and index not in self.calls and self.calls and getattr(piece, "index", None) is None:
+            index = max(self.calls)
+        call = self.calls.setdefault(index, _PartialCall())
+        call.id = call.id or given_id
+        function = getattr(piece, "function", None)
+        name, arguments = getattr(function, "name", None), getattr(function, "arguments", None)
+        call.name = call.name or name or ""
+        if isinstance(arguments, str):
+            call.arguments += arguments
+        elif arguments is not None:
+            call.arguments += json.dumps(arguments)
+        self.characters += len(arguments) if isinstance(arguments, str) else 0
+
+    def whole(self, asked: str, turn: int) -> Reply:
+        """The reply. `asked` is the text of the request, for estimates; `turn` makes ids unique that a server left out.
+
+        Raises CutShort when the stream has ended without saying why: then the rest is missing.
+        """
+        if self.finish_reason is None:
+            raise CutShort("cut a reply short")
+        text = "".join(self.text)
+        calls = tuple(
+            ToolCall(call.id or f"call_{turn}_{number}", call.name, call.arguments)
+            for number, (_, call) in enumerate(sorted(self.calls.items()))
+        )
+        written = self.characters + sum(len(call.name) for call in calls)
+        return Reply(
+            text=text,
+            tool_calls=calls,
+            tokens_in=_estimate(len(asked)) if self.tokens_in is None else self.tokens_in,
+            tokens_out=_estimate(written) if self.tokens_out is None else self.tokens_out,
+            finish_reason=self.finish_reason,
+            estimated=self.tokens_in is None or self.tokens_out is None,
+        )
+
+
+def _count(given: Any, before: int | None) -> int | None:
+    return given if isinstance(given, int) else before
+
+
+def _estimate(characters: int) -> int:
+    return -(-characters // CHARACTERS_PER_TOKEN)
