@@ -1,0 +1,217 @@
+"""The control room on a lab's store, driven by keys, at the three sizes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from room_lab import make_room_lab
+from textual.pilot import Pilot
+from textual.widgets import Button, DataTable, Log
+
+from orchestrator.lab import Lab, LabLock
+from orchestrator.store.records import Command
+from orchestrator.store.writer import Writer
+from tui.app import ControlRoom
+from tui.screens.dashboard import Dashboard
+from tui.screens.dialogs import Confirm
+from tui.screens.experiment import ExperimentScreen
+from tui.screens.help import Help
+from tui.screens.text import LogScreen
+
+SIZES = [(80, 24), (120, 40), (200, 50)]
+
+
+@asynccontextmanager
+async def room(lab: Lab, size: tuple[int, int] = (200, 50), alive: bool = True) -> AsyncIterator[Pilot[str]]:
+    """The room on a lab whose lock is held, as by a daemon."""
+    lock = LabLock(lab)
+    if alive:
+        lock.acquire()
+        lab.identity_file.write_text(
+            f'{{"pid": {os.getpid()}, "started_at": "2026-01-01T00:00:00Z", "mode": "daemon"}}'
+        )
+    app = ControlRoom(lab)
+    try:
+        async with app.run_test(size=size) as pilot:
+            await until(pilot, lambda: app.dashboard.snapshot is not None)
+            yield pilot
+    finally:
+        lock.release()
+
+
+async def until(pilot: Pilot[str], condition: object, tries: int = 100) -> None:
+    assert callable(condition)
+    for _ in range(tries):
+        if condition():
+            return
+        await pilot.pause(0.05)
+    raise AssertionError("the room has not come to what was expected")
+
+
+def screen_text(pilot: Pilot[str]) -> str:
+    """What a person reads on the screen."""
+    width, height = pilot.app.size
+    strips = pilot.app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips[:height])
+
+
+async def posted(lab: Lab) -> list[Command]:
+    async with Writer(lab.database) as store:
+        return await store.waiting_commands()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_first_screen_shows_health_slots_and_results(tmp_path: Path, size: tuple[int, int]) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, size) as pilot:
+        await pilot.pause()
+        text = screen_text(pilot)
+        for words in ("at work", "best", "1 slots", "3 results", "cpu0", "training", "42%", "? help"):
+            assert words in text, text
+        if size[0] >= 110:
+            for words in ("2 agents", "4 queue", "5 best score", "An idea that waits", "researcher"):
+                assert words in text, text
+
+
+async def test_digits_and_tab_go_from_pane_to_pane(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, (80, 24)) as pilot:
+        for key, words in (("4", "4 queue"), ("2", "2 agents"), ("5", "5 "), ("3", "3 results"), ("1", "1 slots")):
+            await pilot.press(key)
+            await pilot.pause()
+            assert words in screen_text(pilot)
+        await pilot.press("tab")
+        assert pilot.app.screen.pane == "agents"  # type: ignore[attr-defined]
+
+
+async def test_moving_down_and_looking_into_an_experiment_shows_its_patch_and_story(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot:
+        await pilot.press("3", "G", "k", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ExperimentScreen))
+        await until(pilot, lambda: "Idea number 1" in screen_text(pilot))
+        await pilot.press("d")
+        await until(pilot, lambda: "+LEARNING_RATE = 3e-3" in screen_text(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+
+
+async def test_a_log_is_shown_inert(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot:
+        await pilot.press("1", "l")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LogScreen))
+        await pilot.press("g")
+        log = pilot.app.screen.query_one("#plain", Log)
+        assert log.lines[0] == "hello from the run"
+        await pilot.press("w", "s", "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+
+
+@pytest.mark.parametrize(("key", "verb"), [("x", "end"), ("K", "kill")])
+async def test_what_ends_a_run_asks_first_with_the_focus_on_cancel(tmp_path: Path, key: str, verb: str) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot:
+        await pilot.press("1", key)
+        await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+        assert pilot.app.focused is pilot.app.screen.query_one("#cancel", Button)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+        assert await posted(lab) == []
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+        await pilot.pause(0.3)
+        [command] = await posted(lab)
+        assert (command.verb, command.arguments) == (verb, {"id": 15}) and "@" in command.actor
+
+
+@pytest.mark.parametrize(
+    ("keys", "verb", "arguments"),
+    [
+        (("1", "p"), "pause", {"id": 15}),
+        (("P",), "pause", {}),
+        (("3", "G", "k", "r"), "requeue", {"id": 1}),
+        (("4", "plus"), "priority", {"id": 13, "value": 10}),
+        (("4", "minus"), "priority", {"id": 13, "value": -10}),
+        (("colon", *"requeue 3", "enter"), "requeue", {"id": 3}),
+        (("m", *"hello", "enter"), "message", {"agent": "all", "text": "hello"}),
+    ],
+)
+async def test_keys_and_commands_leave_the_same_orders(
+    tmp_path: Path, keys: tuple[str, ...], verb: str, arguments: dict[str, object]
+) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot:
+        for key in keys:
+            await pilot.press("space" if key == " " else key)
+        await pilot.pause(0.4)
+        [command] = await posted(lab)
+        assert (command.verb, command.arguments) == (verb, arguments)
+
+
+async def test_the_filter_narrows_the_tables_and_esc_clears_it(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot:
+        table = pilot.app.screen.query_one("#results", DataTable)
+        everything = table.row_count
+        await pilot.press("slash", *"crashed", "enter")
+        await until(pilot, lambda: 0 < table.row_count < everything)
+        assert "/crashed" in screen_text(pilot)
+        await pilot.press("escape")
+        await until(pilot, lambda: table.row_count == everything)
+
+
+async def test_help_is_there_and_goes_away(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, (80, 24)) as pilot:
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Help))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+
+
+async def test_a_pane_can_have_the_whole_screen(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot:
+        await pilot.press("3", "f")
+        await pilot.pause()
+        assert "2 agents" not in screen_text(pilot) and "3 results" in screen_text(pilot)
+        await pilot.press("f")
+        await pilot.pause()
+        assert "2 agents" in screen_text(pilot)
+
+
+async def test_a_daemon_that_goes_away_is_told_with_the_key_that_starts_it(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    lock = LabLock(lab)
+    lock.acquire()
+    lab.identity_file.write_text(f'{{"pid": {os.getpid()}, "started_at": "2026-01-01T00:00:00Z", "mode": "daemon"}}')
+    app = ControlRoom(lab)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.dashboard.snapshot is not None)
+        lock.release()
+        await until(pilot, lambda: "NOT RUNNING: S starts it" in screen_text(pilot))
+        await pilot.press("P")
+        await until(pilot, lambda: "answers when it is back" in screen_text(pilot))
+    assert [command.verb for command in await posted(lab)] == ["pause"]
+
+
+async def test_a_thousand_results_stay_quick(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab", experiments=250)
+    async with room(lab) as pilot:
+        assert pilot.app.screen.query_one("#results", DataTable).row_count == 252
+        await pilot.press("3", "G", "g", "j", "j")
+        assert pilot.app.screen.query_one("#results", DataTable).cursor_row == 2
+
+
+async def test_leaving_never_asks_the_lab_to_stop(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot:
+        await pilot.press("q")
+    assert await posted(lab) == []
