@@ -328,13 +328,17 @@ class Repository:
         if branch != MASTER:
             return Update(False, f"the lab's checkout is on {branch.removeprefix('refs/heads/')}; it is left alone")
         new = self.head(MASTER)
-        if self._index_is(new):
+        old = self.head(CHECKOUT) if self.exists(CHECKOUT) else new
+        moved = run_git(self.path, "diff", "--name-only", old, new).splitlines()
+        if not moved or not self._staged(new, moved):
             run_git(self.path, "update-ref", CHECKOUT, new)
             return Update(True, "the lab's checkout stands on master")
-        old = self.head(CHECKOUT) if self.exists(CHECKOUT) else new
-        if not self._index_is(old) or self._edited():
-            edited = ", ".join(self._edited()) or "staged changes"
-            return Update(False, f"the lab's checkout stays where it is: a person's edits ({edited}) are left alone")
+        # Only the files that master changes need be clean; git leaves every other edit as it is.
+        edited = sorted({*self._staged(old, moved), *self._edited(moved)})
+        if edited:
+            return Update(
+                False, f"the lab's checkout stays where it is: a person's edits ({', '.join(edited)}) are left alone"
+            )
         try:
             run_git(self.path, "read-tree", "-m", "-u", old, new)
         except GitFailed as error:
@@ -342,14 +346,15 @@ class Repository:
         run_git(self.path, "update-ref", CHECKOUT, new)
         return Update(True, "the lab's checkout stands on the new master")
 
-    def _index_is(self, commit: str) -> bool:
-        return not run_git(self.path, "diff-index", "--cached", "--name-only", commit, "--")
+    def _staged(self, commit: str, paths: list[str]) -> list[str]:
+        """Those of `paths` whose index entry differs from the commit's."""
+        return run_git(self.path, "diff-index", "--cached", "--name-only", commit, "--", *paths).splitlines()
 
-    def _edited(self) -> list[str]:
-        """Tracked files whose content differs from the index."""
+    def _edited(self, paths: list[str]) -> list[str]:
+        """Those of `paths` whose content differs from the index."""
         with contextlib.suppress(GitFailed):  # says that files need an update: the next command lists them
             run_git(self.path, "update-index", "-q", "--refresh")
-        return run_git(self.path, "diff-files", "--name-only").splitlines()
+        return run_git(self.path, "diff-files", "--name-only", "--", *paths).splitlines()
 
 
 def _reason(error: GitFailed) -> str:

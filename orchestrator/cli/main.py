@@ -22,17 +22,20 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message[:1].upper()}{message[1:]}.", f"`{self.prog} --help` shows how.")
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of the whole command line, and that of each verb."""
     parser = _Parser(
         prog="autolab",
         description="Autonomous ML research on your own GPUs. `autolab-tui` opens the control room.",
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    parsers: dict[str, argparse.ArgumentParser] = {}
 
     def verb(name: str, carry_out: Verb) -> argparse.ArgumentParser:
         help_text = BY_VERB[name].help
         made = verbs.add_parser(name, help=help_text, description=help_text[:1].upper() + help_text[1:] + ".")
-        made.set_defaults(carry_out=carry_out)
+        made.set_defaults(carry_out=carry_out, verb=name)
+        parsers[name] = made
         return made
 
     def lab(to: argparse.ArgumentParser) -> None:
@@ -95,7 +98,15 @@ def build_parser() -> argparse.ArgumentParser:
     made.add_argument("agent", metavar="AGENT", help="an agent, a role, or all")
     made.add_argument("text", metavar="TEXT")
     lab(made)
-    return parser
+    return parser, parsers
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The words of a command; options may stand anywhere among them. Raises UsageError."""
+    parser, parsers = build_parsers()
+    if arguments and arguments[0] in parsers:
+        return parsers[arguments[0]].parse_intermixed_args(list(arguments[1:]))
+    return parser.parse_args(list(arguments))
 
 
 def _count(text: str) -> int:
@@ -107,7 +118,7 @@ def _count(text: str) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     try:
-        words = build_parser().parse_args(arguments)
+        words = parse(sys.argv[1:] if arguments is None else arguments)
         carry_out: Verb = words.carry_out
         return carry_out(words)
     except UsageError as error:

@@ -133,6 +133,14 @@ def test_a_persons_uncommitted_edits_are_never_touched(repository: Repository) -
     assert "line 3 by 1" in file.read_text()
 
 
+def test_an_edit_of_another_file_stays_and_does_not_hold_the_checkout_back(repository: Repository) -> None:
+    (repository.path / "prepare.py").write_text("my settings\n")
+    promote(repository, experiment(repository, 1, 3))
+    assert repository.update_checkout().updated
+    assert (repository.path / "prepare.py").read_text() == "my settings\n"
+    assert git(repository.path, "status", "--porcelain") == " M prepare.py\n"
+
+
 def test_a_checkout_on_another_branch_is_left_alone(repository: Repository) -> None:
     git(repository.path, "switch", "-q", "-c", "mine")
     promote(repository, experiment(repository, 1, 3))

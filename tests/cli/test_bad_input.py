@@ -87,7 +87,9 @@ def test_a_diff_that_cannot_be_used_is_refused_and_leaves_no_experiment(lab: Pat
 def test_a_patch_with_a_syntax_error_is_rejected_by_the_guard_with_its_line(lab: Path) -> None:
     text = (lab / "train.py").read_text()
     (lab / "train.py").write_text(text.replace("def build_model():", "def build_model(:"))
-    diff = subprocess.run(["git", "-C", str(lab), "diff"], capture_output=True, text=True, check=True).stdout
+    diff = subprocess.run(
+        ["git", "-C", str(lab), "diff", "train.py"], capture_output=True, text=True, check=True
+    ).stdout
     (lab / "train.py").write_text(text)
     (lab.parent / "bad.diff").write_text(diff)
     added = autolab("add", str(lab), "--title", "T", "--hypothesis", "H", "--patch", str(lab.parent / "bad.diff"))

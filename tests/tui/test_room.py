@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,9 +32,7 @@ async def room(lab: Lab, size: tuple[int, int] = (200, 50), alive: bool = True) 
     lock = LabLock(lab)
     if alive:
         lock.acquire()
-        lab.identity_file.write_text(
-            f'{{"pid": {os.getpid()}, "started_at": "2026-01-01T00:00:00Z", "mode": "daemon"}}'
-        )
+        _say_who(lab)
     app = ControlRoom(lab)
     try:
         async with app.run_test(size=size) as pilot:
@@ -41,6 +40,11 @@ async def room(lab: Lab, size: tuple[int, int] = (200, 50), alive: bool = True) 
             yield pilot
     finally:
         lock.release()
+
+
+def _say_who(lab: Lab) -> None:
+    identity = {"pid": os.getpid(), "started_at": "2026-01-01T00:00:00Z", "mode": "daemon"}
+    lab.identity_file.write_text(json.dumps(identity))
 
 
 async def until(pilot: Pilot[str], condition: object, tries: int = 100) -> None:
@@ -54,7 +58,7 @@ async def until(pilot: Pilot[str], condition: object, tries: int = 100) -> None:
 
 def screen_text(pilot: Pilot[str]) -> str:
     """What a person reads on the screen."""
-    width, height = pilot.app.size
+    height = pilot.app.size.height
     strips = pilot.app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in strips[:height])
 
@@ -191,14 +195,14 @@ async def test_a_daemon_that_goes_away_is_told_with_the_key_that_starts_it(tmp_p
     lab = await make_room_lab(tmp_path / "lab")
     lock = LabLock(lab)
     lock.acquire()
-    lab.identity_file.write_text(f'{{"pid": {os.getpid()}, "started_at": "2026-01-01T00:00:00Z", "mode": "daemon"}}')
+    _say_who(lab)
     app = ControlRoom(lab)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.dashboard.snapshot is not None)
         lock.release()
         await until(pilot, lambda: "NOT RUNNING: S starts it" in screen_text(pilot))
         await pilot.press("P")
-        await until(pilot, lambda: "answers when it is back" in screen_text(pilot))
+        await until(pilot, lambda: "S starts it" in " ".join(note.message for note in app._notifications))
     assert [command.verb for command in await posted(lab)] == ["pause"]
 
 
