@@ -35,7 +35,8 @@ class ReplyParts:
 
     on_text: Callable[[str], None]
     text: list[str] = field(default_factory=list)
-    calls: dict[int, _PartialCall] = field(default_factory=dict)
+    calls: list[_PartialCall] = field(default_factory=list)
+    current: dict[int | None, _PartialCall] = field(default_factory=dict)  # by the index that the server gives
     characters: int = 0
     finish_reason: str | None = None
     tokens_in: int | None = None
@@ -71,25 +72,31 @@ class ReplyParts:
                     self.text.append(piece)
 
     def _take_call(self, piece: Any) -> None:
-        index = getattr(piece, "index", None)
-        given_id = getattr(piece, "id", None) or ""
-        if not isinstance(index, int):
-            index = max(self.calls, default=0)
-        # Some servers number every call 0 and tell them apart by id alone.
-        if given_id and index in self.calls and self.calls[index].id not in ("", given_id):
-            index = max(self.calls) + 1
-        elif not given_id and index not in self.calls and self.calls and getattr(piece, "index", None) is None:
-            index = max(self.calls)
-        call = self.calls.setdefault(index, _PartialCall())
-        call.id = call.id or given_id
+        call = self._call_of(piece)
         function = getattr(piece, "function", None)
         name, arguments = getattr(function, "name", None), getattr(function, "arguments", None)
+        call.id = call.id or getattr(piece, "id", None) or ""
         call.name = call.name or name or ""
-        if isinstance(arguments, str):
-            call.arguments += arguments
-        elif arguments is not None:
-            call.arguments += json.dumps(arguments)
-        self.characters += len(arguments) if isinstance(arguments, str) else 0
+        if arguments is not None:
+            written = arguments if isinstance(arguments, str) else json.dumps(arguments)
+            call.arguments += written
+            self.characters += len(written)
+
+    def _call_of(self, piece: Any) -> _PartialCall:
+        """The call that a piece goes on with, by its index; or a new one.
+
+        Some servers number every call 0 and tell them apart by id; some send whole calls without a number.
+        """
+        index, given_id = getattr(piece, "index", None), getattr(piece, "id", None)
+        call = self.current.get(index)
+        new = call is None or bool(given_id and call.id and given_id != call.id)
+        if call is not None and index is None and not given_id:
+            new = bool(call.name and getattr(getattr(piece, "function", None), "name", None))
+        if call is None or new:
+            call = _PartialCall()
+            self.calls.append(call)
+            self.current[index] = call
+        return call
 
     def whole(self, asked: str, turn: int) -> Reply:
         """The reply. `asked` is the text of the request, for estimates; `turn` makes ids unique that a server left out.
@@ -101,7 +108,7 @@ class ReplyParts:
         text = "".join(self.text)
         calls = tuple(
             ToolCall(call.id or f"call_{turn}_{number}", call.name, call.arguments)
-            for number, (_, call) in enumerate(sorted(self.calls.items()))
+            for number, call in enumerate(self.calls)
         )
         written = self.characters + sum(len(call.name) for call in calls)
         return Reply(

@@ -118,16 +118,18 @@ async def test_calls_that_are_all_numbered_0_are_told_apart_by_their_ids() -> No
     with OpenAIServer([Scripted([*pieces, chunk({}, "stop"), DONE])]) as server:
         reply = await ask(server)
     assert reply.tool_calls[0] == ToolCall("a", "propose", '{"title": "one"}')
-    assert reply.tool_calls[1].name == "finish"
+    assert reply.tool_calls[1] == ToolCall("b", "finish", "{}")
 
 
 async def test_calls_without_index_and_id_and_with_arguments_as_an_object_are_understood() -> None:
-    call = {"type": "function", "function": {"name": "finish", "arguments": {"summary": "done"}}}
-    with OpenAIServer([Scripted([chunk({"tool_calls": [call]}, "tool_calls"), DONE])]) as server:
+    one = {"type": "function", "function": {"name": "propose", "arguments": {"title": "one"}}}
+    two = {"type": "function", "function": {"name": "finish", "arguments": {"summary": "done"}}}
+    with OpenAIServer([Scripted([chunk({"tool_calls": [one, two]}, "tool_calls"), DONE])]) as server:
         reply = await ask(server)
-    (made,) = reply.tool_calls
-    assert (made.name, json.loads(made.arguments)) == ("finish", {"summary": "done"})
-    assert made.id
+    first, second = reply.tool_calls
+    assert (first.name, json.loads(first.arguments)) == ("propose", {"title": "one"})
+    assert (second.name, json.loads(second.arguments)) == ("finish", {"summary": "done"})
+    assert first.id and second.id and first.id != second.id
 
 
 async def test_a_server_that_refuses_stream_options_is_asked_without_and_its_tokens_are_estimated() -> None:
