@@ -25,23 +25,30 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    VOCABULARY: int
+    """Number of token ids of the profile: bytes on `cpu`, a trained BPE on `gpu`."""
+
 T = TypeVar("T")
 
 VOCABULARIES = {"cpu": 256, "gpu": 8192}
 BUDGET_SECONDS = {"cpu": 15.0, "gpu": 300.0}
-LOG_INTERVAL_SECONDS = 0.1
+LOG_INTERVAL_SECONDS = 0.1  # between points of the curve
+PRINT_INTERVAL_SECONDS = 1.0  # between lines for people
 
 
-def _has_cuda() -> bool:
-    import torch
-
-    return torch.cuda.is_available()
+# Profile
 
 
 def profile() -> str:
-    """`cpu` or `gpu`."""
+    """`cpu` or `gpu`. Raises ValueError for another word in AUTOLAB_PROFILE."""
     given = os.environ.get("AUTOLAB_PROFILE")
-    return given if given in VOCABULARIES else ("gpu" if _has_cuda() else "cpu")
+    if given is None:
+        import torch
+
+        return "gpu" if torch.cuda.is_available() else "cpu"
+    if given not in VOCABULARIES:
+        raise ValueError(f"AUTOLAB_PROFILE is {given!r}, but must be one of: {', '.join(VOCABULARIES)}")
+    return given
 
 
 def pick(cpu: T, gpu: T) -> T:
@@ -49,17 +56,22 @@ def pick(cpu: T, gpu: T) -> T:
     return gpu if profile() == "gpu" else cpu
 
 
-VOCABULARY = VOCABULARIES[profile()]
-"""Number of token ids: bytes on `cpu`, a trained BPE on `gpu`."""
+def __getattr__(name: str) -> Any:
+    # Asked when needed, not at import: finding out the profile can mean importing torch, which takes seconds.
+    if name == "VOCABULARY":
+        return VOCABULARIES[profile()]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def device() -> torch.device:
+    """The device to train on; the harness shows a run its own GPU only."""
     import torch
 
     return torch.device("cuda" if profile() == "gpu" and torch.cuda.is_available() else "cpu")
 
 
 def seed() -> int:
+    """The assigned seed."""
     return int(os.environ.get("AUTOLAB_SEED", "1"))
 
 
@@ -72,6 +84,9 @@ def set_seed() -> None:
         torch.set_num_threads(1)
     else:
         torch.set_float32_matmul_precision("high")
+
+
+# Compilation and precision
 
 
 def compiled(model: nn.Module) -> Callable[..., Tensor]:
@@ -108,13 +123,7 @@ def warm_up(one_pass: Callable[[], object], model: nn.Module, passes: int = 2) -
         torch.cuda.synchronize()
 
 
-# Data
-
-
-def train_directory() -> Path:
-    """Where the train split lies."""
-    given = os.environ.get("AUTOLAB_TRAIN_DATA")
-    return Path(given) if given else cache_directory() / profile() / "train"
+# Batches
 
 
 def cache_directory() -> Path:
@@ -125,16 +134,27 @@ def cache_directory() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "autolab"
 
 
+def train_directory() -> Path:
+    """Where the train split lies."""
+    given = os.environ.get("AUTOLAB_TRAIN_DATA")
+    return Path(given) if given else cache_directory() / profile() / "train"
+
+
 def read_tokens(directory: Path) -> Any:
-    """The token ids of a split as a memory-mapped numpy array [N] (uint8 or uint16)."""
+    """The token ids of a split as a memory-mapped numpy array [N] (uint8 or uint16). Raises FileNotFoundError."""
     import numpy as np
 
-    kind = np.uint8 if VOCABULARY <= 256 else np.uint16
-    return np.memmap(directory / "tokens.bin", dtype=kind, mode="r")
+    path = directory / "tokens.bin"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing: build it with `python -m nanogpt.prepare --profile {profile()}`")
+    return np.memmap(path, dtype=np.uint8 if VOCABULARIES[profile()] <= 256 else np.uint16, mode="r")
 
 
 def batches(batch: int, sequence: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless random windows of the train split: tokens[batch, sequence] and the tokens after each, int64."""
+    """Endless random windows of the train split: tokens[batch, sequence] and the tokens after each, int64.
+
+    The seed decides the windows. Raises ValueError when the split is shorter than a window.
+    """
     import numpy as np
     import torch
 
@@ -143,7 +163,7 @@ def batches(batch: int, sequence: int, device: torch.device) -> Iterator[tuple[T
         raise ValueError(f"the train split has {len(tokens)} tokens, too few for a sequence of {sequence}")
     generator = np.random.default_rng(seed())
     while True:
-        starts = generator.integers(0, len(tokens) - sequence - 1, size=batch)
+        starts = generator.integers(0, len(tokens) - sequence, size=batch)
         window = np.stack([tokens[start : start + sequence + 1] for start in starts]).astype(np.int64)
         whole = torch.from_numpy(window)
         if device.type == "cuda":
@@ -151,18 +171,7 @@ def batches(batch: int, sequence: int, device: torch.device) -> Iterator[tuple[T
         yield whole[:, :-1].contiguous(), whole[:, 1:].contiguous()
 
 
-# The run's own files
-
-
-def run_directory() -> Path:
-    directory = Path(os.environ.get("AUTOLAB_RUN_DIR", ".autolab/by-hand"))
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory
-
-
-def _append(line: dict[str, object]) -> None:
-    with (run_directory() / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+# The budget's clock
 
 
 class Budget:
@@ -171,15 +180,16 @@ class Budget:
     def __init__(self) -> None:
         global _running
         self.total = float(os.environ.get("AUTOLAB_BUDGET_SECONDS", BUDGET_SECONDS[profile()]))
+        self._counts_cpu = profile() == "cpu"
         self._paused_file = run_directory() / "paused"
+        if "AUTOLAB_RUN_DIR" not in os.environ:  # by hand, the last run's curve makes way
+            (run_directory() / "metrics.jsonl").unlink(missing_ok=True)
         self._start = self._now()
         _running = self
         _append({"event": "start"})
 
     def _now(self) -> float:
-        if profile() == "cpu":
-            return time.process_time()
-        return time.monotonic() - self._paused()
+        return time.process_time() if self._counts_cpu else time.monotonic() - self._paused()
 
     def _paused(self) -> float:
         """Wall seconds that the harness held this process; it keeps them in a file."""
@@ -204,32 +214,66 @@ class Budget:
 
 
 _running: Budget | None = None
-_last_logged = -math.inf
+
+
+# The run's own files: the live curve and the weights
+
+
+def run_directory() -> Path:
+    """Where the run writes; made when it is not there."""
+    directory = Path(os.environ.get("AUTOLAB_RUN_DIR", ".autolab/by-hand"))
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def _append(line: dict[str, object]) -> None:
+    with (run_directory() / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+_unwritten: tuple[dict[str, object], Tensor | float] | None = None  # the last step, kept until it is written or passed
+_last_written = _last_printed = -math.inf
 
 
 def log(step: int, loss: Tensor | float, **more: float) -> None:
-    """Note a step for the live curve. Cheap: most calls return at once, without waiting for the GPU."""
-    global _last_logged
-    now = time.monotonic()
-    if now - _last_logged < LOG_INTERVAL_SECONDS and step > 1:
-        return
-    _last_logged = now
-    value = float(loss.detach() if hasattr(loss, "detach") else loss)
-    line: dict[str, object] = {"step": step, "loss": value if math.isfinite(value) else str(value)}
+    """Note a step for the live curve, and now and then a line for people.
+
+    Cheap: most calls return without waiting for the GPU. The first and the last step are always written. Raises
+    FloatingPointError when a step that is written has a loss that is not finite.
+    """
+    global _unwritten
+    line: dict[str, object] = {"step": step, "loss": None}
     if _running is not None:
-        line = {"step": step, "progress": _running.progress, "seconds": _running.seconds, "loss": line["loss"]}
+        line = {"step": step, "progress": _running.progress, "seconds": _running.seconds, "loss": None}
     line.update({key: float(number) for key, number in more.items()})
-    _append(line)
+    _unwritten = line, loss if isinstance(loss, float | int) else loss.detach()
+    if time.monotonic() - _last_written >= LOG_INTERVAL_SECONDS:
+        _write_step()
+
+
+def _write_step(last: bool = False) -> None:
+    global _unwritten, _last_written, _last_printed
+    if _unwritten is None:
+        return
+    line, loss = _unwritten
+    value = float(loss)
+    _unwritten, _last_written = None, time.monotonic()
+    _append({**line, "loss": value if math.isfinite(value) else str(value)})
+    if last or _last_written - _last_printed >= PRINT_INTERVAL_SECONDS:
+        _last_printed = _last_written
+        share = f"  {line['progress']:4.0%} of the budget" if "progress" in line else ""
+        print(f"step {line['step']:>6}  loss {value:.4f}{share}", flush=True)
     if not math.isfinite(value):
-        raise FloatingPointError(f"the loss is {value} at step {step}")
+        raise FloatingPointError(f"the loss is {value} at step {line['step']}")
 
 
 def save(model: nn.Module) -> None:
     """Keep the weights for the scorer, as plain tensors, complete or not at all."""
     import torch
 
+    _write_step(last=True)
     state = {
-        name.removeprefix("_orig_mod."): tensor.detach().to("cpu").contiguous()
+        name.replace("_orig_mod.", ""): tensor.detach().to("cpu").contiguous()
         for name, tensor in model.state_dict().items()
     }
     target = run_directory() / "weights.pt"

@@ -1,0 +1,220 @@
+"""The trusted scorer: right where the answer is known, and firm where a result is not to be accepted."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from worktree import kept_environment
+
+from nanogpt import evaluate
+from nanogpt.evaluate import Refusal, Score
+
+TABLE = """
+import torch
+import torch.nn as nn
+
+import prepare
+
+
+class Table(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(prepare.VOCABULARY, prepare.VOCABULARY)
+
+    def forward(self, tokens):
+        return ANSWER
+
+
+def build_model():
+    return Table()
+"""
+TOKENS = 20_001
+
+
+@pytest.fixture(autouse=True)
+def environment() -> Iterator[None]:
+    with kept_environment():
+        yield
+
+
+@pytest.fixture
+def split(tmp_path: Path) -> Path:
+    """A validation split of random bytes."""
+    directory = tmp_path / "validation"
+    directory.mkdir()
+    np.random.default_rng(0).integers(0, 256, TOKENS, dtype=np.uint8).tofile(directory / "tokens.bin")
+    return directory
+
+
+def score_of(
+    place: Path, split: Path, answer: str = "self.table(tokens)", table: torch.Tensor | None = None, more: str = ""
+) -> Score:
+    """The score of a model that is a table of logits by token, or of what `answer` makes of it."""
+    (place / "train.py").write_text(TABLE.replace("ANSWER", answer) + more)
+    torch.save({"table.weight": torch.zeros(256, 256) if table is None else table}, place / "weights.pt")
+    return evaluate.score(place / "train.py", place / "weights.pt", split, "cpu", seed=1)
+
+
+def test_a_uniform_model_takes_eight_bits_for_a_byte(tmp_path: Path, split: Path) -> None:
+    score = score_of(tmp_path, split)
+    assert score.val_bpb == pytest.approx(8.0, abs=1e-6)
+    assert score.tokens == score.bytes == (TOKENS - 1) // 128 * 128
+    assert score.parameters == 256 * 256
+
+
+def test_the_score_of_a_known_distribution_is_what_a_computation_by_hand_gives(tmp_path: Path, split: Path) -> None:
+    table = torch.randn(256, 256, generator=torch.Generator().manual_seed(3)) * 2
+    score = score_of(tmp_path, split, table=table)
+    tokens = np.fromfile(split / "tokens.bin", dtype=np.uint8)
+    weights = table.double().numpy()
+    bits = np.log2(np.exp(weights).sum(axis=1, keepdims=True)) - weights / math.log(2)
+    windows = evaluate.windows_of(tokens, 128, 2**17)
+    assert score.val_bpb == pytest.approx(bits[windows[:, :-1], windows[:, 1:]].mean(), abs=1e-5)
+
+
+@pytest.mark.parametrize("sequence", [1, 50, 64, 128, 4096])
+def test_every_target_is_predicted_once_whatever_the_model_takes_at_once(
+    tmp_path: Path, split: Path, sequence: int
+) -> None:
+    table = torch.randn(256, 256, generator=torch.Generator().manual_seed(3))
+    whole = score_of(tmp_path, split, table=table)
+    pieces = score_of(tmp_path, split, table=table, more=f"\n\nTable.sequence = {sequence}\n")
+    assert pieces.val_bpb == pytest.approx(whole.val_bpb, abs=1e-6) and pieces.tokens == whole.tokens
+
+
+def test_the_windows_cover_different_targets_each() -> None:
+    windows = evaluate.windows_of(np.arange(1000, dtype=np.uint16), 64, 2**17)
+    targets = windows[:, 1:].ravel()
+    assert len(set(targets.tolist())) == len(targets) == 15 * 64
+
+
+REFUSED = {
+    "a model that looks at later tokens": ("self.table(tokens.roll(-1, 1))", "looks at later tokens"),
+    "a model that looks at the end of its input": (
+        "self.table(tokens) + 0.01 * self.table(tokens[:, -1:]) + tokens.float().mean() / 8 * tokens[..., None]",
+        "looks at later tokens",
+    ),
+    "logits that are not finite": ("self.table(tokens) / 0", "not finite"),
+    "logits over too few tokens": ("self.table(tokens)[..., :255]", "where logits"),
+    "logits for the last token alone": ("self.table(tokens)[:, -1:]", "where logits"),
+    "an answer that is no tensor": ("(self.table(tokens), None)", "answers tuple where logits"),
+    "a model that fails": ("self.table(tokens + 1000)", "the model fails on tokens"),
+    "a model that leaves the process": ("exit()", "the model fails on tokens"),
+}
+
+
+@pytest.mark.parametrize(("answer", "sentence"), REFUSED.values(), ids=REFUSED.keys())
+def test_the_scorer_refuses(tmp_path: Path, split: Path, answer: str, sentence: str) -> None:
+    with pytest.raises(Refusal, match=sentence):
+        score_of(tmp_path, split, answer, table=torch.randn(256, 256))
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("x = 1\n", "no function build_model"),
+        ("def build_model(:\n", "cannot be imported by the scorer .SyntaxError"),
+        ("import sys\nsys.exit(0)\n", "cannot be imported by the scorer .SystemExit"),
+        ("def build_model():\n    return 5\n", "returns int, not an nn.Module"),
+        ("def build_model():\n    raise ValueError('no')\n", "build_model.. fails .ValueError: no"),
+        (TABLE.replace("ANSWER", "0") + "\n\nTable.sequence = 'all'\n", "attribute `sequence` is 'all'"),
+    ],
+)
+def test_the_scorer_refuses_a_train_py_without_a_model(tmp_path: Path, split: Path, source: str, sentence: str) -> None:
+    (tmp_path / "train.py").write_text(source)
+    torch.save({"table.weight": torch.zeros(256, 256)}, tmp_path / "weights.pt")
+    with pytest.raises(Refusal, match=sentence):
+        evaluate.score(tmp_path / "train.py", tmp_path / "weights.pt", split, "cpu", seed=1)
+
+
+def weights_refused(place: Path, split: Path, state: object | bytes | None) -> str:
+    (place / "train.py").write_text(TABLE.replace("ANSWER", "self.table(tokens)"))
+    if isinstance(state, bytes):
+        (place / "weights.pt").write_bytes(state)
+    elif state is not None:
+        torch.save(state, place / "weights.pt")
+    with pytest.raises(Refusal) as caught:
+        evaluate.score(place / "train.py", place / "weights.pt", split, "cpu", seed=1)
+    return str(caught.value)
+
+
+def test_the_scorer_refuses_when_no_weights_were_saved(tmp_path: Path, split: Path) -> None:
+    assert weights_refused(tmp_path, split, None) == "there are no saved weights"
+
+
+def test_the_scorer_refuses_weights_that_are_cut_short(tmp_path: Path, split: Path) -> None:
+    assert "not plain tensors, or damaged" in weights_refused(tmp_path, split, b"PK\x03\x04 cut short")
+
+
+def test_the_scorer_refuses_weights_with_code_in_them(tmp_path: Path, split: Path) -> None:
+    assert "not plain tensors" in weights_refused(tmp_path, split, {"table.weight": Path("x")})
+
+
+def test_the_scorer_refuses_numbers_instead_of_tensors(tmp_path: Path, split: Path) -> None:
+    assert "not a dictionary of plain tensors" in weights_refused(tmp_path, split, {"table.weight": 1.0})
+
+
+def test_the_scorer_refuses_weights_of_another_shape(tmp_path: Path, split: Path) -> None:
+    sentence = weights_refused(tmp_path, split, {"table.weight": torch.zeros(256, 255)})
+    assert "do not fit build_model()" in sentence and "size mismatch" in sentence
+
+
+def test_the_scorer_refuses_weights_with_names_missing_or_too_many(tmp_path: Path, split: Path) -> None:
+    extra = {"table.weight": torch.zeros(256, 256), "more": torch.zeros(1)}
+    assert 'Unexpected key(s) in state_dict: "more"' in weights_refused(tmp_path, split, extra)
+    assert 'Missing key(s) in state_dict: "table.weight"' in weights_refused(tmp_path, split, {})
+
+
+def test_a_train_py_that_replaces_the_loss_function_changes_no_score(tmp_path: Path, split: Path) -> None:
+    fake = "\n\nnn.functional.cross_entropy = torch.nn.functional.cross_entropy = lambda *a, **k: torch.zeros(1)\n"
+    real = torch.nn.functional.cross_entropy
+    try:
+        assert score_of(tmp_path, split, more=fake).val_bpb == pytest.approx(8.0, abs=1e-6)
+    finally:
+        torch.nn.functional.cross_entropy = real
+
+
+def scorer(place: Path, split: Path) -> subprocess.CompletedProcess[str]:
+    """The scorer as the supervisor starts it, with no word about the profile in the environment."""
+    return subprocess.run(
+        [
+            *(sys.executable, "-P", "-m", "nanogpt.evaluate", "--train-py", str(place / "train.py")),
+            *("--weights", str(place / "weights.pt"), "--data", str(split), "--profile", "cpu", "--seed", "1"),
+            *("--result", str(place / "score.json")),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(Path(evaluate.__file__).parents[1])},
+        check=False,
+    )
+
+
+def test_what_train_py_prints_is_never_a_score(tmp_path: Path, split: Path) -> None:
+    printing = "\n\nprint('{\"val_bpb\": 0.5}')\n"
+    (tmp_path / "train.py").write_text(TABLE.replace("ANSWER", "self.table(tokens)") + printing)
+    torch.save({"table.weight": torch.zeros(256, 256)}, tmp_path / "weights.pt")
+    (tmp_path / "score.json").write_text('{"val_bpb": 0.5}')
+    done = scorer(tmp_path, split)
+    assert done.returncode == 0 and done.stdout == ""
+    result = json.loads((tmp_path / "score.json").read_text())
+    assert result["val_bpb"] == pytest.approx(8.0, abs=1e-6)
+    assert result.keys() == {"val_bpb", "tokens", "bytes", "seconds", "parameters"}
+
+
+def test_a_score_that_the_run_left_there_does_not_outlive_a_scorer_that_was_ended(tmp_path: Path, split: Path) -> None:
+    (tmp_path / "train.py").write_text("import os\nos._exit(0)\n")
+    torch.save({"table.weight": torch.zeros(256, 256)}, tmp_path / "weights.pt")
+    (tmp_path / "score.json").write_text('{"val_bpb": 0.5}')
+    scorer(tmp_path, split)
+    assert not (tmp_path / "score.json").exists()
