@@ -1,0 +1,68 @@
+"""A team on an OpenAI-compatible server: the same tools, the same lab, over real HTTP with streamed tool calls.
+
+The server answers each request as the offline model would, so that the whole way through the client is walked: five
+roles, streamed arguments, tool answers, usage. Some of its replies are broken as real servers break them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from conftest import autolab, set_key
+
+from roles.chat import Message, ToolCall
+from roles.offline.scripts import next_turn
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "roles"))
+from openai_server import OpenAIServer, Request, Scripted, calls, fails, says
+
+
+def _messages(body: dict[str, object]) -> list[Message]:
+    found = []
+    for entry in body["messages"]:  # type: ignore[attr-defined]
+        made = tuple(
+            ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"])
+            for call in entry.get("tool_calls") or ()
+        )
+        found.append(Message(entry["role"], entry.get("content") or "", made, entry.get("tool_call_id")))
+    return found
+
+
+class Player:
+    """Plays all five roles; every seventh reply is broken in a different way."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.roles: set[str] = set()
+
+    def __call__(self, request: Request) -> Scripted:
+        self.asked += 1
+        tools = {tool["function"]["name"] for tool in request.body["tools"]}
+        self.roles |= tools & {"propose", "queue", "submit_patch", "approve", "hand_over", "report"}
+        if self.asked % 7 == 0:
+            return (fails(503, "busy", Retry_After="0"), says("I think I should look at the code.", "stop"))[
+                self.asked // 7 % 2
+            ]
+        turn = next_turn(_messages(request.body), tools, 0)
+        return calls(*((call.name, json.loads(call.arguments)) for call in turn.calls), text=turn.words)
+
+
+def test_a_team_behind_an_openai_server_brings_experiments_to_an_outcome(lab: Path) -> None:
+    player = Player()
+    with OpenAIServer(player) as server:
+        text = (lab / "autolab.toml").read_text()
+        text += f'\n[models.served]\nkind = "openai"\nbase_url = "{server.url}"\nmodel = "small-and-open"\n'
+        (lab / "autolab.toml").write_text(text)
+        for role in ("researcher", "planner", "worker", "reviewer", "reporter"):
+            set_key(lab, role, '"served"')
+        set_key(lab, "name", '"served"')
+        set_key(lab, "wave", "1")
+        run = autolab("run", str(lab), "--experiments", "2", timeout=280)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert {"propose", "queue", "submit_patch", "approve", "hand_over"} <= player.roles
+    results = json.loads(autolab("results", "--json", str(lab)).stdout)
+    assert {entry["team"] for entry in results if entry["id"]} == {"served"}
+    status = json.loads(autolab("status", "--json", str(lab)).stdout)
+    assert status["tokens"] > 0 and status["team"] == "served"
