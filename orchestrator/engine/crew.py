@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import shutil
+import sys
 from dataclasses import dataclass
 
 from orchestrator.engine.context import Context
@@ -16,6 +17,7 @@ from orchestrator.engine.jobs import Job, JobBook
 from orchestrator.engine.journal import AgentJournal
 from orchestrator.engine.models import models_of_team
 from orchestrator.errors import LabError
+from orchestrator.store.records import utc_now
 from orchestrator.store.states import State
 from roles.agent import Finished, GaveUp, converse
 from roles.chat import ChatModel
@@ -97,10 +99,18 @@ class Crew:
 
     async def _live(self, member: Member) -> None:
         while True:
-            job = None if self.closed else await self._book.take(member.name, member.role.name)
-            if job is None:
-                await asyncio.sleep(LOOK_SECONDS)
-                continue
+            try:
+                await self._next_job(member)
+            except LabError as error:  # the store or the repository is in trouble: the engine tells, the agent waits
+                print(f"{utc_now()} {member.name}: {error}", file=sys.stderr, flush=True)
+                await asyncio.sleep(FIRST_PAUSE)
+
+    async def _next_job(self, member: Member) -> None:
+        """Do the next job of the member's role, or look again in a moment."""
+        job = None if self.closed else await self._book.take(member.name, member.role.name)
+        if job is None:
+            await asyncio.sleep(LOOK_SECONDS)
+        else:
             task = asyncio.create_task(self._work(member, job))
             self._busy[member.name] = (job, task)
             try:
@@ -110,6 +120,7 @@ class Crew:
                     task.cancel()
                     await asyncio.gather(task, return_exceptions=True)
                     raise
+                await self._context.store.set_agent(member.name, "idle", f"taken away: {job.title}")
             finally:
                 self._busy.pop(member.name, None)
                 self._book.put_back(job)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,9 +16,12 @@ from orchestrator.engine.judging import Judging
 from orchestrator.engine.measuring import Measuring
 from orchestrator.engine.tracking import Tracking
 from orchestrator.errors import LabError
+from orchestrator.runs import Reading
+from orchestrator.store.records import Run, utc_now
 
 LOOK_SECONDS = 0.2
 READINGS_SECONDS = 2.0
+TROUBLE_SECONDS = 2.0
 STALL_SECONDS = 120.0
 
 
@@ -42,6 +47,8 @@ class Engine:
         self._stop: str | None = None  # "finish" the runs, kill them "now", or "leave" them alone
         self._moved = time.monotonic()
         self._halt: str | None = None
+        self._trouble = ""
+        self._killed: set[int] = set()
 
     def stop(self, now: bool) -> None:
         """Come to an end: finish the runs under way, or kill them `now`. Nothing new starts."""
@@ -93,34 +100,56 @@ class Engine:
             await context.store.event("lab", "autolab", sentence)
 
     async def _go_on(self, background: list[asyncio.Task[None]]) -> Ending:
-        killed = False
         while True:
             for task in background:
                 if task.done():
                     task.result()  # a programming error must not leave a lab that only looks alive
-            await self.judging.follow_master()
-            steps = await self.measuring.collect()
-            steps += await self.judging.judge()
-            underway = await self._context.store.runs_underway()
-            if self._stop is not None:
-                if self._stop == "leave":
-                    return Ending(True, "the daemon was told to end; runs under way go on and are adopted later")
-                if not underway:
-                    return Ending(
-                        self._experiments is None, "stopped before its end" if self._experiments else "stopped"
-                    )
-                if self._stop == "now" and not killed:
-                    killed = True
-                    for run in underway:
-                        await self._context.executor.stop(self._context.lab.run_directory(run.id), now=True)
-            elif await self.measuring.finished():
-                self.measuring.closed = True
-                if not underway:
-                    return Ending(True, f"{self._experiments} experiments have come to an outcome")
-            steps += await self.measuring.launch()
-            if (ending := await self._halted(bool(underway)) or self._stalled(steps, bool(underway))) is not None:
+            try:
+                ending = await self._step()
+            except LabError as error:
+                await self._tell_trouble(error)
+                continue
+            self._trouble = ""
+            if ending is not None:
                 return ending
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _tell_trouble(self, error: LabError) -> None:
+        """A full disk, a locked repository: the lab waits for it to pass, and says so once."""
+        print(f"{utc_now()} {error}", file=sys.stderr, flush=True)
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            with contextlib.suppress(LabError):
+                await self._context.store.event("lab", "autolab", f"in trouble: {error}")
+        await asyncio.sleep(TROUBLE_SECONDS)
+
+    async def _step(self) -> Ending | None:
+        """One look: take in what has ended, judge it, start what is wanted. Not None at the end."""
+        await self.judging.follow_master()
+        steps = await self.measuring.collect()
+        steps += await self.judging.judge()
+        underway = await self._context.store.runs_underway()
+        if self._stop is not None:
+            return await self._stopping(underway)
+        if await self.measuring.finished():
+            self.measuring.closed = True
+            if not underway:
+                return Ending(True, f"{self._experiments} experiments have come to an outcome")
+        steps += await self.measuring.launch()
+        return await self._halted(bool(underway)) or self._stalled(steps, bool(underway))
+
+    async def _stopping(self, underway: list[Run]) -> Ending | None:
+        if self._stop == "leave":
+            return Ending(True, "the daemon was told to end; runs under way go on and are adopted later")
+        if not underway:
+            return Ending(self._experiments is None, "stopped before its end" if self._experiments else "stopped")
+        if self._stop == "now":
+            for run in underway:
+                if run.id not in self._killed:
+                    self._killed.add(run.id)
+                    with contextlib.suppress(LabError):  # it has just ended by itself
+                        await self._context.executor.stop(self._context.lab.run_directory(run.id), now=True)
+        return None
 
     async def _halted(self, underway: bool) -> Ending | None:
         """A master that cannot be measured stops everything; whoever waits for outcomes is told."""
@@ -144,23 +173,23 @@ class Engine:
         return Ending(False, "nothing runs, nothing waits, and the researcher keeps failing")
 
     async def _watch_slots(self) -> None:
-        shown: dict[str, object] = {}
+        shown: dict[str, Reading] = {}
         while True:
-            try:
-                underway = await self._context.store.runs_underway()
-                directories = {run.slot: self._context.lab.run_directory(run.id) for run in underway}
-                readings = await self._context.executor.readings(directories)
-            except LabError:
-                readings = {}
-            for name, reading in readings.items():
-                if shown.get(name) != reading:
-                    shown[name] = reading
-                    await self._context.store.set_slot(
-                        name,
-                        utilisation=reading.utilisation,
-                        memory_used=reading.memory_used,
-                        memory_total=reading.memory_total,
-                        temperature=reading.temperature,
-                        power=reading.power,
-                    )
+            with contextlib.suppress(LabError):  # readings are for the eye; the next look tries again
+                await self._read_slots(shown)
             await asyncio.sleep(READINGS_SECONDS)
+
+    async def _read_slots(self, shown: dict[str, Reading]) -> None:
+        underway = await self._context.store.runs_underway()
+        directories = {run.slot: self._context.lab.run_directory(run.id) for run in underway}
+        for name, reading in (await self._context.executor.readings(directories)).items():
+            if shown.get(name) != reading:
+                shown[name] = reading
+                await self._context.store.set_slot(
+                    name,
+                    utilisation=reading.utilisation,
+                    memory_used=reading.memory_used,
+                    memory_total=reading.memory_total,
+                    temperature=reading.temperature,
+                    power=reading.power,
+                )

@@ -57,10 +57,10 @@ class Measuring:
             match await self._context.executor.status(self._context.lab.run_directory(run.id)):
                 case Running() as running:
                     await self._show(run, running)
-                case Ended(result=result):
+                case Ended(result=result) if await self._vacated(run):
                     await self._end(run, _measurement(result))
                     ended += 1
-                case Lost(reason=reason):
+                case Lost(reason=reason) if await self._vacated(run):
                     await self._end(run, Measurement(str(Outcome.LOST), reason))
                     ended += 1
                 case NeverStarted():
@@ -71,8 +71,13 @@ class Measuring:
                     ended += 1
         return ended
 
-    async def _end(self, run: Run, measurement: Measurement) -> None:
+    async def _vacated(self, run: Run) -> bool:
+        """Whether no process of the run is left, on the machine and on its GPU; the slot is taken until then."""
+        slots = {slot.name: slot for slot in self._context.executor.slots()}
         await self._context.executor.sweep(self._marker(run.id))
+        return run.slot not in slots or await self._context.executor.free(slots[run.slot], self._marker(run.id))
+
+    async def _end(self, run: Run, measurement: Measurement) -> None:
         await self._context.store.end_run(run.id, measurement)
         await asyncio.to_thread(self._context.repository.remove_worktree, self._worktree(run.id))
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
 
 from orchestrator.engine.context import Context
+from orchestrator.errors import LabError
 from orchestrator.store.records import Run
 
 LOOK_SECONDS = 2.0
@@ -22,12 +24,14 @@ class Tracking:
 
     async def run(self) -> None:
         while True:
-            await self.flush()
+            with contextlib.suppress(LabError, OSError):  # what could not be written now is written with the next look
+                await self.flush()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def finish(self) -> None:
-        """Write what is left, so that nothing is missing after the end."""
-        await self.flush()
+        """Write what is left, so that nothing is missing after the end; what fails is written at the next start."""
+        with contextlib.suppress(LabError, OSError):
+            await self.flush()
 
     async def flush(self) -> None:
         async with self._turn:
