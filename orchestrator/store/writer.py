@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from orchestrator.store.database import connect, database_error, transaction
-from orchestrator.store.reader import Reader
-from orchestrator.store.records import Command, Experiment, Letter, Run, RunKind, utc_now
+from orchestrator.store.records import Experiment, Run, RunKind, utc_now
+from orchestrator.store.roster import Roster
 from orchestrator.store.states import State, check_move
 
 
@@ -43,51 +37,8 @@ class Measurement:
     peak_memory: int | None = None
 
 
-class Writer(Reader):
+class Writer(Roster):
     """The one writer of a lab (the daemon holds the lab's lock). Serialises its own transactions."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._turn = asyncio.Lock()
-
-    async def open(self) -> Self:
-        self._connection = await connect(self.path, create=True)
-        return self
-
-    @asynccontextmanager
-    async def _change(self) -> AsyncIterator[None]:
-        async with self._turn:
-            try:
-                async with transaction(self.connection):
-                    yield
-            except sqlite3.Error as error:
-                raise database_error(self.path, error) from error
-
-    async def _do(self, sql: str, arguments: Sequence[Any] = ()) -> int:
-        async with self.connection.execute(sql, arguments) as cursor:
-            return cursor.lastrowid or 0
-
-    async def _event(
-        self,
-        kind: str,
-        actor: str,
-        reason: str,
-        *,
-        experiment_id: int | None = None,
-        run_id: int | None = None,
-        before: str | None = None,
-        after: str | None = None,
-    ) -> None:
-        await self._do(
-            "INSERT INTO events (at, actor, kind, experiment_id, run_id, before, after, reason)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (utc_now(), actor, kind, experiment_id, run_id, before, after, reason),
-        )
-
-    async def event(self, kind: str, actor: str, reason: str, *, experiment_id: int | None = None) -> None:
-        """Record something that changes no state."""
-        async with self._change():
-            await self._event(kind, actor, reason, experiment_id=experiment_id)
 
     async def set_meta(self, key: str, value: str, *, actor: str = "autolab", reason: str = "") -> None:
         """Set a fact of the lab; with `reason`, an event tells of it."""
@@ -314,109 +265,3 @@ class Writer(Reader):
             (commit_id, experiment_id, utc_now()),
         )
         await self._event("master", actor, reason, experiment_id=experiment_id, after=commit_id)
-
-    # -- agents, slots, notes
-
-    async def set_agents(self, agents: Sequence[tuple[str, str, str, str]]) -> None:
-        """The agents of the team, as (name, role, team, model); tallies of known names go on, others leave."""
-        async with self._change():
-            names = [name for name, *_ in agents]
-            await self._do(f"DELETE FROM agents WHERE name NOT IN ({', '.join('?' for _ in names)})", names)
-            for name, role, team, model in agents:
-                await self._do(
-                    "INSERT INTO agents VALUES (?, ?, ?, ?, 'idle', '', NULL, 0, 0, 0, 0, ?) ON CONFLICT (name)"
-                    " DO UPDATE SET role = excluded.role, team = excluded.team, model = excluded.model,"
-                    " state = 'idle', job = '',"
-                    " experiment_id = NULL, updated_at = excluded.updated_at",
-                    (name, role, team, model, utc_now()),
-                )
-
-    async def set_agent(
-        self,
-        name: str,
-        state: str,
-        job: str = "",
-        experiment_id: int | None = None,
-        *,
-        done: int = 0,
-        failed: int = 0,
-        tokens_in: int = 0,
-        tokens_out: int = 0,
-    ) -> None:
-        """What an agent does now; the counts are added to its tallies."""
-        async with self._change():
-            await self._do(
-                "UPDATE agents SET state = ?, job = ?, experiment_id = ?, jobs_done = jobs_done + ?,"
-                " jobs_failed = jobs_failed + ?, tokens_in = tokens_in + ?, tokens_out = tokens_out + ?, updated_at = ?"
-                " WHERE name = ?",
-                (state, job, experiment_id, done, failed, tokens_in, tokens_out, utc_now(), name),
-            )
-
-    async def set_slots(self, slots: Sequence[tuple[str, str]]) -> None:
-        """The slots of this machine, as (name, device)."""
-        async with self._change():
-            names = [name for name, _ in slots]
-            await self._do(f"DELETE FROM slots WHERE name NOT IN ({', '.join('?' for _ in names)})", names)
-            for name, device in slots:
-                await self._do(
-                    "INSERT INTO slots (name, device, phase, updated_at) VALUES (?, ?, 'idle', ?)"
-                    " ON CONFLICT (name) DO UPDATE SET device = excluded.device",
-                    (name, device, utc_now()),
-                )
-
-    async def set_slot(self, name: str, **readings: Any) -> None:
-        """Live readings of a slot (columns of `slots`); no event."""
-        async with self._change():
-            values = {**readings, "updated_at": utc_now()}
-            columns = ", ".join(f"{column} = ?" for column in values)
-            await self._do(f"UPDATE slots SET {columns} WHERE name = ?", [*values.values(), name])
-
-    async def add_note(self, kind: str, author: str, text: str) -> None:
-        async with self._change():
-            await self._do(
-                "INSERT INTO notes (at, kind, author, text) VALUES (?, ?, ?, ?)",
-                (utc_now(), kind, author, text),
-            )
-            await self._event("note", author, text.splitlines()[0] if text.strip() else kind)
-
-    async def add_letter(self, agent: str, text: str, author: str) -> None:
-        """A person's message; `agent` is an agent's name, a role, or 'all'."""
-        async with self._change():
-            await self._do(
-                "INSERT INTO letters (at, author, agent, text) VALUES (?, ?, ?, ?)",
-                (utc_now(), author, agent, text),
-            )
-            await self._event("letter", author, f"to {agent}: {text}")
-
-    async def letters_for(self, role: str, agent: str, limit: int = 5) -> list[Letter]:
-        """The newest letters to this agent, its role or everybody, oldest first: standing advice of the person."""
-        rows = await self.rows(
-            "SELECT * FROM letters WHERE agent IN (?, ?, 'all') ORDER BY id DESC LIMIT ?",
-            (role, agent, limit),
-        )
-        return [Letter.from_row(row) for row in reversed(rows)]
-
-    # -- commands
-
-    async def waiting_commands(self) -> list[Command]:
-        return [
-            Command.from_row(row)
-            for row in await self.rows("SELECT * FROM commands WHERE state = 'waiting' ORDER BY id")
-        ]
-
-    async def answer_command(self, command: Command, done: bool, answer: str) -> None:
-        """Say what came of a command, after the fact."""
-        async with self._change():
-            state = "done" if done else "refused"
-            await self._do(
-                "UPDATE commands SET state = ?, answer = ?, answered_at = ? WHERE id = ? AND state = 'waiting'",
-                (state, answer, utc_now(), command.id),
-            )
-            experiment_id = command.arguments.get("id")
-            await self._event(
-                "command",
-                command.actor,
-                f"{command.verb}: {answer}",
-                experiment_id=experiment_id if isinstance(experiment_id, int) else None,
-                after=state,
-            )

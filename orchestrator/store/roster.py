@@ -1,0 +1,117 @@
+"""Who and what is there: agents, slots, notes, letters, answers to commands. Nothing here moves an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from orchestrator.store.pen import Pen
+from orchestrator.store.records import Command, Letter, utc_now
+
+
+class Roster(Pen):
+    """The part of the writer that keeps the tables beside experiments and runs."""
+
+    async def set_agents(self, agents: Sequence[tuple[str, str, str, str]]) -> None:
+        """The agents of the team, as (name, role, team, model); tallies of known names go on, others leave."""
+        async with self._change():
+            names = [name for name, *_ in agents]
+            await self._do(f"DELETE FROM agents WHERE name NOT IN ({', '.join('?' for _ in names)})", names)
+            for name, role, team, model in agents:
+                await self._do(
+                    "INSERT INTO agents VALUES (?, ?, ?, ?, 'idle', '', NULL, 0, 0, 0, 0, ?) ON CONFLICT (name)"
+                    " DO UPDATE SET role = excluded.role, team = excluded.team, model = excluded.model,"
+                    " state = 'idle', job = '',"
+                    " experiment_id = NULL, updated_at = excluded.updated_at",
+                    (name, role, team, model, utc_now()),
+                )
+
+    async def set_agent(
+        self,
+        name: str,
+        state: str,
+        job: str = "",
+        experiment_id: int | None = None,
+        *,
+        done: int = 0,
+        failed: int = 0,
+        tokens_in: int = 0,
+        tokens_out: int = 0,
+    ) -> None:
+        """What an agent does now; the counts are added to its tallies."""
+        async with self._change():
+            await self._do(
+                "UPDATE agents SET state = ?, job = ?, experiment_id = ?, jobs_done = jobs_done + ?,"
+                " jobs_failed = jobs_failed + ?, tokens_in = tokens_in + ?, tokens_out = tokens_out + ?, updated_at = ?"
+                " WHERE name = ?",
+                (state, job, experiment_id, done, failed, tokens_in, tokens_out, utc_now(), name),
+            )
+
+    async def set_slots(self, slots: Sequence[tuple[str, str]]) -> None:
+        """The slots of this machine, as (name, device)."""
+        async with self._change():
+            names = [name for name, _ in slots]
+            await self._do(f"DELETE FROM slots WHERE name NOT IN ({', '.join('?' for _ in names)})", names)
+            for name, device in slots:
+                await self._do(
+                    "INSERT INTO slots (name, device, phase, updated_at) VALUES (?, ?, 'idle', ?)"
+                    " ON CONFLICT (name) DO UPDATE SET device = excluded.device",
+                    (name, device, utc_now()),
+                )
+
+    async def set_slot(self, name: str, **readings: Any) -> None:
+        """Live readings of a slot (columns of `slots`); no event."""
+        async with self._change():
+            values = {**readings, "updated_at": utc_now()}
+            columns = ", ".join(f"{column} = ?" for column in values)
+            await self._do(f"UPDATE slots SET {columns} WHERE name = ?", [*values.values(), name])
+
+    async def add_note(self, kind: str, author: str, text: str) -> None:
+        async with self._change():
+            await self._do(
+                "INSERT INTO notes (at, kind, author, text) VALUES (?, ?, ?, ?)",
+                (utc_now(), kind, author, text),
+            )
+            await self._event("note", author, text.splitlines()[0] if text.strip() else kind)
+
+    async def add_letter(self, agent: str, text: str, author: str) -> None:
+        """A person's message; `agent` is an agent's name, a role, or 'all'."""
+        async with self._change():
+            await self._do(
+                "INSERT INTO letters (at, author, agent, text) VALUES (?, ?, ?, ?)",
+                (utc_now(), author, agent, text),
+            )
+            await self._event("letter", author, f"to {agent}: {text}")
+
+    async def letters_for(self, role: str, agent: str, limit: int = 5) -> list[Letter]:
+        """The newest letters to this agent, its role or everybody, oldest first: standing advice of the person."""
+        rows = await self.rows(
+            "SELECT * FROM letters WHERE agent IN (?, ?, 'all') ORDER BY id DESC LIMIT ?",
+            (role, agent, limit),
+        )
+        return [Letter.from_row(row) for row in reversed(rows)]
+
+    # -- commands
+
+    async def waiting_commands(self) -> list[Command]:
+        return [
+            Command.from_row(row)
+            for row in await self.rows("SELECT * FROM commands WHERE state = 'waiting' ORDER BY id")
+        ]
+
+    async def answer_command(self, command: Command, done: bool, answer: str) -> None:
+        """Say what came of a command, after the fact."""
+        async with self._change():
+            state = "done" if done else "refused"
+            await self._do(
+                "UPDATE commands SET state = ?, answer = ?, answered_at = ? WHERE id = ? AND state = 'waiting'",
+                (state, answer, utc_now(), command.id),
+            )
+            experiment_id = command.arguments.get("id")
+            await self._event(
+                "command",
+                command.actor,
+                f"{command.verb}: {answer}",
+                experiment_id=experiment_id if isinstance(experiment_id, int) else None,
+                after=state,
+            )
