@@ -29,6 +29,7 @@ from orchestrator.runs.spec import RunSpec, read_spec
 
 LOOK_SECONDS = 0.1
 STATUS_SECONDS = 0.5
+DELIVERY_SECONDS = 600.0
 
 
 class Cut(Exception):
@@ -370,8 +371,21 @@ def main() -> int:
         result = RunResult(Outcome.CRASH, f"the supervisor failed: {type(error).__name__}: {error}")
     kill_marked(supervisor.spec.marker)
     supervisor.log.close()
-    write_result(run_dir, result)
-    return 0
+    return 0 if _deliver(run_dir, result) else 1
+
+
+def _deliver(run_dir: Path, result: RunResult) -> bool:
+    """Write the result; on a full disk try again for a while, so that a finished run is not lost to it."""
+    deadline = time.monotonic() + DELIVERY_SECONDS
+    while True:
+        try:
+            write_result(run_dir, result)
+            return True
+        except OSError:
+            if time.monotonic() > deadline:
+                traceback.print_exc()
+                return False
+            time.sleep(1.0)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def database_error(path: Path, error: sqlite3.Error) -> LabError:
     if "disk is full" in text or "disk I/O" in text:
         return LabError(
             f"The database {path} cannot be written ({text}).",
-            "Free some disk space, then start the lab again.",
+            "Free some disk space; a lab at work goes on by itself.",
         )
     return LabError(
         f"The database {path} is damaged ({text}).",
