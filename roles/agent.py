@@ -218,6 +218,8 @@ def _object(text: str) -> dict[str, Any]:
         found = json.loads(text, strict=False)  # raw line breaks inside strings are meant as such
     except ValueError as error:
         raise ValueError(f"not valid JSON ({error})") from None
+    except RecursionError:
+        raise ValueError("not valid JSON (nested without end)") from None
     if isinstance(found, str):  # an object that was written as a string
         return _object(found)
     if not isinstance(found, dict):
@@ -228,7 +230,7 @@ def _object(text: str) -> dict[str, Any]:
 def _sendable(call: ToolCall) -> ToolCall:
     """The call as it may go back to a server: many refuse a history whose arguments are no JSON object."""
     try:
-        arguments = json.dumps(_object(call.arguments), ensure_ascii=False)
+        arguments = json.dumps(_object(call.arguments), allow_nan=False)
     except ValueError:
         arguments = "{}"
     return replace(call, name=call.name or "unnamed", arguments=arguments)

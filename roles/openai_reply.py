@@ -105,9 +105,9 @@ class ReplyParts:
         """
         if self.finish_reason is None:
             raise CutShort("cut a reply short")
-        text = "".join(self.text)
+        text = _mended("".join(self.text))
         calls = tuple(
-            ToolCall(call.id or f"call_{turn}_{number}", call.name, call.arguments)
+            ToolCall(call.id or f"call_{turn}_{number}", call.name, _mended(call.arguments))
             for number, call in enumerate(self.calls)
         )
         written = self.characters + sum(len(call.name) for call in calls)
@@ -123,6 +123,11 @@ class ReplyParts:
 
 def _count(given: Any, before: int | None) -> int | None:
     return given if isinstance(given, int) else before
+
+
+def _mended(text: str) -> str:
+    """The text with characters whole that were cut in two between pieces; what is left of others is replaced."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _estimate(characters: int) -> int:

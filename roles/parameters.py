@@ -10,6 +10,9 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+LARGEST_ID = 10**9
+"""Larger numbers are no experiment's, and some databases cannot hold them."""
+
 
 class Parameters(BaseModel):
     """Base of every tool's parameters."""
@@ -76,7 +79,7 @@ class ReadDiff(Parameters):
 
     example = {"id": 12}
 
-    id: int = Field(description="the experiment's number")
+    id: int = Field(ge=0, le=LARGEST_ID, description="the experiment's number")
 
 
 class Propose(Parameters):
@@ -122,7 +125,7 @@ class QueueExperiment(Parameters):
 
     example = {"id": 12, "priority": 40, "reason": "a large gain in the paper, and nothing like it was tried"}
 
-    id: int = Field(description="the experiment's number")
+    id: int = Field(ge=0, le=LARGEST_ID, description="the experiment's number")
     priority: int = Field(ge=-1000, le=1000, description="usually 0 to 100; the highest runs first")
     reason: str = Field(min_length=2, description="why it stands where it stands, in one sentence")
 
@@ -133,7 +136,7 @@ class DropExperiment(Parameters):
 
     example = {"id": 12, "reason": "the same change as experiment 4, which lost 0.03"}
 
-    id: int = Field(description="the experiment's number")
+    id: int = Field(ge=0, le=LARGEST_ID, description="the experiment's number")
     reason: str = Field(min_length=2, description="why it is not worth a run, in one sentence")
 
 
@@ -199,7 +202,7 @@ class Priority(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    id: int = Field(description="the number of an experiment that waits")
+    id: int = Field(ge=0, le=LARGEST_ID, description="the number of an experiment that waits")
     priority: int = Field(ge=-1000, le=1000, description="usually 0 to 100; the highest runs first")
     reason: str = Field(default="no reason given", description="in one sentence")
 

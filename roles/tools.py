@@ -80,7 +80,7 @@ class Tool:
                 meant = f"; did you mean `{near[0]}`?" if near else "."
                 return f"There is no argument `{place}`{meant}"
             case _:
-                given = json.dumps(wrong["input"], ensure_ascii=False, default=str)
+                given = json.dumps(wrong["input"], default=str)
                 shown = given if len(given) <= 60 else f"{given[:60]}..."
                 return f"`{place}` is {shown}: {wrong['msg'][:1].lower()}{wrong['msg'][1:]}."
 

@@ -101,6 +101,20 @@ async def test_the_request_holds_the_conversation_the_tools_and_the_key() -> Non
     assert request.body["messages"][3] == {"role": "tool", "content": "Not yet.", "tool_call_id": "a1"}
 
 
+async def test_a_character_cut_in_two_between_pieces_is_made_whole() -> None:
+    pieces = [
+        chunk({"content": "good \ud83d"}),
+        chunk({"content": "\ude00 \ud83d"}),
+        *call_pieces(0, "finish", '{"summary": "\U0001f600"}', width=1),
+        chunk({}, "stop"),
+        DONE,
+    ]
+    with OpenAIServer([Scripted(pieces)]) as server:
+        reply = await ask(server)
+    assert reply.text == "good \U0001f600 \ufffd"
+    assert json.loads(reply.tool_calls[0].arguments) == {"summary": "\U0001f600"}
+
+
 async def test_the_thinking_of_a_reasoning_model_is_shown_but_is_no_part_of_the_reply() -> None:
     seen: list[str] = []
     pieces = [chunk({"reasoning_content": "Hm. "}), chunk({"content": "Yes."}), chunk({}, "stop"), DONE]
