@@ -79,7 +79,7 @@ async def add_patch(context: Context, words: dict[str, Any], actor: str) -> str:
         after = {path: await asyncio.to_thread((worktree / path).read_text, "utf-8", "replace") for path in before}
         proposal = Proposal(title, str(words["hypothesis"]).strip(), actor, patch=diff)
         experiment = await context.store.add_experiment(
-            proposal, author=actor, team="", priority=PERSON_PRIORITY, state=State.QUEUED
+            proposal, author=actor, team="person", priority=PERSON_PRIORITY, state=State.QUEUED
         )
         await context.store.move(experiment.id, State.PATCHING, "the diff is put on a branch", actor=actor)
         await commit_patch(

@@ -54,7 +54,7 @@ class Writer(Roster):
         async with self._change():
             first = await self.row("SELECT 1 FROM experiments WHERE id = 0") is None
             experiment_id = await self._insert(
-                Proposal(title, reason, actor), State.PROMOTED, reason, actor, "", 0, 0 if first else None
+                Proposal(title, reason, actor), State.PROMOTED, reason, actor, "none", 0, 0 if first else None
             )
             await self._do(
                 "UPDATE experiments SET branch = 'master', commit_id = ? WHERE id = ?",
