@@ -193,7 +193,9 @@ def smallest_edit(source: str, changed: str) -> tuple[str, str]:
         tail += 1
     while True:
         piece = "".join(old[head : len(old) - tail])
-        if (piece and source.count(piece) == 1) or (head == 0 and tail == 0):
+        # From either end the same place: `count` would pass over occurrences that overlap.
+        once = piece and source.find(piece) == source.rfind(piece)
+        if once or (head == 0 and tail == 0):
             return piece, "".join(new[head : len(new) - tail])
         head, tail = max(0, head - 1), max(0, tail - 1)
 
