@@ -1,4 +1,4 @@
-"""Prepares and checks the corpora, for `python -m nanogpt.prepare`.
+"""Prepares and checks the corpora, for `python -m nanogpt.corpora`.
 
 A corpus is a directory `<cache>/<profile>` with `<split>/tokens.bin` (one id a token) for the splits train, validation
 and vault, for BPE also `<split>/token_bytes.bin` (how many bytes each id stands for) and `tokenizer.json`; `ready.json`
@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +50,7 @@ def prepare(profile: str, cache: Path, report: Report, shards: Path | None = Non
 
 def check(corpus: Path, profile: str) -> dict[str, object]:
     """The last line that `prepare` prints. Raises CorpusError when the corpus is not there or damaged."""
-    build = f"build it with `python -m nanogpt.prepare --profile {profile}`."
+    build = f"build it with `python -m nanogpt.corpora --profile {profile}`."
     anew = f"Delete {corpus}, then {build}"
     try:
         ready = json.loads((corpus / "ready.json").read_text())
@@ -144,7 +145,7 @@ def _local_shards(directory: Path) -> list[Path]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m nanogpt.prepare", description="Build or check a corpus.")
+    parser = argparse.ArgumentParser(prog="python -m nanogpt.corpora", description="Build or check a corpus.")
     parser.add_argument("--profile", choices=sorted(VOCABULARIES), required=True)
     parser.add_argument("--cache", type=Path, default=cache_directory())
     parser.add_argument("--check", action="store_true", help="build nothing, only verify")
@@ -165,3 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     print(json.dumps(ready), flush=True)
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

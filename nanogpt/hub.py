@@ -19,7 +19,7 @@ RETRIES = 5  # in a row without a single new byte
 MIB = 2**20
 REMEDY = (
     "Check the network (HF_ENDPOINT, HF_TOKEN) and try again: what has arrived is kept. Without a network, name a"
-    " directory of parquet files with `python -m nanogpt.prepare --profile gpu --shards DIR`, or use the profile cpu."
+    " directory of parquet files with `python -m nanogpt.corpora --profile gpu --shards DIR`, or use the profile cpu."
 )
 
 

@@ -5,7 +5,7 @@ orders through the environment: AUTOLAB_PROFILE, AUTOLAB_RUN_DIR, AUTOLAB_SEED, 
 AUTOLAB_TRAIN_DATA. Without them (`python train.py` by hand) the profile is the machine's, the data is the cached one
 and results go to ./.autolab/by-hand.
 
-`python -m nanogpt.prepare --profile P [--cache DIR] [--check]` builds or checks the corpus (see corpora.py).
+`python -m nanogpt.corpora --profile P [--cache DIR] [--check]` builds or checks the corpus (see corpora.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import json
 import math
 import os
 import struct
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -146,7 +145,7 @@ def read_tokens(directory: Path) -> Any:
 
     path = directory / "tokens.bin"
     if not path.exists():
-        raise FileNotFoundError(f"{path} is missing: build it with `python -m nanogpt.prepare --profile {profile()}`")
+        raise FileNotFoundError(f"{path} is missing: build it with `python -m nanogpt.corpora --profile {profile()}`")
     return np.memmap(path, dtype=np.uint8 if VOCABULARIES[profile()] <= 256 else np.uint16, mode="r")
 
 
@@ -284,9 +283,3 @@ def save(model: nn.Module) -> None:
         os.fsync(file.fileno())
     os.replace(temporary, target)
     _append({"event": "saved"})
-
-
-if __name__ == "__main__":
-    from nanogpt.corpora import main
-
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""The corpus of a profile, prepared and checked by `python -m nanogpt.prepare` in a process of its own."""
+"""The corpus of a profile, prepared and checked by `python -m nanogpt.corpora` in a process of its own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def prepare_corpus(profile: str, progress: Progress | None = None, *, check: boo
 
     Blocks; raises LabError with the sentence of the preparing process.
     """
-    command = [sys.executable, "-m", "nanogpt.prepare", "--profile", profile, *(["--check"] if check else [])]
+    command = [sys.executable, "-m", "nanogpt.corpora", "--profile", profile, *(["--check"] if check else [])]
     last: dict[str, Any] = {}
     with tempfile.TemporaryFile() as complaints:  # a file: a pipe that nobody empties would stop the process
         process = subprocess.Popen(

@@ -33,7 +33,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def corpus(surroundings: Path) -> Path:
     """The cpu corpus, built once."""
     subprocess.run(
-        [sys.executable, "-m", "nanogpt.prepare", "--profile", "cpu"],
+        [sys.executable, "-m", "nanogpt.corpora", "--profile", "cpu"],
         check=True,
         capture_output=True,
         env={**os.environ, "AUTOLAB_PROFILE": "cpu"},

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from orchestrator.engine.context import Context
 from orchestrator.engine.jobs import Job, JobBook
 from orchestrator.engine.journal import AgentJournal
-from orchestrator.engine.models import models_of_team
+from orchestrator.engine.models import model_of_role
 from orchestrator.errors import LabError
+from orchestrator.settings import ROLES
 from orchestrator.store.records import utc_now
 from orchestrator.store.states import State
 from roles.agent import Finished, GaveUp, converse
@@ -36,6 +37,7 @@ class Member:
     name: str
     role: RoleFile
     model: ChatModel
+    warnings: tuple[str, ...] = ()
 
 
 def load_role(context: Context, role: str) -> RoleFile:
@@ -49,15 +51,17 @@ def load_role(context: Context, role: str) -> RoleFile:
 
 def muster(context: Context) -> list[Member]:
     """The team of this lab: one agent a role, and as many workers as the settings say."""
-    settings, models = context.settings, models_of_team(context.settings)
+    settings = context.settings
     slots = len(context.executor.slots())
     workers = max(1, math.ceil(slots / 2)) if settings.team.workers == "auto" else settings.team.workers
     names = {"worker": [f"worker-{n}" for n in range(1, workers + 1)]}
-    return [
-        Member(name, load_role(context, role), model)
-        for role, model in models.items()
-        for name in names.get(role, [role])
-    ]
+    members = []
+    for role in ROLES:
+        file = load_role(context, role)
+        model, warning = model_of_role(settings, file)
+        warnings = (*file.warnings, *([warning] if warning else []))
+        members += [Member(name, file, model, warnings) for name in names.get(role, [role])]
+    return members
 
 
 class Crew:
@@ -80,7 +84,7 @@ class Crew:
         store, team = self._context.store, self._context.settings.team.name
         await store.set_agents([(m.name, m.role.name, team, m.model.name) for m in self._members])
         for member in self._members:
-            for warning in member.role.warnings:
+            for warning in member.warnings:
                 await store.event("agent", member.name, warning)
         await self._return_orphans()
         async with asyncio.TaskGroup() as group:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from orchestrator.errors import LabError
-from orchestrator.settings import ROLES, ModelSection, Settings
+from orchestrator.settings import ModelSection, Settings
 from roles.chat import ChatModel
 from roles.offline import OfflineModel
 from roles.openai_model import OpenAIModel
+from roles.role_file import RoleFile
 
 
-def make_model(name: str, section: ModelSection, seed: int = 0) -> ChatModel:
-    """The chat model of [models.NAME]. `seed` is for the offline model's tuner."""
+def make_model(name: str, section: ModelSection, temperature: float | None = None) -> ChatModel:
+    """The chat model of [models.NAME]; the offline one has no use for a temperature."""
     match section.kind:
         case "offline":
-            return OfflineModel(seed=seed)
+            return OfflineModel()
         case "openai":
             assert section.base_url and section.model  # settings have checked
             return OpenAIModel(
@@ -22,16 +22,18 @@ def make_model(name: str, section: ModelSection, seed: int = 0) -> ChatModel:
                 model=section.model,
                 api_key_env=section.api_key_env,
                 timeout_seconds=section.timeout_seconds,
+                temperature=temperature,
             )
 
 
-def models_of_team(settings: Settings) -> dict[str, ChatModel]:
-    """One model for every role; roles that name the same model share it."""
-    made: dict[str, ChatModel] = {}
-    for role in ROLES:
-        name = settings.team.model_of(role)
-        if name not in settings.models:
-            raise LabError(f"The team's {role} names the model {name!r}, which is not there.", f"Add [models.{name}].")
-        if name not in made:
-            made[name] = make_model(name, settings.models[name])
-    return {role: made[settings.team.model_of(role)] for role in ROLES}
+def model_of_role(settings: Settings, role: RoleFile) -> tuple[ChatModel, str]:
+    """The model that plays a role, and a warning for people ("" for none).
+
+    The role file's own `model` goes before the team's, if autolab.toml knows it; its temperature goes along.
+    """
+    name, warning = settings.team.model_of(role.name), ""
+    if role.model in settings.models:
+        name = role.model
+    elif role.model is not None:
+        warning = f"{role.name}.md names the model {role.model!r}, which autolab.toml does not have; {name!r} plays it"
+    return make_model(name, settings.models[name], role.temperature), warning

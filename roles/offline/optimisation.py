@@ -115,7 +115,7 @@ IDEAS = (
         "Small models bear larger steps: the best rate falls with size, and the start's was chosen for larger ones.",
         "Kaplan et al. 2020, arXiv:2001.08361, appendix D.6",
         "learning rate",
-        0.12,
+        0.06,
         (scaled("LEARNING_RATE", 3.0),),
     ),
     Idea(

@@ -180,7 +180,7 @@ def test_a_download_goes_on_in_another_process(tmp_path: Path, shards: Path) -> 
     hub = Hub.of(shards)
     hub.break_after, hub.hang = 200_000, threading.Event()
     server = hub.serve()
-    command = [sys.executable, "-m", "nanogpt.prepare", "--profile", "gpu", "--cache", str(tmp_path)]
+    command = [sys.executable, "-m", "nanogpt.corpora", "--profile", "gpu", "--cache", str(tmp_path)]
     env = {**os.environ, **surroundings(server.server_port)}
     try:
         first = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=env)

@@ -91,7 +91,7 @@ def test_check_builds_nothing_and_names_the_remedy(tmp_path: Path) -> None:
     assert done.returncode == 1 and not (tmp_path / "none").exists()
     assert last_line(done) == {
         "error": f"There is no corpus of profile cpu at {tmp_path / 'none/cpu'}.",
-        "remedy": "Build it with `python -m nanogpt.prepare --profile cpu`.",
+        "remedy": "Build it with `python -m nanogpt.corpora --profile cpu`.",
     }
 
 
@@ -101,7 +101,7 @@ def test_a_finished_cache_is_only_read(copy: Path) -> None:
 
 
 def test_two_that_prepare_at_once_get_the_same_corpus(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "nanogpt.prepare", "--profile", "cpu", "--cache", str(tmp_path)]
+    command = [sys.executable, "-m", "nanogpt.corpora", "--profile", "cpu", "--cache", str(tmp_path)]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     outputs = [process.communicate(timeout=120)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
@@ -130,7 +130,7 @@ def test_a_write_that_fails_half_way_leaves_nothing_behind(tmp_path: Path) -> No
         resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
 
     done = subprocess.run(
-        [sys.executable, "-m", "nanogpt.prepare", "--profile", "cpu", "--cache", str(tmp_path)],
+        [sys.executable, "-m", "nanogpt.corpora", "--profile", "cpu", "--cache", str(tmp_path)],
         capture_output=True,
         text=True,
         preexec_fn=no_large_files,

@@ -145,5 +145,5 @@ def test_batches_are_windows_of_the_train_split_with_the_next_tokens_as_targets(
 
 def test_by_hand_without_a_corpus_the_remedy_is_named(prepare: ModuleType, tmp_path: Path) -> None:
     os.environ["AUTOLAB_TRAIN_DATA"] = str(tmp_path / "nowhere")
-    with pytest.raises(FileNotFoundError, match=r"build it with `python -m nanogpt.prepare --profile cpu`"):
+    with pytest.raises(FileNotFoundError, match=r"build it with `python -m nanogpt.corpora --profile cpu`"):
         next(prepare.batches(4, 32, torch.device("cpu")))

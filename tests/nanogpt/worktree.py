@@ -68,9 +68,9 @@ def curve(run: Path) -> list[dict[str, Any]]:
 
 
 def prepare(*words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run `python -m nanogpt.prepare`."""
+    """Run `python -m nanogpt.corpora`."""
     return subprocess.run(
-        [sys.executable, "-m", "nanogpt.prepare", *words],
+        [sys.executable, "-m", "nanogpt.corpora", *words],
         capture_output=True,
         text=True,
         timeout=120,
