@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from textual.app import App, SystemCommand
 from textual.screen import Screen
-from textual.widgets import DataTable, OptionList
 
 from orchestrator.actions import ACTIONS, BY_NAME, Action, Kind
-from orchestrator.actor import who
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
+from orchestrator.runs.log_text import inert
 from orchestrator.store.reader import SORTS, Reader
 from tui.commands import NotUnderstood, Order, understand
 from tui.keys import bindings
-from tui.panes.agents import Agents
-from tui.screens.dashboard import PANES, Dashboard
-from tui.screens.dialogs import Ask, Confirm
+from tui.screens.dashboard import Dashboard
+from tui.screens.dialogs import Ask
 from tui.screens.experiment import ExperimentScreen
 from tui.screens.help import Help
+from tui.screens.room import RoomScreen
 from tui.screens.setup import Setup
-from tui.screens.text import LogScreen
-from tui.watch import Snapshot, Watch
+from tui.screens.text import LinesScreen, LogScreen
+from tui.steering import Steering, message_order
+from tui.theme import DARK
+from tui.watch import Watch
 
-LOOK_SECONDS = 0.4
-ANSWER_SECONDS = 60.0
+LOOK_SECONDS = 0.2
+TROUBLE_SECONDS = 5.0
 
 
 class ControlRoom(App[str]):
@@ -42,9 +42,13 @@ class ControlRoom(App[str]):
     def __init__(self, lab: Lab) -> None:
         super().__init__()
         self.animation_level = "none"
+        self.register_theme(DARK)
+        self.theme = DARK.name
         self._lab = lab
         self._reader: Reader | None = None
         self._watch: Watch | None = None
+        self._steering: Steering | None = None
+        self._looking: asyncio.Task[None] | None = None
         self.dashboard = Dashboard(lab)
 
     # -- opening and watching
@@ -66,114 +70,93 @@ class ControlRoom(App[str]):
             self.exit(problem or str(error), return_code=1)
             return
         self._watch = Watch(self._lab, self._reader)
+        self._steering = Steering(self, self._lab, self._reader)
         await self.push_screen(self.dashboard)
         if problem:
             self.notify(problem, title="the daemon did not start", severity="error", timeout=15, markup=False)
-        self.run_worker(self._look_for_ever(), name="watch")
+        self._looking = asyncio.create_task(self._look_for_ever(self._watch), name="watch")
 
-    async def _look_for_ever(self) -> None:
-        assert self._watch is not None
+    async def _look_for_ever(self, watch: Watch) -> None:
         while True:
             try:
-                snapshot = await self._watch.look()
+                snapshot = await watch.look()
             except LabError as error:
                 self.notify(str(error), severity="error", markup=False)
-                await asyncio.sleep(5)
+                await asyncio.sleep(TROUBLE_SECONDS)
                 continue
             if snapshot is not None:
                 self.dashboard.show(snapshot)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def on_unmount(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
         if self._reader is not None:
             await self._reader.close()
 
-    @property
-    def _snapshot(self) -> Snapshot | None:
-        return self.dashboard.snapshot
-
-    # -- actions
+    # -- from a key to what it does
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         for action in ACTIONS:
-            if action.name in ("palette", "open", "pane"):
-                continue
-            title = action.name.replace("_", " ")
-            yield SystemCommand(title, action.help, lambda action=action: self.action_act(action.name))
+            if action.name not in ("palette", "pane"):
+                title = action.name.replace("_", " ")
+                yield SystemCommand(title, action.help, lambda name=action.name: self.action_act(name))
 
     def action_act(self, name: str, key: str = "") -> None:
-        """Do what the table says under this name."""
-        action = BY_NAME[name]
-        if self._watch is None or not isinstance(self.screen, Dashboard | ExperimentScreen):
+        """Do what the table says under this name, on the screen on top."""
+        screen = self.screen
+        if self._steering is None or not isinstance(screen, RoomScreen) or screen.view(name, key):
             return
+        action = BY_NAME[name]
         match action.kind:
             case Kind.VIEW:
-                self._view(name, key)
+                self._view(name, screen)
             case _ if name == "message":
-                self._ask_message()
-            case Kind.COMMAND if name in ("pause", "resume", "pause_queue", "priority", "add"):
-                self._without_selection(name)
-            case _ if action.takes == "id" and self.selected is None:
+                self._ask_message(screen.agent or "all")
+            case _ if action.takes in ("id value", "text") or name == "add":
+                self._ask_command(f"{action.verb} ")
+            case _ if action.takes == "id" and screen.experiment_id is None:
                 self.notify("Select an experiment first: in the slots, the queue or the results.")
             case _:
-                self.carry_out(Order(action, {"id": self.selected} if action.takes == "id" else {}))
+                self._carry_out(Order(action, {"id": screen.experiment_id} if action.takes == "id" else {}))
 
-    @property
-    def selected(self) -> int | None:
-        """The experiment that a key means now."""
-        if isinstance(self.screen, ExperimentScreen):
-            return self.screen.experiment_id
-        return self.dashboard.experiment_id
+    def _view(self, name: str, screen: RoomScreen) -> None:
+        match name:
+            case "help":
+                self.push_screen(Help())
+            case "filter" if screen is self.dashboard:
+                self._ask_filter()
+            case "command_line":
+                self._ask_command()
+            case "open" if screen is self.dashboard:
+                self._look_into(screen)
+            case "back" if screen is self.dashboard:
+                self._search("")
+            case "follow" | "wrap" | "next_match" | "previous_match":
+                self.notify("That is for logs: l opens the log of the selected run.")
+            case "leave":
+                self.exit()
+            case _:
+                return
 
-    def _view(self, name: str, key: str) -> None:
-        room = self.dashboard
-        doing: dict[str, Callable[[], object]] = {
-            "help": lambda: self.push_screen(Help()),
-            "next_pane": lambda: room.next_pane(1),
-            "previous_pane": lambda: room.next_pane(-1),
-            "down": lambda: room.move("down"),
-            "up": lambda: room.move("up"),
-            "first": lambda: room.move("first"),
-            "last": lambda: room.move("last"),
-            "full_screen": room.toggle_zoom,
-            "filter": self._ask_filter,
-            "command_line": self._ask_command,
-            "back": lambda: self._search(""),
-            "follow": lambda: self.notify("Open a log first: l."),
-            "wrap": lambda: self.notify("Open a log first: l."),
-            "leave": self.exit,
-        }
-        if name == "pane":
-            if key.isdigit() and int(key) <= len(PANES):
-                room.go_to(PANES[int(key) - 1])
-        else:
-            doing[name]()
-
-    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        self._look_into()
-
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        self._look_into()
-
-    def _look_into(self) -> None:
+    def _look_into(self, screen: RoomScreen) -> None:
         """Enter: an agent's transcript, or the experiment of the row."""
-        if self.dashboard.pane == "agents":
-            name = self.dashboard.query_one(Agents).agent
-            if name is not None:
-                self.push_screen(LogScreen(f"agent {name}", self._lab.agent_log(name)))
-        elif self.selected is not None:
-            self._show_experiment(self.selected)
+        if screen.agent is not None:
+            self.push_screen(LogScreen(f"agent {screen.agent}", self._lab.agent_log(screen.agent)))
+        elif screen.experiment_id is not None:
+            self._show_experiment(screen.experiment_id)
 
     def _show_experiment(self, experiment_id: int, at_diff: bool = False) -> None:
         assert self._reader is not None
         self.push_screen(ExperimentScreen(self._lab, self._reader, experiment_id, at_diff))
 
-    # -- asking
+    # -- asking for words
 
     def _ask_filter(self) -> None:
         assert self._watch is not None
         self.push_screen(
-            Ask("/", self._watch.wish.search, "filters queue and results; empty shows all"),
+            Ask("/", self._watch.wish.search, "filters results and queue; empty shows all"),
             lambda text: None if text is None else self._search(text),
         )
 
@@ -181,165 +164,81 @@ class ControlRoom(App[str]):
         assert self._watch is not None
         self._watch.wants(search=text.strip())
 
-    def _ask_command(self) -> None:
+    def _ask_command(self, begun: str = "") -> None:
+        screen = self.screen
+        selected = screen.experiment_id if isinstance(screen, RoomScreen) else None
+
         def given(text: str | None) -> None:
             if text is None:
                 return
             try:
-                order = understand(text, self.selected)
+                self._carry_out(understand(text, selected))
             except NotUnderstood as error:
                 self.notify(str(error), severity="warning", markup=False)
-                return
-            self.carry_out(order)
 
-        self.push_screen(
-            Ask(":", "", "a verb of the command line, for example: kill 12, results muon, sort delta"), given
-        )
+        hint = "a verb of the command line, for example: kill 12, results muon, results sort delta"
+        self.push_screen(Ask(":", begun, hint), given)
 
-    def _ask_message(self) -> None:
-        agent = self.dashboard.query_one(Agents).agent if self.dashboard.pane == "agents" else None
-        to = agent or "all"
-
+    def _ask_message(self, agent: str) -> None:
         def given(text: str | None) -> None:
             if text and text.strip():
-                self.carry_out(Order(BY_NAME["message"], {"agent": to, "text": text}))
+                self._carry_out(message_order(agent, text.strip()))
 
-        self.push_screen(
-            Ask(f"to {to}:", "", "read at the next job; select an agent first to write to it alone"), given
-        )
-
-    def _without_selection(self, name: str) -> None:
-        match name:
-            case "pause_queue":
-                paused = self._snapshot is not None and self._snapshot.paused
-                self.carry_out(Order(BY_NAME["resume" if paused else "pause"], {}))
-            case "pause" | "resume":
-                self.carry_out(Order(BY_NAME[name], {}))
-            case _:
-                self.notify(
-                    f"Type it: `:{name} ...`" if name == "priority" else "On the command line: autolab add --help"
-                )
+        hint = "read at the next job; select an agent first (2) to write to it alone"
+        self.push_screen(Ask(f"to {agent}:", "", hint), given)
 
     # -- carrying out
 
-    def carry_out(self, order: Order) -> None:
-        """Do an understood order: ask first where the table says so."""
+    def _carry_out(self, order: Order) -> None:
+        assert self._steering is not None
         action, arguments = order.action, order.arguments
         match action.kind:
             case Kind.READ:
                 self._read(action, arguments)
-            case Kind.LAB:
-                self._lab_order(action)
-            case Kind.COMMAND if action.confirm:
-                self._confirm(action, lambda: self._send(action, arguments), arguments.get("id"))
+            case Kind.LAB if action.name == "start":
+                self._steering.start_daemon()
+            case Kind.COMMAND if action.name != "add":
+                self._steering.order(order)
+            case Kind.LAB if action.name == "stop":
+                self._steering.order(order)
             case _:
-                self._send(action, arguments)
-
-    def _confirm(self, action: Action, then: Callable[[], object], experiment_id: int | None = None) -> None:
-        question = action.confirm.format("" if experiment_id is None else experiment_id)
-        yes = action.footer or action.name
-
-        def answered(sure: bool | None) -> None:
-            if sure:
-                then()
-
-        self.push_screen(Confirm(question, yes.capitalize()), answered)
+                self.notify(f"On the command line: autolab {action.verb} --help")
 
     def _read(self, action: Action, arguments: dict[str, Any]) -> None:
         match action.name:
             case "log":
-                self._open_log(int(arguments["id"]))
-            case "diff":
-                self._show_experiment(int(arguments["id"]), at_diff=True)
-            case "show":
-                self._show_experiment(int(arguments["id"]))
+                self.run_worker(self._open_log(int(arguments["id"])))
+            case "diff" | "show":
+                self._show_experiment(int(arguments["id"]), at_diff=action.name == "diff")
             case "results" | "queue":
                 self._table_order(action.name, list(arguments.get("words", [])))
             case _:
-                self.notify(f"On the command line: autolab {action.verb}")
+                self.run_worker(self._show_printed(action))
 
     def _table_order(self, pane: str, words: list[str]) -> None:
-        """`:results muon` filters; `:results sort delta` sorts."""
+        """`:results muon` filters; `:results sort delta` sorts, and again turns it round."""
         assert self._watch is not None
         self.dashboard.go_to(pane)
-        if words[:1] == ["sort"] and len(words) == 2 and words[1] in SORTS:
+        if words[:1] == ["sort"] and len(words) == 2:
+            if words[1] not in SORTS:
+                self.notify(f"Sort by one of: {', '.join(SORTS)}.", severity="warning")
+                return
             same = self._watch.wish.sort == words[1]
             self._watch.wants(sort=words[1], descending=not self._watch.wish.descending if same else words[1] == "id")
         else:
             self._search(" ".join(words))
 
-    def _open_log(self, experiment_id: int) -> None:
-        async def find() -> None:
-            assert self._reader is not None
-            runs = await self._reader.runs_of(experiment_id)
-            if not runs:
-                self.notify(f"Experiment {experiment_id} has not run yet.")
-                return
-            path = self._lab.run_directory(runs[-1].id) / "log"
-            self.push_screen(LogScreen(f"experiment {experiment_id}, run {runs[-1].id}", path))
-
-        self.run_worker(find())
-
-    def _lab_order(self, action: Action) -> None:
-        match action.name:
-            case "start":
-                self.run_worker(self._start_daemon(), exclusive=True, group="start")
-            case "stop":
-                self._confirm(action, lambda: self._send(action, {"now": False}))
-            case _:
-                self.notify(f"On the command line: autolab {action.verb}")
-
-    async def _start_daemon(self) -> None:
-        if daemon_of(self._lab) is not None:
-            self.notify("The lab is at work already.")
-            return
-        self.notify("starting the daemon")
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "orchestrator.cli.main", "start", str(self._lab.root)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        _, errors = await process.communicate()
-        if process.returncode != 0:
-            self.notify(errors.decode(errors="replace").strip(), severity="error", timeout=15, markup=False)
-
-    def _send(self, action: Action, arguments: dict[str, Any]) -> None:
-        self.run_worker(self._send_and_tell(action, arguments))
-
-    async def _send_and_tell(self, action: Action, arguments: dict[str, Any]) -> None:
-        """Leave the command and show the answer, after the fact."""
+    async def _open_log(self, experiment_id: int) -> None:
         assert self._reader is not None
-        verb, arguments = await self._verb(action, arguments)
-        try:
-            command_id = await self._reader.post_command(verb, arguments, who())
-            if daemon_of(self._lab) is None:
-                self.notify("The daemon is not running: it answers when it is back (S starts it).", severity="warning")
-                return
-            command = await self._reader.answer(command_id, ANSWER_SECONDS)
-        except LabError as error:
-            self.notify(str(error), severity="error", markup=False)
+        runs = await self._reader.runs_of(experiment_id)
+        if not runs:
+            self.notify(f"Experiment {experiment_id} has not run yet: there is no log.")
             return
-        match command.state:
-            case "done":
-                self.notify(command.answer, markup=False)
-            case "refused":
-                self.notify(command.answer, title=f"{verb}: refused", severity="warning", markup=False)
-            case _:
-                self.notify(f"{verb}: the daemon has not answered yet", severity="warning")
+        title = f"log of run {runs[-1].id}, experiment {experiment_id}, seed {runs[-1].seed} on {runs[-1].slot}"
+        self.push_screen(LogScreen(title, self._lab.run_directory(runs[-1].id) / "log", experiment_id))
 
-    async def _verb(self, action: Action, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        """Keys that stand for a verb by what they find: `p` pauses or resumes, `+` and `-` count."""
-        assert self._reader is not None
-        match action.name:
-            case "pause_run":
-                phases = {slot.run_id: slot.phase for slot in await self._reader.slots()}
-                runs = [run for run in await self._reader.runs_underway() if run.experiment_id == arguments["id"]]
-                paused = any(phases.get(run.id) == "paused" for run in runs)
-                return ("resume" if paused else "pause"), arguments
-            case "raise" | "lower":
-                experiment = await self._reader.experiment(arguments["id"])
-                now = experiment.priority if experiment is not None else 0
-                return "priority", {**arguments, "value": now + (10 if action.name == "raise" else -10)}
-            case _:
-                return action.verb or action.name, arguments
+    async def _show_printed(self, action: Action) -> None:
+        """What the command line prints for a verb that has no screen of its own."""
+        assert self._steering is not None and action.verb is not None
+        _, said, errors = await self._steering.run(action.verb)
+        self.push_screen(LinesScreen(f"autolab {action.verb}", inert(said + errors).splitlines()))

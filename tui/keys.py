@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from textual.binding import Binding, BindingType
 
 from orchestrator.actions import ACTIONS, BY_NAME
+from tui.tones import Said, Tone
 
 _SHOWN = {
     "question_mark": "?",
@@ -17,32 +20,34 @@ _SHOWN = {
     "ctrl+p": "^p",
 }
 
+_TAKEN_FIRST = frozenset({"tab", "shift+tab"})
+"""Textual moves the focus by these; here they are the table's."""
+
 
 def shown(key: str) -> str:
     return _SHOWN.get(key, key)
 
 
 def bindings() -> list[BindingType]:
-    """Every key of the table, bound to `act(name)`."""
+    """Every key of the table, bound to `act(name, key)`; the palette is Textual's own."""
     made: list[BindingType] = []
     for action in ACTIONS:
-        for key in action.keys:
-            argument = f"'{action.name}', '{key}'"
-            # The palette and enter inside tables are Textual's own; everything else goes through the table.
-            if action.name not in ("palette", "open"):
-                made.append(
-                    Binding(key, f"act({argument})", action.help, show=False, priority=key in ("tab", "shift+tab"))
-                )
+        for key in action.keys if action.name != "palette" else ():
+            words = f"act('{action.name}', '{key}')"
+            made.append(Binding(key, words, action.help, show=False, priority=key in _TAKEN_FIRST))
     return made
 
 
-def footer(width: int, names: tuple[str, ...]) -> str:
+def footer(width: int, names: Iterable[str]) -> list[Said]:
     """As many of the named actions as fit into a line, in their order."""
-    line = ""
+    line: list[Said] = []
+    used = 0
     for name in names:
         action = BY_NAME[name]
-        longer = f"{line}  {shown(action.keys[0])} {action.footer}".strip()
-        if len(longer) > width:
+        key, word = shown(action.keys[0]), action.footer or action.name.replace("_", " ")
+        size = len(key) + 1 + len(word) + (2 if line else 0)
+        if used + size > width:
             break
-        line = longer
+        line += [Said("  "), Said(key, Tone.STRONG), Said(f" {word}", Tone.DIM)][0 if line else 1 :]
+        used += size
     return line

@@ -7,44 +7,109 @@ from collections.abc import Sequence
 from orchestrator.runs.log_text import inert
 from orchestrator.store.records import AgentRow, Event, Experiment, Run, SlotRow, seconds_since
 from orchestrator.store.states import State
-from orchestrator.views import Baseline
+from tui.columns import Column
+from tui.tones import Said, Tone
 
 SYMBOLS: dict[State, str] = {
-    State.PROPOSED: ".",
-    State.QUEUED: ":",
+    State.PROPOSED: "·",
+    State.QUEUED: "○",
     State.PATCHING: "~",
-    State.READY: "o",
-    State.RUNNING: ">",
+    State.READY: "●",
+    State.RUNNING: "►",
     State.SCORED: "=",
     State.CONFIRMING: "»",
-    State.PROMOTED: "+",
+    State.PROMOTED: "◆",
     State.DROPPED: "-",
     State.GIVEN_UP: "?",
     State.REJECTED: "#",
-    State.KILLED: "x",
+    State.KILLED: "×",  # noqa: RUF001
     State.CRASHED: "!",
     State.PRUNED: "/",
     State.INVALID: "!",
-    State.LOST: "!",
+    State.LOST: "?",
     State.DISCARDED: "-",
     State.NOT_CONFIRMED: "≈",
 }
 """One sign per state, beside its word: colour only repeats what is said."""
 
-COLOURS: dict[State, str] = {
-    State.PROMOTED: "green",
-    State.CONFIRMING: "cyan",
-    State.RUNNING: "cyan",
-    State.CRASHED: "red",
-    State.INVALID: "red",
-    State.LOST: "red",
-    State.KILLED: "yellow",
-    State.NOT_CONFIRMED: "yellow",
+STATE_TONES: dict[State, Tone] = {
+    State.PROMOTED: Tone.GOOD,
+    State.CONFIRMING: Tone.LIVE,
+    State.SCORED: Tone.LIVE,
+    State.RUNNING: Tone.LIVE,
+    State.PATCHING: Tone.LIVE,
+    State.CRASHED: Tone.BAD,
+    State.INVALID: Tone.BAD,
+    State.LOST: Tone.BAD,
+    State.KILLED: Tone.WARN,
+    State.PRUNED: Tone.WARN,
+    State.NOT_CONFIRMED: Tone.WARN,
+    State.DISCARDED: Tone.DIM,
+    State.DROPPED: Tone.DIM,
+    State.GIVEN_UP: Tone.DIM,
+    State.REJECTED: Tone.DIM,
+    State.PROPOSED: Tone.DIM,
 }
+
+AGENT_SYMBOLS = {"idle": "·", "thinking": "*", "calling": "►", "waiting": "!", "paused": "‖"}
+AGENT_TONES = {"idle": Tone.DIM, "thinking": Tone.LIVE, "calling": Tone.LIVE, "waiting": Tone.WARN, "paused": Tone.WARN}
+
+PHASE_SYMBOLS = {"idle": "·", "starting": "~", "training": "►", "scoring": "=", "paused": "‖"}
+PHASE_TONES = {"idle": Tone.DIM, "paused": Tone.WARN}
+
+Cell = Said | float | None
+"""What stands in a table: a text with its tone, or a share 0..1 drawn as a bar (None: nothing)."""
+
+RESULT_COLUMNS = (
+    Column("id", 4, right=True),
+    Column("state", 15),
+    Column("val_bpb", 7, right=True),
+    Column("delta", 7, right=True, rank=1),
+    Column("±", 6, rank=4),
+    Column("title", 32, share=6, most=56),
+    Column("why", 24, share=3, rank=5),
+    Column("source", 26, share=1, most=40, rank=6),
+)
+QUEUE_COLUMNS = (
+    Column("id", 4, right=True),
+    Column("state", 10),
+    Column("prio", 4, right=True, rank=2),
+    Column("title", 24, share=5, most=56),
+    Column("source", 18, share=2, most=44, rank=3),
+    Column("why", 26, share=3, rank=4),
+)
+AGENT_COLUMNS = (
+    Column("agent", 10),
+    Column("state", 10),
+    Column("job", 20, share=4),
+    Column("jobs", 8, right=True, rank=2),
+)
+SLOT_COLUMNS = (
+    Column("slot", 5),
+    Column("phase", 10),
+    Column("progress", 8, share=2, most=32),
+    Column("", 4, right=True),
+    Column("loss", 6, right=True),
+    Column("experiment", 22, share=5),
+    Column("run", 15, rank=2),
+    Column("use", 4, right=True, rank=3),
+    Column("memory", 12, right=True, rank=4),
+    Column("temp", 5, right=True, rank=5),
+    Column("power", 5, right=True, rank=6),
+)
+
+
+def plain(text: str) -> str:
+    """A text from outside on one line, its control sequences made inert."""
+    return " ".join(inert(text).split())
 
 
 def state_text(state: State) -> str:
     return f"{SYMBOLS[state]} {state.value.replace('_', ' ')}"
+
+
+def state_cell(state: State) -> Said:
+    return Said(state_text(state), STATE_TONES.get(state, Tone.PLAIN))
 
 
 def score(value: float | None) -> str:
@@ -66,9 +131,9 @@ def spread(runs: Sequence[Run]) -> str:
 
 
 def bar(share: float | None, width: int) -> str:
-    """A progress bar of `width` characters."""
+    """A progress bar of `width` characters: heavy as far as it is done, light to the end."""
     filled = round(max(0.0, min(1.0, share or 0.0)) * width)
-    return "█" * filled + "░" * (width - filled)
+    return "━" * filled + "─" * (width - filled)
 
 
 def memory(used: int | None, total: int | None) -> str:
@@ -77,40 +142,64 @@ def memory(used: int | None, total: int | None) -> str:
     return f"{used / 2**30:.1f} GiB" if not total else f"{used / 2**30:.1f}/{total / 2**30:.0f} GiB"
 
 
-def slot_text(slot: SlotRow, experiment: Experiment | None, run: Run | None, width: int) -> str:
-    """One slot in one line: what it runs, how far it is, and what the machine says."""
-    facts = []
-    if slot.utilisation is not None:
-        facts.append(f"{slot.utilisation:>4.0%}")
-    if text := memory(slot.memory_used, slot.memory_total):
-        facts.append(text)
-    if slot.temperature is not None:
-        facts.append(f"{slot.temperature:.0f}°C")
-    if slot.power is not None:
-        facts.append(f"{slot.power:.0f} W")
-    machine = "  ".join(facts)
+def result_cells(experiment: Experiment, runs: Sequence[Run]) -> tuple[Cell, ...]:
+    better = experiment.delta is not None and experiment.delta < 0
+    promoted = experiment.state is State.PROMOTED
+    return (
+        Said(experiment.label, Tone.DIM),
+        state_cell(experiment.state),
+        Said(score(experiment.val_bpb), Tone.STRONG if promoted else Tone.PLAIN),
+        Said(difference(experiment.delta), Tone.GOOD if better else Tone.DIM),
+        Said(spread(runs), Tone.DIM),
+        Said(plain(experiment.title), Tone.STRONG if promoted else Tone.PLAIN),
+        Said(plain(experiment.reason), Tone.DIM),
+        Said(plain(experiment.source), Tone.DIM),
+    )
+
+
+def queue_cells(experiment: Experiment) -> tuple[Cell, ...]:
+    return (
+        Said(experiment.label, Tone.DIM),
+        state_cell(experiment.state),
+        Said(str(experiment.priority)),
+        Said(plain(experiment.title)),
+        Said(plain(experiment.source), Tone.DIM),
+        Said(plain(experiment.reason), Tone.DIM),
+    )
+
+
+def agent_cells(agent: AgentRow) -> tuple[Cell, ...]:
+    tone = AGENT_TONES.get(agent.state, Tone.PLAIN)
+    return (
+        Said(agent.name),
+        Said(f"{AGENT_SYMBOLS.get(agent.state, ' ')} {agent.state}", tone),
+        Said(plain(agent.job), Tone.DIM if agent.state == "idle" else Tone.PLAIN),
+        Said(f"{agent.jobs_done} done" if agent.jobs_done else "", Tone.DIM),
+    )
+
+
+def slot_cells(slot: SlotRow, run: Run | None, experiment: Experiment | None) -> tuple[Cell, ...]:
+    machine = (
+        Said("" if slot.utilisation is None else f"{slot.utilisation:.0%}"),
+        Said(memory(slot.memory_used, slot.memory_total), Tone.DIM),
+        Said("" if slot.temperature is None else f"{slot.temperature:.0f}°C", Tone.DIM),
+        Said("" if slot.power is None else f"{slot.power:.0f} W", Tone.DIM),
+    )
     if run is None or experiment is None:
-        return fit(f"{slot.name:<5} idle", width - len(machine) - 1) + " " + machine
-    share = f"{slot.progress:>4.0%}" if slot.progress is not None else "    "
-    loss = f"loss {slot.loss:.3f}" if slot.loss is not None else ""
-    head = f"{slot.name:<5} {slot.phase:<8} {bar(slot.progress, 10 if width < 100 else 20)} {share}  {loss:<10}"
-    what = f" {experiment.id} {experiment.title} ({run.kind}, seed {run.seed})"
-    room = width - len(head) - len(machine) - 1
-    return head + fit(what, room) + " " + machine if room > 12 else fit(head + what, width)
-
-
-def fit(text: str, width: int) -> str:
-    """Cut or padded to a width; a cut is shown."""
-    if width <= 0:
-        return ""
-    return text.ljust(width) if len(text) <= width else text[: width - 1] + "…"
-
-
-AGENT_SYMBOLS = {"idle": "·", "thinking": "*", "calling": ">", "waiting": "!", "paused": "="}
-
-
-def agent_state(agent: AgentRow) -> str:
-    return f"{AGENT_SYMBOLS.get(agent.state, ' ')} {agent.state}"
+        nothing = Said("")
+        idle = Said(f"{PHASE_SYMBOLS['idle']} idle", Tone.DIM)
+        return (Said(slot.name), idle, None, nothing, nothing, Said(slot.device, Tone.DIM), nothing, *machine)
+    phase = Said(f"{PHASE_SYMBOLS.get(slot.phase, ' ')} {slot.phase}", PHASE_TONES.get(slot.phase, Tone.LIVE))
+    return (
+        Said(slot.name),
+        phase,
+        slot.progress or 0.0,
+        Said("" if slot.progress is None else f"{slot.progress:.0%}"),
+        Said("" if slot.loss is None else f"{slot.loss:.4f}", Tone.STRONG),
+        Said(f"{experiment.label} {plain(experiment.title)}"),
+        Said(f"{run.kind} seed {run.seed}", Tone.DIM),
+        *machine,
+    )
 
 
 def age(at: str) -> str:
@@ -122,66 +211,35 @@ def age(at: str) -> str:
     return f"{seconds:.0f} s"
 
 
-def health_lines(
-    *,
-    alive: bool,
-    paused: bool,
-    baseline: Baseline,
-    slots: Sequence[SlotRow],
-    runs_per_hour: float,
-    tokens: int,
-    last: Event | None,
-    width: int,
-) -> tuple[str, str]:
-    """The strip that always answers: is the lab healthy, what is the best score, what changed last."""
-    daemon = "● at work" if alive else "○ NOT RUNNING: S starts it"
-    if alive and paused:
-        daemon = "‖ QUEUE PAUSED: P resumes it"
-    parts = [daemon]
-    if baseline.val_bpb is None:
-        parts.append("baseline is being measured")
-    else:
-        noise = f" noise {baseline.noise:.3f}" if baseline.noise is not None else ""
-        parts.append(f"best {baseline.val_bpb:.4f}{noise} ({baseline.runs} runs)")
-        if baseline.gain:
-            parts.append(f"gain {baseline.gain:.4f} since start")
-    busy = sum(slot.run_id is not None for slot in slots)
-    parts.append(f"slots {busy}/{len(slots)}")
-    parts.append(f"{runs_per_hour:.0f} runs/h")
-    if tokens:
-        parts.append(f"{tokens:,} tokens")
-    first = parts[0]
-    for part in parts[1:]:
-        if len(first) + 3 + len(part) <= width:
-            first += f" │ {part}"
-    second = "nothing has happened yet" if last is None else f"{age(last.at)} ago: {event_text(last)}"
-    return fit(first, width).rstrip(), fit(second, width).rstrip()
+def amount(number: int) -> str:
+    """A large number in three figures: 950, 12.3k, 1.4M."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if number >= size:
+            return f"{number / size:.3g}{unit}"
+    return str(number)
 
 
 def event_text(event: Event) -> str:
     """An event as a sentence."""
-    reason = inert(event.reason).replace("\n", " ")
+    reason = plain(event.reason)
     match event.kind:
-        case "state":
-            return f"experiment {event.experiment_id} {event.after}: {reason}"
-        case "run" if event.after == "running":
+        case "state" if event.after is not None:
+            return f"experiment {event.experiment_id} {event.after.replace('_', ' ')}: {reason}"
+        case "run" if event.run_id is None or event.after == "running":
             return f"experiment {event.experiment_id}: {reason}"
         case "run":
             return f"experiment {event.experiment_id}, run {event.run_id}: {reason}"
         case "master":
             return f"master moved to {str(event.after)[:9]}: {reason}"
+        case "command":
+            return f"{event.actor} asked, {reason}"
         case _:
             return f"{event.actor}: {reason}"
 
 
 def best_so_far(points: Sequence[tuple[int, float]], promoted: set[int]) -> list[tuple[int, float]]:
-    """The score of master after each outcome: a step line through the merged points, as (number, bits per byte)."""
-    line: list[tuple[int, float]] = []
-    for number, value in points:
-        if number in promoted:
-            if line:
-                line.append((number, line[-1][1]))
-            line.append((number, value))
-    if line and points and points[-1][0] > line[-1][0]:
+    """The score of master after each outcome, as (number, bits per byte): the corners of a step line."""
+    line = [(number, value) for number, value in points if number in promoted]
+    if line and points[-1][0] > line[-1][0]:
         line.append((points[-1][0], line[-1][1]))
     return line

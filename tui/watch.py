@@ -1,17 +1,20 @@
-"""The one place that reads the store: looks whether anything was committed, and takes a snapshot if so."""
+"""The one place that reads the store: sees whether anything was committed, and reads again only what has changed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from orchestrator.lab import DaemonIdentity, Lab, daemon_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import AgentRow, Event, Experiment, Run, SlotRow
-from orchestrator.store.states import State
+from orchestrator.store.states import ACTIVE, ENDED, State
 from orchestrator.views import Baseline, baseline_of, runs_at_head
+from tui.health import newest_of_interest
 
 MOST_ROWS = 1000
+RECENT_EVENTS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +27,38 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The lab as one commit of the store shows it."""
+class Story:
+    """What events tell of: it changes only when one was written."""
 
-    daemon: DaemonIdentity | None
     paused: bool
+    profile: str
     baseline: Baseline
-    agents: list[AgentRow]
-    slots: list[SlotRow]
     running: dict[int, tuple[Run, Experiment]]  # by run id
     queue: list[Experiment]
-    waiting: int
+    waiting: int  # of them without the filter
     results: list[Experiment]
+    measured: int  # results without the filter
     result_runs: dict[int, list[Run]]
     points: list[tuple[int, float]]  # (how manieth outcome, val_bpb) of everything with a score
     promoted: set[int]  # which of the points were merged
     last_event: Event | None
     runs_per_hour: float
-    tokens: int
-    wish: Wish = field(default_factory=Wish)
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The lab as it is now."""
+
+    daemon: DaemonIdentity | None
+    agents: list[AgentRow]
+    slots: list[SlotRow]
+    heard_at: str | None  # when the daemon wrote last
+    story: Story = field(repr=False)
+
+    @property
+    def tokens(self) -> int:
+        return sum(agent.tokens_in + agent.tokens_out for agent in self.agents)
 
 
 class Watch:
@@ -53,22 +69,33 @@ class Watch:
         self.reader = reader
         self.wish = Wish()
         self._seen: tuple[object, ...] | None = None
+        self._told: tuple[object, ...] | None = None
+        self._story: Story | None = None
 
-    def wants(self, **changes: object) -> None:
-        self.wish = replace(self.wish, **changes)  # type: ignore[arg-type]
+    def wants(self, **changes: Any) -> None:
+        self.wish = replace(self.wish, **changes)
 
     async def look(self) -> Snapshot | None:
-        """A new snapshot; None while nothing has changed."""
+        """A new snapshot; None while nothing has changed. Raises LabError."""
         daemon = daemon_of(self._lab)
         now = (await self.reader.data_version(), daemon, self.wish)
         if now == self._seen:
             return None
+        wish = self.wish
+        newest = await self.reader.row("SELECT max(seq) AS seq FROM events")
+        told = (newest["seq"] if newest else None, wish)
+        if self._story is None or told != self._told:
+            self._story = await self._read_story(wish)
+            self._told = told
+        agents, slots = await self.reader.agents(), await self.reader.slots()
         self._seen = now
-        return await self._snapshot(daemon)
+        marks = [agent.updated_at for agent in agents] + [slot.updated_at for slot in slots]
+        if self._story.last_event is not None:
+            marks.append(self._story.last_event.at)
+        return Snapshot(daemon, agents, slots, max(marks, default=None), self._story)
 
-    async def _snapshot(self, daemon: DaemonIdentity | None) -> Snapshot:
-        reader, wish = self.reader, self.wish
-        agents = await reader.agents()
+    async def _read_story(self, wish: Wish) -> Story:
+        reader = self.reader
         running = {}
         for run in await reader.runs_underway():
             experiment = await reader.experiment(run.experiment_id)
@@ -78,26 +105,33 @@ class Watch:
         shown = [experiment for experiment in queue if wish.search.lower() in _searchable(experiment)]
         results = await reader.results(search=wish.search, sort=wish.sort, descending=wish.descending, limit=MOST_ROWS)
         runs = await reader.runs_of_many([experiment.id for experiment in results])
-        scored = await reader.scored()
-        events = [event for event in await reader.events(limit=20) if event.kind != "priority"]
-        return Snapshot(
-            daemon=daemon,
+        counts = await reader.counts()
+        points, promoted = await self._points()
+        events = [event for event in await reader.events(limit=RECENT_EVENTS) if event.kind != "priority"]
+        return Story(
             paused=await reader.meta("paused") == "yes",
+            profile=await reader.meta("profile"),
             baseline=await baseline_of(reader),
-            agents=agents,
-            slots=await reader.slots(),
             running=running,
             queue=shown[:MOST_ROWS],
             waiting=len(queue),
             results=results,
+            measured=max(len(results), sum(counts[state] for state in (*ENDED, *ACTIVE))),
             result_runs={e.id: runs_at_head(e, runs[e.id]) for e in results},
-            points=[(number, e.val_bpb) for number, e in enumerate(scored) if e.val_bpb is not None],
-            promoted={number for number, e in enumerate(scored) if e.state is State.PROMOTED},
-            last_event=events[-1] if events else None,
+            points=points,
+            promoted=promoted,
+            last_event=newest_of_interest(events),
             runs_per_hour=await self._runs_per_hour(),
-            tokens=sum(agent.tokens_in + agent.tokens_out for agent in agents),
             wish=wish,
         )
+
+    async def _points(self) -> tuple[list[tuple[int, float]], set[int]]:
+        """Every score in the order of the outcomes, and which of them were merged."""
+        rows = await self.reader.rows(
+            "SELECT val_bpb, state FROM experiments WHERE val_bpb IS NOT NULL ORDER BY updated_at, id"
+        )
+        points = [(number, float(row["val_bpb"])) for number, row in enumerate(rows)]
+        return points, {number for number, row in enumerate(rows) if row["state"] == State.PROMOTED}
 
     async def _runs_per_hour(self) -> float:
         """Runs that ended in the last hour, scaled up while the lab is younger than that."""

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from orchestrator.actions import ACTIONS, BY_VERB
+from orchestrator.store.records import SlotRow
 from orchestrator.store.states import State
 from orchestrator.views import Baseline
 from tui.commands import NotUnderstood, understand
+from tui.health import Health, first_line, second_line
 from tui.keys import footer
-from tui.present import SYMBOLS, bar, best_so_far, fit, health_lines
-from tui.screens.dashboard import FOOTER
+from tui.present import SYMBOLS, bar, best_so_far
+from tui.screens.dashboard import Dashboard
 from tui.screens.help import help_rows
+from tui.tones import Line, fit
 
 
 @given(st.text(max_size=50), st.integers(min_value=0, max_value=60))
 def test_a_fitted_text_has_exactly_the_width(text: str, width: int) -> None:
-    assert len(fit(text, width)) == width
+    assert cell_len(fit(text, width)) == width
 
 
 @given(st.floats(min_value=-1, max_value=2), st.integers(min_value=1, max_value=40))
@@ -31,29 +35,47 @@ def test_every_state_has_a_sign_beside_its_word() -> None:
 
 def test_the_best_line_steps_at_merges_only() -> None:
     points = [(0, 3.4), (1, 3.0), (2, 3.6), (3, 2.8), (4, 2.9)]
-    assert best_so_far(points, {0, 1, 3}) == [(0, 3.4), (1, 3.4), (1, 3.0), (3, 3.0), (3, 2.8), (4, 2.8)]
+    assert best_so_far(points, {0, 1, 3}) == [(0, 3.4), (1, 3.0), (3, 2.8), (4, 2.8)]
     assert best_so_far([], set()) == []
 
 
-@given(st.integers(min_value=20, max_value=250), st.booleans(), st.booleans())
-def test_the_health_strip_fits_and_begins_with_the_daemon(width: int, alive: bool, paused: bool) -> None:
-    baseline = Baseline("abc", 1, 2.5, 3, 0.01, 3.4)
-    lines = health_lines(
-        alive=alive, paused=paused, baseline=baseline, slots=[], runs_per_hour=100, tokens=5, last=None, width=width
+def health(alive: bool = True, paused: bool = False, quiet: float = 0.0, busy: bool = False) -> Health:
+    slot = SlotRow(
+        "cpu0", "CPU core", 7 if busy else None, "training", 0.5, 1, 2.0, *(None,) * 5, "2026-01-01T00:00:00Z"
     )
-    assert all(len(line) <= width for line in lines)
-    assert ("at work" in lines[0]) == (alive and not paused) or width < 24
+    baseline = Baseline("abc", 1, 2.5, 3, 0.01, 3.4)
+    return Health(alive, quiet, paused, baseline, [slot], 100, 5_200_000, None, "my-lab cpu")
+
+
+def text_of(line: Line) -> str:
+    return "".join(said.text for said in line)
+
+
+@given(st.integers(min_value=0, max_value=250), st.booleans(), st.booleans())
+def test_the_health_strip_fits_and_begins_with_the_daemon(width: int, alive: bool, paused: bool) -> None:
+    first, second = (text_of(line(health(alive, paused), width)) for line in (first_line, second_line))
+    assert cell_len(first) <= width and cell_len(second) <= width
+    assert ("at work" in first) == (alive and not paused) or width < 10
+
+
+def test_the_health_strip_says_what_is_wrong_and_how_to_right_it() -> None:
+    assert "NOT RUNNING: S starts it" in text_of(first_line(health(alive=False), 80))
+    assert "P resumes it" in text_of(first_line(health(paused=True), 80))
+    assert "last heard 95 s ago" in text_of(first_line(health(quiet=95, busy=True), 80))
+    assert "last heard" not in text_of(first_line(health(quiet=95), 80)), "an idle lab may be quiet"
+    wide = text_of(first_line(health(), 200))
+    assert all(words in wide for words in ("2.5000", "noise 0.010", "3 runs", "0.9000", "5.2M tokens", "my-lab cpu"))
 
 
 def test_the_footer_is_cut_at_a_whole_action_and_keeps_help_and_leave() -> None:
-    for width in range(20, 200):
-        line = footer(width, FOOTER)
-        assert len(line) <= width and line.startswith("? help  q leave")
+    for width in range(14, 200):
+        line = text_of(footer(width, Dashboard.FOOTER))
+        assert len(line) <= width and line.startswith("? help")
 
 
 def test_help_lists_every_action_of_the_table() -> None:
     assert len(help_rows()) == len(ACTIONS)
-    assert {command.split()[0] for _, command, _ in help_rows() if command} == set(BY_VERB)
+    assert {command.split()[0].removeprefix(":") for _, command, _ in help_rows() if command} == set(BY_VERB)
 
 
 def test_a_command_means_the_selected_experiment_unless_it_names_one() -> None:

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from room_lab import make_room_lab
 from textual.pilot import Pilot
-from textual.widgets import Button, DataTable, Log
+from textual.widgets import Button
 
 from orchestrator.lab import Lab, LabLock
 from orchestrator.store.records import Command
 from orchestrator.store.writer import Writer
 from tui.app import ControlRoom
+from tui.panes.rows import Rows
+from tui.panes.tail import Tail
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import Confirm
 from tui.screens.experiment import ExperimentScreen
@@ -110,7 +112,7 @@ async def test_a_log_is_shown_inert(tmp_path: Path) -> None:
         await pilot.press("1", "l")
         await until(pilot, lambda: isinstance(pilot.app.screen, LogScreen))
         await pilot.press("g")
-        log = pilot.app.screen.query_one("#plain", Log)
+        log = pilot.app.screen.query_one("#lines", Tail)
         assert log.lines[0] == "hello from the run"
         await pilot.press("w", "s", "escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
@@ -162,7 +164,7 @@ async def test_keys_and_commands_leave_the_same_orders(
 async def test_the_filter_narrows_the_tables_and_esc_clears_it(tmp_path: Path) -> None:
     lab = await make_room_lab(tmp_path / "lab")
     async with room(lab) as pilot:
-        table = pilot.app.screen.query_one("#results", DataTable)
+        table = pilot.app.screen.query_one("#results", Rows)
         everything = table.row_count
         await pilot.press("slash", *"crashed", "enter")
         await until(pilot, lambda: 0 < table.row_count < everything)
@@ -209,9 +211,9 @@ async def test_a_daemon_that_goes_away_is_told_with_the_key_that_starts_it(tmp_p
 async def test_a_thousand_results_stay_quick(tmp_path: Path) -> None:
     lab = await make_room_lab(tmp_path / "lab", experiments=250)
     async with room(lab) as pilot:
-        assert pilot.app.screen.query_one("#results", DataTable).row_count == 252
+        assert pilot.app.screen.query_one("#results", Rows).row_count == 252
         await pilot.press("3", "G", "g", "j", "j")
-        assert pilot.app.screen.query_one("#results", DataTable).cursor_row == 2
+        assert pilot.app.screen.query_one("#results", Rows).cursor == 2
 
 
 async def test_leaving_never_asks_the_lab_to_stop(tmp_path: Path) -> None:

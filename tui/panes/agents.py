@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import DataTable, Log
+from textual.widgets import Rule
 
 from orchestrator.lab import Lab
 from orchestrator.runs.log_text import read_lines
 from orchestrator.settings import ROLES
-from tui.panes.table import KeyedTable
-from tui.present import agent_state
+from orchestrator.store.records import AgentRow
+from tui.panes.rows import Rows
+from tui.panes.tail import Tail
+from tui.present import AGENT_COLUMNS, agent_cells
 from tui.watch import Snapshot
 
 FIRST_BYTES = 32 * 1024
-LINES_KEPT = 2000
 
 
-def _place(role: str) -> int:
+def by_role(agent: AgentRow) -> tuple[int, str]:
     """The roles in the order in which an idea passes through them."""
-    return ROLES.index(role) if role in ROLES else len(ROLES)
+    return (ROLES.index(agent.role) if agent.role in ROLES else len(ROLES)), agent.name
 
 
 class Agents(Vertical):
@@ -28,51 +28,49 @@ class Agents(Vertical):
 
     def __init__(self, lab: Lab) -> None:
         super().__init__(id="agents")
-        self.border_title = "2 agents"
+        self.heading = "2 agents"
         self._lab = lab
         self._followed: str | None = None
         self._offset: int | None = None
         self._chosen = False  # until the person picks one, the log is that of whoever was busy last
-        self._snapshot: Snapshot | None = None
+        self._agents: list[AgentRow] = []
 
     def compose(self) -> ComposeResult:
-        yield KeyedTable((("agent", 11), ("state", 10), ("job", None)), id="agent-table")
-        yield Log(id="agent-log", max_lines=LINES_KEPT, highlight=False)
+        yield Rows(AGENT_COLUMNS, id="agent-table", empty="the team comes with the daemon", head=False)
+        yield Rule(id="agent-rule")
+        yield Tail(id="agent-log", wrap=True)
 
     @property
-    def table(self) -> KeyedTable:
-        return self.query_one("#agent-table", KeyedTable)
+    def table(self) -> Rows:
+        return self.query_one("#agent-table", Rows)
 
-    def show(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-        agents = sorted(snapshot.agents, key=lambda agent: (_place(agent.role), agent.name))
-        self.table.show(
-            [(agent.name, (agent.name, agent_state(agent), Text(agent.job, no_wrap=True))) for agent in agents]
-        )
-        if not self._chosen and agents and not self.table.has_focus:
-            newest = max(range(len(agents)), key=lambda index: agents[index].updated_at)
-            self.table.move_cursor(row=newest, animate=False)
-        models = sorted({agent.model for agent in snapshot.agents})
-        self.border_title = f"2 agents  {len(snapshot.agents)}" + (f"  {', '.join(models)}" if models else "")
+    def take(self, snapshot: Snapshot) -> None:
+        self._agents = sorted(snapshot.agents, key=by_role)
+        self.table.show([(agent.name, agent_cells(agent)) for agent in self._agents])
+        if not self._chosen and self._agents and not self.table.has_focus:
+            self.table.follow(max(self._agents, key=lambda agent: agent.updated_at).name)
+        models = sorted({agent.model for agent in self._agents})
+        self.heading = f"2 agents {len(self._agents)}"
+        self.border_subtitle = ", ".join(models)
+        self.tail()
 
-    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        event.stop()
+    def on_rows_moved(self, event: Rows.Moved) -> None:
         self._chosen = self._chosen or self.table.has_focus
         self.tail()
 
     def tail(self) -> None:
         """Take in what the selected agent's log has got since the last look."""
-        name = self.table.selected_key
-        if name is None:
+        name = self.agent
+        if name is None or not self.display:
             return
-        log = self.query_one("#agent-log", Log)
+        log = self.query_one("#agent-log", Tail)
         if name != self._followed:
             self._followed, self._offset = name, None
             log.clear()
+            log.follows = True
         piece = read_lines(self._lab.agent_log(name), self._offset, FIRST_BYTES)
         self._offset = piece.offset
-        if piece.lines:
-            log.write_lines(piece.lines)
+        log.add(piece.lines)
 
     @property
     def agent(self) -> str | None:
@@ -80,5 +78,4 @@ class Agents(Vertical):
 
     @property
     def experiment_id(self) -> int | None:
-        agents = self._snapshot.agents if self._snapshot is not None else []
-        return next((agent.experiment_id for agent in agents if agent.name == self.agent), None)
+        return next((agent.experiment_id for agent in self._agents if agent.name == self.agent), None)

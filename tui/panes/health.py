@@ -2,32 +2,57 @@
 
 from __future__ import annotations
 
-from rich.text import Text
-from textual.widgets import Static
+from typing import ClassVar
 
-from tui.present import health_lines
+from textual.strip import Strip
+from textual.widget import Widget
+
+from orchestrator.store.records import seconds_since
+from tui.health import Health, first_line, second_line
+from tui.tones import TONE_CLASSES, Line, segments
 from tui.watch import Snapshot
 
 
-class Health(Static):
+class HealthStrip(Widget):
     """Two lines, repainted only when they differ."""
 
-    def __init__(self) -> None:
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(TONE_CLASSES)
+
+    def __init__(self, place: str) -> None:
         super().__init__(id="health")
-        self._lines = ("", "")
+        self._place = place
+        self._snapshot: Snapshot | None = None
+        self._lines: tuple[Line, ...] = ()
 
     def show(self, snapshot: Snapshot) -> None:
-        lines = health_lines(
+        self._snapshot = snapshot
+        self.tick()
+
+    def tick(self) -> None:
+        """Time passes: ages grow without anything being written."""
+        if self._snapshot is None:
+            return
+        snapshot, story, width = self._snapshot, self._snapshot.story, self.content_size.width
+        health = Health(
             alive=snapshot.daemon is not None,
-            paused=snapshot.paused,
-            baseline=snapshot.baseline,
+            quiet_seconds=0.0 if snapshot.heard_at is None else seconds_since(snapshot.heard_at),
+            paused=story.paused,
+            baseline=story.baseline,
             slots=snapshot.slots,
-            runs_per_hour=snapshot.runs_per_hour,
+            runs_per_hour=story.runs_per_hour,
             tokens=snapshot.tokens,
-            last=snapshot.last_event,
-            width=max(20, self.size.width - 2),
+            last=story.last_event,
+            place=f"{self._place} {story.profile}".strip(),
         )
+        lines = (first_line(health, width), second_line(health, width))
         if lines != self._lines:
             self._lines = lines
-            style = "bold" if snapshot.daemon is not None and not snapshot.paused else "bold yellow"
-            self.update(Text.assemble((lines[0], style), "\n", (lines[1], "dim")), layout=False)
+            self.refresh()
+
+    def on_resize(self) -> None:
+        self.tick()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.content_size.width
+        line = self._lines[y] if y < len(self._lines) else []
+        return Strip(segments(self, line)).adjust_cell_length(width, self.rich_style)

@@ -2,59 +2,112 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
+from typing import ClassVar
 
-from textual_plotext import PlotextPlot
+from textual.strip import Strip
+from textual.widget import Widget
 
-from tui.curves import read_curve
-from tui.present import best_so_far
-from tui.watch import Snapshot
+from orchestrator.store.states import State
+from tui.chart import Point, Series, Shape, chart, value_range
+from tui.present import SYMBOLS, best_so_far
+from tui.tones import TONE_CLASSES, Line, Said, Tone, fit, segments
+from tui.watch import Story
 
 
-class Plot(PlotextPlot):
-    can_focus = True
+class Chart(Widget):
+    """Draws series, and again only when they or the size have changed."""
 
-    def __init__(self) -> None:
-        super().__init__(id="plot")
-        self.border_title = "5 best score"
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(TONE_CLASSES)
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._series: list[Series] = []
+        self._across = (0.0, 1.0)
+        self._across_name = ""
+        self._percent = False
+        self._empty = ""
+        self._lines: list[Line] = []
         self._drawn: object = None
 
-    def show_best(self, snapshot: Snapshot) -> None:
-        """Every score as a point, master as a step line; lower is better."""
-        facts = (tuple(snapshot.points), frozenset(snapshot.promoted))
-        if facts == self._drawn:
+    def draw(
+        self,
+        series: Sequence[Series],
+        *,
+        across: tuple[float, float],
+        name: str,
+        percent: bool = False,
+        empty: str = "",
+    ) -> None:
+        self._series, self._across, self._across_name = [one for one in series if one.points], across, name
+        self._percent, self._empty = percent, empty
+        self._redraw()
+
+    def _redraw(self) -> None:
+        width, height = self.content_size
+        facts = (
+            width,
+            height,
+            self._across,
+            self._across_name,
+            self._empty,
+            [(s.shape, tuple(s.points)) for s in self._series],
+        )
+        if facts == self._drawn or not width:
             return
         self._drawn = facts
-        self.border_title = (
-            f"5 best score  {len(snapshot.points)} measured, {max(0, len(snapshot.promoted) - 1)} merged"
-        )
-        plt = self.plt
-        plt.clear_data()
-        plt.clear_figure()
-        line = best_so_far(snapshot.points, snapshot.promoted)
-        others = [(x, y) for x, y in snapshot.points if x not in snapshot.promoted]
-        merged = [(x, y) for x, y in snapshot.points if x in snapshot.promoted]
-        if line:
-            plt.plot([x for x, _ in line], [y for _, y in line], marker="braille", color="green", label="master")
-        if others:
-            plt.scatter([x for x, _ in others], [y for _, y in others], marker="·", color="gray", label="not merged")
-        if merged:
-            plt.scatter([x for x, _ in merged], [y for _, y in merged], marker="+", color="green", label="merged")
-        plt.xlabel("experiments, by outcome")
+        self._lines = [] if self._series else [[Said(fit(self._empty, width), Tone.DIM)]]
+        if self._series:
+            self._lines = chart(
+                self._series,
+                width,
+                height,
+                x_range=self._across,
+                y_range=value_range(self._series, 0.97),
+                x_text=(lambda x: f"{x:.0%}") if self._percent else (lambda x: f"{x:.0f}"),
+                x_name=self._across_name,
+            )
         self.refresh()
 
-    def show_curve(self, title: str, path: Path) -> None:
+    def on_resize(self) -> None:
+        self._redraw()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.content_size.width
+        line = self._lines[y] if y < len(self._lines) else []
+        return Strip(segments(self, line)).adjust_cell_length(width, self.rich_style)
+
+
+class Plot(Chart, can_focus=True):
+    def __init__(self) -> None:
+        super().__init__(id="plot")
+        self.heading = "5 best score"
+
+    def show_best(self, story: Story) -> None:
+        """Every score as a point, master as a step line; lower is better."""
+        merged = [point for point in story.points if point[0] in story.promoted]
+        others = [point for point in story.points if point[0] not in story.promoted]
+        self.heading = f"5 best score {len(story.points)} measured, {max(0, len(merged) - 1)} merged"
+        self.border_subtitle = f"bits per byte  {SYMBOLS[State.PROMOTED]} merged  · not"
+        self.draw(
+            [
+                Series(best_so_far(story.points, story.promoted), Shape.STEP, Tone.GOOD),
+                Series(others, Shape.SIGNS, Tone.DIM, "·"),
+                Series(merged, Shape.SIGNS, Tone.STRONG, SYMBOLS[State.PROMOTED]),
+            ],
+            across=(0, max(1, len(story.points) - 1)),
+            name="outcomes",
+            empty=" no score yet: the baseline comes first",
+        )
+
+    def show_curve(self, title: str, curve: Sequence[Point]) -> None:
         """The training loss of a run over its budget."""
-        curve = read_curve(path)
-        facts = (title, len(curve))
-        if facts == self._drawn:
-            return
-        self._drawn = facts
-        self.border_title = f"5 loss  {title}"
-        plt = self.plt
-        plt.clear_data()
-        plt.clear_figure()
-        if curve:
-            plt.plot([100 * x for x, _ in curve], [y for _, y in curve], marker="braille", color="cyan")
-        plt.xlabel("% of the budget")
-        self.refresh()
+        self.heading = f"5 loss {title}"
+        self.border_subtitle = f"training loss {curve[-1][1]:.4f}" if curve else ""
+        self.draw(
+            [Series(curve, Shape.LINE, Tone.LIVE)],
+            across=(0.0, 1.0),
+            name="of the budget",
+            percent=True,
+            empty=" the run starts up: no loss yet",
+        )

@@ -1,44 +1,27 @@
-"""Pane 4, the results: what came of every experiment, with the difference to its baseline."""
+"""Pane 3, the results: what came of every experiment, with the difference to its baseline."""
 
 from __future__ import annotations
 
-from rich.text import Text
-
-from tui.panes.table import KeyedTable
-from tui.present import COLOURS, difference, score, spread, state_text
+from tui.panes.rows import Rows
+from tui.present import RESULT_COLUMNS, result_cells
 from tui.watch import Snapshot
 
 
-class Results(KeyedTable):
+class Results(Rows):
     def __init__(self) -> None:
-        super().__init__(
-            (("id", 4), ("state", 15), ("val_bpb", 7), ("delta", 7), ("±", 6), ("title", 44), ("why", 99)),
-            id="results",
-        )
-        self.border_title = "3 results"
+        super().__init__(RESULT_COLUMNS, id="results", empty="nothing has run yet")
+        self.heading = "3 results"
 
-    def display_rows(self, snapshot: Snapshot) -> None:
-        self.show(
-            [
-                (
-                    str(e.id),
-                    (
-                        e.label,
-                        Text(state_text(e.state), style=COLOURS.get(e.state, "")),
-                        score(e.val_bpb),
-                        Text(difference(e.delta), style="green" if e.delta is not None and e.delta < 0 else ""),
-                        spread(snapshot.result_runs.get(e.id, [])),
-                        Text(e.title, no_wrap=True, overflow="ellipsis"),
-                        Text(e.reason, no_wrap=True, overflow="ellipsis"),
-                    ),
-                )
-                for e in snapshot.results
-            ]
-        )
-        search = f"  /{snapshot.wish.search}" if snapshot.wish.search else ""
-        arrow = "↓" if snapshot.wish.descending else "↑"
-        order = "" if snapshot.wish.sort == "id" and snapshot.wish.descending else f"  {snapshot.wish.sort} {arrow}"
-        self.border_title = f"3 results{search}  {len(snapshot.results)}{order}"
+    def take(self, snapshot: Snapshot) -> None:
+        story = snapshot.story
+        wish = story.wish
+        self.empty = "no result matches the filter; esc clears it" if wish.search else "nothing has run yet"
+        self.show([(str(e.id), result_cells(e, story.result_runs.get(e.id, []))) for e in story.results])
+        cut = len(story.results) < story.measured
+        count = f"{len(story.results)} of {story.measured}" if cut else str(story.measured)
+        search = f" /{wish.search}" if wish.search else ""
+        order = "" if wish.sort == "id" and wish.descending else f"  by {wish.sort} {'↓' if wish.descending else '↑'}"
+        self.heading = f"3 results{search} {count}{order}"
 
     @property
     def experiment_id(self) -> int | None:

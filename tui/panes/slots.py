@@ -2,58 +2,37 @@
 
 from __future__ import annotations
 
-from rich.text import Text
-from textual.events import Resize
-from textual.widgets import OptionList
-from textual.widgets.option_list import Option
-
-from tui.present import slot_text
+from tui.panes.rows import Rows
+from tui.present import SLOT_COLUMNS, slot_cells
 from tui.watch import Snapshot
 
 
-class Slots(OptionList):
+class Slots(Rows):
     """One line a slot."""
 
     def __init__(self) -> None:
-        super().__init__(id="slots", compact=True)
-        self.border_title = "1 slots"
+        super().__init__(SLOT_COLUMNS, id="slots", empty="the daemon lists them when it starts", head=False)
+        self.heading = "1 slots"
         self._snapshot: Snapshot | None = None
-        self._written: list[str] = []
 
-    def show(self, snapshot: Snapshot) -> None:
+    def take(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        width = max(30, self.size.width - 4)
-        lines = []
+        rows = []
         for slot in snapshot.slots:
-            run, experiment = snapshot.running.get(slot.run_id or -1, (None, None))
-            lines.append(slot_text(slot, experiment, run, width))
-        if not lines:
-            lines = ["no slots yet: the daemon lists them when it starts"]
-        if len(lines) != len(self._written):
-            self.clear_options()
-            self.add_options([Option(Text(line, no_wrap=True)) for line in lines])
-            self.highlighted = 0
-        else:
-            for index, (old, new) in enumerate(zip(self._written, lines, strict=True)):
-                if old != new:
-                    self.replace_option_prompt_at_index(index, Text(new, no_wrap=True))
-        self._written = lines
+            run, experiment = snapshot.story.running.get(slot.run_id or -1, (None, None))
+            rows.append((slot.name, slot_cells(slot, run, experiment)))
+        self.show(rows)
         busy = sum(slot.run_id is not None for slot in snapshot.slots)
-        self.border_title = f"1 slots  {busy} of {len(snapshot.slots)} busy"
-
-    def on_resize(self, _: Resize) -> None:
-        if self._snapshot is not None:
-            self.show(self._snapshot)
+        self.heading = f"1 slots {busy}/{len(snapshot.slots)} busy"
 
     @property
     def run_id(self) -> int | None:
         """The run on the selected slot."""
-        if self._snapshot is None or self.highlighted is None or self.highlighted >= len(self._snapshot.slots):
-            return None
-        return self._snapshot.slots[self.highlighted].run_id
+        slots = self._snapshot.slots if self._snapshot is not None else []
+        return next((slot.run_id for slot in slots if slot.name == self.selected_key), None)
 
     @property
     def experiment_id(self) -> int | None:
-        if self._snapshot is None or self.run_id not in self._snapshot.running:
+        if self._snapshot is None or self.run_id not in self._snapshot.story.running:
             return None
-        return self._snapshot.running[self.run_id][1].id
+        return self._snapshot.story.running[self.run_id][1].id

@@ -20,18 +20,21 @@ class Confirm(ModalScreen[bool]):
         ("y", "dismiss(True)", "yes"),
     ]
 
-    def __init__(self, question: str, yes: str) -> None:
+    def __init__(self, question: str, yes: str, about: str = "") -> None:
         super().__init__()
         self._question = question
         self._yes = yes
+        self._about = about
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Label(self._question, markup=False)
+            if self._about:
+                yield Label(self._about, classes="hint", markup=False)
             with Horizontal():
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button(self._yes, id="yes", variant="error", compact=True)
-            yield Label("tab or arrows choose, enter confirms, esc cancels", classes="hint")
+            yield Label("arrows choose, enter confirms, esc cancels", classes="hint")
 
     def on_mount(self) -> None:
         self.query_one("#cancel", Button).focus()

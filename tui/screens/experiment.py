@@ -1,133 +1,164 @@
-"""One experiment: what it claims, what its runs gave, its patch, its curve over the baseline's, and its story."""
+"""One experiment: what it claims, what its runs gave, its curve over the baseline's, its story, and its patch."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import ClassVar
 
-from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.screen import Screen
+from textual.containers import Horizontal, VerticalScroll
+from textual.events import Resize
 from textual.widgets import Static
-from textual_plotext import PlotextPlot
 
 from orchestrator.branches import Repository
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
-from orchestrator.runs.log_text import inert
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
-from orchestrator.views import run_seconds
-from tui.curves import read_curve
-from tui.present import difference, score, state_text
-from tui.screens.text import LogScreen, coloured_diff
+from tui.chart import Series, Shape
+from tui.curves import CurveFile
+from tui.diffs import coloured_diff
+from tui.panes.line import OneLine
+from tui.panes.plot import Chart
+from tui.present import STATE_TONES, difference, plain, score, state_text
+from tui.screens.room import RoomScreen
+from tui.story import facts_table, runs_table, timeline
+from tui.tones import Line, Said, Tone, fit
 
 LOOK_SECONDS = 1.0
+TWO_PAGES = 150  # columns from which the patch stands beside the story
 
 
-class ExperimentScreen(Screen[None]):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss", "back"),
-        Binding("l", "log", "log"),
-        Binding("d", "to_diff", "diff"),
-        Binding("j", "line(1)", show=False),
-        Binding("k", "line(-1)", show=False),
-        Binding("g", "end(False)", show=False),
-        Binding("G", "end(True)", show=False),
-    ]
+class ExperimentScreen(RoomScreen):
+    FOOTER: ClassVar[tuple[str, ...]] = (
+        *("back", "next_pane", "log", "diff", "pause_run", "stop_run", "kill", "requeue", "raise", "lower"),
+        *("full_screen", "command_line", "help"),
+    )
 
     def __init__(self, lab: Lab, reader: Reader, experiment_id: int, at_diff: bool = False) -> None:
         super().__init__()
         self._lab = lab
         self._reader = reader
         self._experiment_id = experiment_id
-        self._at_diff = at_diff
+        self._page = "patch" if at_diff else "story"
+        self._experiment: Experiment | None = None
         self._runs: list[Run] = []
-        self._curve_size = -1
+        self._curves: dict[int, CurveFile] = {}
         self._shown: tuple[object, ...] = ()
-
-    def compose(self) -> ComposeResult:
-        yield Static("", classes="heading")
-        with VerticalScroll(id="story"):
-            yield Static("", id="facts")
-            yield PlotextPlot(id="curve")
-            yield Static("", id="runs")
-            yield Static("", id="patch")
-            yield Static("", id="events")
-        yield Static("esc back  l log  d patch  j k g G move  p pause  x stop  K kill  r requeue", classes="footer")
-
-    async def on_mount(self) -> None:
-        await self._look()
-        self.set_interval(LOOK_SECONDS, self._look)
-        self.query_one("#story").focus()
-        if self._at_diff:
-            self.call_after_refresh(self.action_to_diff)
 
     @property
     def experiment_id(self) -> int:
         return self._experiment_id
 
-    async def _look(self) -> None:
-        experiment = await self._reader.experiment(self._experiment_id)
+    def compose(self) -> ComposeResult:
+        yield OneLine(self._heading, classes="heading")
+        with Horizontal(id="pages"):
+            with VerticalScroll(id="story"):
+                yield Static("", id="facts")
+                yield Chart(id="curve")
+                yield Static("", id="runs")
+                yield Static("", id="events")
+            with VerticalScroll(id="patch"):
+                yield Static("", id="diff")
+        yield self.footer()
+
+    async def on_mount(self) -> None:
+        self.set_interval(LOOK_SECONDS, self._look)
+        self._turn_to(self._page)
+        await self._look()
+
+    def on_resize(self, event: Resize) -> None:
+        self.set_class(event.size.width < TWO_PAGES, "small")
+        self._turn_to(self._page)
+
+    def _turn_to(self, page: str) -> None:
+        """Both pages side by side where there is room, else the one at hand."""
+        self._page = page
+        for name in ("story", "patch"):
+            self.query_one(f"#{name}").display = name == page or not self.has_class("small")
+        self.query_one(f"#{page}").focus()
+
+    def _heading(self, width: int) -> Line:
+        experiment = self._experiment
         if experiment is None:
-            self.query_one(".heading", Static).update(f"There is no experiment {self._experiment_id}.")
+            return [Said(f"experiment {self._experiment_id}", Tone.STRONG)]
+        state = state_text(experiment.state)
+        numbers = f"{score(experiment.val_bpb)}  {difference(experiment.delta)}".strip() if experiment.val_bpb else ""
+        name = fit(f"{experiment.label}  {plain(experiment.title)}", width - len(state) - len(numbers) - 6)
+        tone = STATE_TONES.get(experiment.state, Tone.PLAIN)
+        return [Said(name, Tone.STRONG), Said(f"  {state}", tone), Said(f"  {numbers}")]
+
+    # -- what is shown
+
+    async def _look(self) -> None:
+        try:
+            experiment = await self._reader.experiment(self._experiment_id)
+        except LabError:
+            return
+        if experiment is None:
+            self.query_one("#facts", Static).update(f"There is no experiment {self._experiment_id}.")
             return
         self._runs = await self._reader.runs_of(self._experiment_id)
-        await self._draw_curve(experiment)
         events = await self._reader.events(experiment_id=self._experiment_id)
+        await self._draw_curve(experiment)
         shown = (experiment, tuple(self._runs), len(events))
         if shown == self._shown:
             return
-        self._shown = shown
-        self.query_one(".heading", Static).update(
-            Text(f"experiment {experiment.label}  {experiment.title}  {state_text(experiment.state)}")
-        )
-        self.query_one("#facts", Static).update(_facts(experiment))
-        self.query_one("#runs", Static).update(_runs_table(self._runs))
-        self.query_one("#events", Static).update(
-            Text("\n".join(["story", *(f"  {e.at[:19]}  {e.actor}: {inert(e.reason)}" for e in events)]))
-        )
-        self.query_one("#patch", Static).update(await self._patch(experiment))
+        old = self._experiment
+        self._shown, self._experiment = shown, experiment
+        colours = self.app.theme_variables
+        self.query_one(".heading", OneLine).tell()
+        self.query_one("#facts", Static).update(facts_table(experiment, colours))
+        self.query_one("#runs", Static).update(runs_table(self._runs, colours))
+        self.query_one("#events", Static).update(timeline(events, colours))
+        if old is None or (old.parent, old.commit_id) != (experiment.parent, experiment.commit_id):
+            self.run_worker(self._show_patch(experiment), exclusive=True)
 
-    async def _patch(self, experiment: Experiment) -> Text:
+    async def _show_patch(self, experiment: Experiment) -> None:
+        text = await asyncio.to_thread(self._patch, experiment)
+        self.query_one("#diff", Static).update(text)
+
+    def _patch(self, experiment: Experiment) -> Text:
+        colours = self.app.theme_variables
         if experiment.parent is None or experiment.commit_id is None:
-            return Text("no patch yet" if experiment.id else "the starting point has no patch")
+            if experiment.patch:
+                return coloured_diff(experiment.patch, colours)
+            return Text("No patch yet: a worker writes it when the experiment's turn comes.", style=colours["dim"])
         try:
-            repository = await asyncio.to_thread(Repository.open, self._lab.root)
-            return coloured_diff(await asyncio.to_thread(repository.diff, experiment.parent, experiment.commit_id))
+            diff = Repository(self._lab.root).diff(experiment.parent, experiment.commit_id)
         except LabError as error:
-            return Text(str(error))
+            return Text(str(error), style=colours["warn"])
+        return coloured_diff(diff, colours) if diff.strip() else Text("The patch changes nothing.")
 
     async def _draw_curve(self, experiment: Experiment) -> None:
-        plot = self.query_one("#curve", PlotextPlot)
-        plot.display = bool(self._runs)
-        if not self._runs:
+        chart = self.query_one("#curve", Chart)
+        newest = next((run for run in reversed(self._runs)), None)
+        chart.display = newest is not None
+        if newest is None:
             return
-        newest = self._runs[-1]
-        curve = read_curve(self._lab.run_directory(newest.id) / "metrics.jsonl")
-        if len(curve) == self._curve_size:
-            return
-        self._curve_size = len(curve)
-        plt = plot.plt
-        plt.clear_data()
-        plt.clear_figure()
+        own = self._curve(newest)
         base = await self._baseline_run(experiment, newest.seed)
-        if base is not None:
-            under = read_curve(self._lab.run_directory(base.id) / "metrics.jsonl")
-            if under:
-                plt.plot(
-                    [100 * x for x, _ in under], [y for _, y in under], marker="braille", color="gray", label="baseline"
-                )
-        if curve:
-            label = f"run {newest.id}, seed {newest.seed}"
-            plt.plot([100 * x for x, _ in curve], [y for _, y in curve], marker="braille", color="cyan", label=label)
-        plt.title("training loss over the budget (%)")
-        plot.refresh()
+        under = self._curve(base) if base is not None and base.id != newest.id else []
+        chart.border_title = f"loss of run {newest.id}" + (
+            f" (bright) over the baseline's run {base.id}" if base else ""
+        )
+        chart.draw(
+            [Series(under, Shape.LINE, Tone.DIM), Series(own, Shape.LINE, Tone.LIVE)],
+            across=(0.0, 1.0),
+            name=f"training loss of run {newest.id}"
+            + (f" over the baseline's, run {base.id} (dim)" if base is not None and under else ""),
+            percent=True,
+            empty="no loss yet",
+        )
+
+    def _curve(self, run: Run) -> list[tuple[float, float]]:
+        curve = self._curves.setdefault(run.id, CurveFile(self._lab.run_directory(run.id) / "metrics.jsonl"))
+        curve.look()
+        return curve.shown()
 
     async def _baseline_run(self, experiment: Experiment, seed: int) -> Run | None:
+        """A scored run of the master that the experiment stands on, with the same seed if there is one."""
         row = await self._reader.row(
             "SELECT runs.id FROM runs JOIN masters ON masters.experiment_id = runs.experiment_id"
             " WHERE masters.commit_id = ? AND runs.val_bpb IS NOT NULL"
@@ -136,66 +167,26 @@ class ExperimentScreen(Screen[None]):
         )
         return None if row is None else await self._reader.run(row["id"])
 
-    def action_log(self) -> None:
-        if not self._runs:
-            self.notify("This experiment has not run yet.")
-            return
-        run = self._runs[-1]
-        self.app.push_screen(
-            LogScreen(f"experiment {self._experiment_id}, run {run.id}", self._lab.run_directory(run.id) / "log")
-        )
+    # -- keys
 
-    def action_to_diff(self) -> None:
-        self.query_one("#story", VerticalScroll).scroll_to_widget(self.query_one("#patch"), top=True, animate=False)
-
-    def action_line(self, by: int) -> None:
-        self.query_one("#story").scroll_relative(y=by, animate=False)
-
-    def action_end(self, bottom: bool) -> None:
-        story = self.query_one("#story")
-        story.scroll_end(animate=False) if bottom else story.scroll_home(animate=False)
-
-
-def _facts(experiment: Experiment) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column()
-    rows = (
-        ("state", f"{experiment.state.value}: {experiment.reason}"),
-        ("val_bpb", f"{score(experiment.val_bpb)}  {difference(experiment.delta)} against its baseline"),
-        ("hypothesis", experiment.hypothesis),
-        ("source", experiment.source),
-        ("variable", experiment.variable),
-        ("edit", experiment.edit),
-        ("by", f"{experiment.author}  {experiment.team}  patch by {experiment.role_model or 'a person'}"),
-        (
-            "branch",
-            f"{experiment.branch or '-'}  {(experiment.commit_id or '')[:9]} on {(experiment.parent or '-')[:9]}",
-        ),
-    )
-    for name, value in rows:
-        if value.strip():
-            table.add_row(name, Text(inert(value)))
-    return table
-
-
-def _runs_table(runs: list[Run]) -> Table | Text:
-    if not runs:
-        return Text("no runs yet")
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("run", "kind", "seed", "slot", "outcome", "val_bpb", "steps", "seconds", "why"):
-        table.add_column(heading, no_wrap=heading != "why")
-    for run in runs:
-        seconds = run_seconds(run)
-        table.add_row(
-            str(run.id),
-            str(run.kind),
-            str(run.seed),
-            run.slot,
-            run.outcome or "under way",
-            score(run.val_bpb),
-            "-" if run.steps is None else str(run.steps),
-            "-" if seconds is None else f"{seconds:.0f}",
-            Text(inert(run.reason)),
-        )
-    return table
+    def view(self, name: str, key: str) -> bool:
+        page = self.query_one(f"#{self._page}", VerticalScroll)
+        other = "patch" if self._page == "story" else "story"
+        match name:
+            case "back" | "leave":
+                self.dismiss()
+            case "next_pane" | "previous_pane":
+                self._turn_to(other)
+            case "pane" if key in ("1", "2"):
+                self._turn_to("story" if key == "1" else "patch")
+            case "diff":
+                self._turn_to("patch")
+            case "down" | "up":
+                page.scroll_relative(y=1 if name == "down" else -1, animate=False)
+            case "first":
+                page.scroll_home(animate=False)
+            case "last":
+                page.scroll_end(animate=False)
+            case _:
+                return False
+        return True

@@ -1,4 +1,4 @@
-"""Every key and command, from the one table of actions."""
+"""Every key and command, from the one table of actions; and what the signs mean."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from orchestrator.actions import ACTIONS, Action
+from orchestrator.store.states import State
 from tui.keys import shown
+from tui.present import state_text
 
 
 def help_rows() -> list[tuple[str, str, str]]:
@@ -29,22 +31,49 @@ def _command(action: Action) -> str:
     if action.verb is None:
         return ""
     takes = {"id": " ID", "id?": " [ID]", "id value": " ID N", "text": " AGENT TEXT"}.get(action.takes, "")
-    return f"{action.verb}{takes}"
+    return f":{action.verb}{takes}"
 
 
 class Help(ModalScreen[None]):
-    BINDINGS: ClassVar[list[BindingType]] = [("escape,q,question_mark", "dismiss", "back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("escape,q,question_mark", "dismiss", "back"),
+        ("j", "down", "down"),
+        ("k", "up", "up"),
+        ("g", "top", "top"),
+        ("G", "bottom", "bottom"),
+    ]
 
     def compose(self) -> ComposeResult:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("key", no_wrap=True, style="cyan")
-        table.add_column("command", no_wrap=True)
+        colours = self.app.theme_variables
+        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style=colours["dim"])
+        table.add_column("key", no_wrap=True, style=f"bold {colours['strong']}")
+        table.add_column("command", no_wrap=True, style=colours["live"])
         table.add_column("what it does")
         for keys, command, what in help_rows():
             table.add_row(keys, command, what)
-        states = Text("\nLeaving never stops the lab. Commands are those of the `autolab` command line.", style="dim")
+        signs = Text("\nStates  ", style=colours["dim"])
+        signs.append("   ".join(state_text(state) for state in State))
+        more = (
+            "\nA command without an ID means the selected experiment. `:results muon` filters, `:results sort delta` "
+        )
         with VerticalScroll(classes="window") as scroll:
             scroll.border_title = "help"
-            scroll.border_subtitle = "esc: back"
+            scroll.border_subtitle = "j k move  esc back"
             yield Static(table)
-            yield Static(states)
+            yield Static(signs)
+            yield Static(Text(f"{more}sorts, again turns it round. Leaving never stops the lab.", style=colours["dim"]))
+
+    def on_mount(self) -> None:
+        self.query_one(VerticalScroll).focus()
+
+    def action_down(self) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=1, animate=False)
+
+    def action_up(self) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=-1, animate=False)
+
+    def action_top(self) -> None:
+        self.query_one(VerticalScroll).scroll_home(animate=False)
+
+    def action_bottom(self) -> None:
+        self.query_one(VerticalScroll).scroll_end(animate=False)

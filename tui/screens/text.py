@@ -1,146 +1,124 @@
-"""A log or a diff on the whole screen: followed, wrapped, searched, all of it inert."""
+"""A log on the whole screen: followed, wrapped, searched, all of it inert; or what a command has printed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.screen import Screen
-from textual.widgets import Log, RichLog, Static
 
-from orchestrator.runs.log_text import inert, read_lines
+from orchestrator.runs.log_text import read_lines
+from tui.panes.line import OneLine
+from tui.panes.tail import Tail
 from tui.screens.dialogs import Ask
+from tui.screens.room import RoomScreen
+from tui.tones import Line, Said, Tone, fit
 
 LOOK_SECONDS = 0.3
-KEPT = 20_000
-WRAPPED = 1_000
 
 
-class LogScreen(Screen[None]):
-    """The log of a run as it grows."""
+class LinesScreen(RoomScreen):
+    """Lines that are there already."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss", "back"),
-        Binding("s", "follow", "follow"),
-        Binding("w", "wrap", "wrap"),
-        Binding("slash", "search", "search"),
-        Binding("n", "next(1)", "next"),
-        Binding("N", "next(-1)", "previous"),
-        Binding("g,home", "top", "top"),
-        Binding("G,end", "bottom", "bottom"),
-        Binding("j", "line(1)", show=False),
-        Binding("k", "line(-1)", show=False),
-    ]
+    FOOTER: ClassVar[tuple[str, ...]] = ("back", "filter", "next_match", "previous_match", "wrap", "first", "last")
 
-    def __init__(self, title: str, path: Path) -> None:
+    def __init__(self, title: str, lines: Sequence[str] = (), experiment_id: int | None = None) -> None:
         super().__init__()
         self._title = title
-        self._path = path
-        self._offset: int | None = None
-        self._lines: list[str] = []
-        self._follow = True
-        self._wrapped = False
-        self._needle = ""
-        self._place = -1
+        self._first_lines = lines
+        self._experiment_id = experiment_id
+
+    @property
+    def experiment_id(self) -> int | None:
+        return self._experiment_id
 
     def compose(self) -> ComposeResult:
-        yield Static(self._title, classes="heading", markup=False)
-        yield Log(id="plain", max_lines=KEPT, highlight=False)
-        yield RichLog(id="wrapped", max_lines=KEPT, wrap=True, markup=False, highlight=False)
-        yield Static("esc back  s follow  w wrap  / search  n N next, previous  g G top, end", classes="footer")
+        yield OneLine(self._heading, classes="heading")
+        yield Tail(id="lines")
+        yield self.footer()
 
     def on_mount(self) -> None:
-        self.query_one("#wrapped").display = False
-        self._read()
+        self.tail.follows = False
+        self.tail.add(self._first_lines)
+        self.tail.focus()
+
+    @property
+    def tail(self) -> Tail:
+        return self.query_one("#lines", Tail)
+
+    def _state(self) -> str:
+        return f"{len(self.tail.lines):,} lines" + ("  wrapped" if self.tail.wraps else "")
+
+    def _heading(self, width: int) -> Line:
+        state = self._state()
+        return [Said(fit(self._title, width - len(state) - 2), Tone.STRONG), Said(f"  {state}", Tone.DIM)]
+
+    def _tell(self) -> None:
+        self.query_one(".heading", OneLine).tell()
+
+    def view(self, name: str, key: str) -> bool:
+        match name:
+            case "back" | "leave":
+                self.dismiss()
+                return True
+            case "down" | "up" | "first" | "last":
+                self.tail.move(name)
+            case "wrap":
+                self.tail.toggle_wrap()
+            case "filter":
+                self.app.push_screen(Ask("/", "", "searches; n next, N previous"), self._search)
+            case "next_match" | "previous_match":
+                self._find(1 if name == "next_match" else -1)
+            case _:
+                return False
+        self._tell()
+        return True
+
+    def _search(self, needle: str | None) -> None:
+        if needle is not None:
+            self.tail.search(needle)
+            if needle:
+                self._find(-1)
+
+    def _find(self, step: int) -> None:
+        if self.tail.find(step) is None:
+            self.notify("Nothing found: / searches for a text.")
+        self._tell()
+
+
+class LogScreen(LinesScreen):
+    """A log as it grows."""
+
+    FOOTER: ClassVar[tuple[str, ...]] = (
+        *("back", "follow", "wrap", "filter", "next_match", "previous_match", "first", "last"),
+        *("pause_run", "stop_run", "kill"),
+    )
+
+    def __init__(self, title: str, path: Path, experiment_id: int | None = None) -> None:
+        super().__init__(title, (), experiment_id)
+        self._path = path
+        self._offset: int | None = None
+
+    def on_mount(self) -> None:
         self.set_interval(LOOK_SECONDS, self._read)
-        self.query_one("#plain").focus()
+        self.tail.focus()
+        self._read()
 
     def _read(self) -> None:
         piece = read_lines(self._path, self._offset)
         self._offset = piece.offset
-        if piece.lines:
-            self._lines = (self._lines + piece.lines)[-KEPT:]
-            self._show(piece.lines)
-        elif not self._lines and self._offset == 0:
-            self.query_one(".heading", Static).update(Text(f"{self._title}: nothing printed yet"))
+        self.tail.add(piece.lines)
+        self._tell()
 
-    def _show(self, lines: list[str]) -> None:
-        if self._wrapped:
-            log = self.query_one("#wrapped", RichLog)
-            for line in lines[-WRAPPED:]:
-                log.write(Text(line), scroll_end=self._follow)
-        else:
-            self.query_one("#plain", Log).write_lines(lines, scroll_end=self._follow)
-        self.query_one(".heading", Static).update(
-            Text(f"{self._title}  {len(self._lines)} lines{'' if self._follow else '  (not following)'}")
-        )
+    def _state(self) -> str:
+        if not self.tail.lines:
+            return "nothing printed yet"
+        return f"{super()._state()}  {'following' if self.tail.follows else 'not following'}"
 
-    def action_follow(self) -> None:
-        self._follow = not self._follow
-        if self._follow:
-            self.action_bottom()
-        self._show([])
-
-    def action_wrap(self) -> None:
-        self._wrapped = not self._wrapped
-        plain, wrapped = self.query_one("#plain", Log), self.query_one("#wrapped", RichLog)
-        plain.display, wrapped.display = not self._wrapped, self._wrapped
-        plain.clear()
-        wrapped.clear()
-        self._show(self._lines)
-        (wrapped if self._wrapped else plain).focus()
-
-    def _view(self) -> Log | RichLog:
-        return self.query_one("#wrapped", RichLog) if self._wrapped else self.query_one("#plain", Log)
-
-    def action_top(self) -> None:
-        self._follow = False
-        self._view().scroll_home(animate=False)
-
-    def action_bottom(self) -> None:
-        self._view().scroll_end(animate=False)
-
-    def action_line(self, by: int) -> None:
-        self._follow = False
-        self._view().scroll_relative(y=by, animate=False)
-
-    def action_search(self) -> None:
-        def search(needle: str | None) -> None:
-            if needle:
-                self._needle, self._place = needle.lower(), len(self._lines)
-                self.action_next(-1)
-
-        self.app.push_screen(Ask("/", self._needle), search)
-
-    def action_next(self, step: int) -> None:
-        if not self._needle:
-            return
-        count = len(self._lines)
-        for offset in range(1, count + 1):
-            place = (self._place + step * offset) % count
-            if self._needle in self._lines[place].lower():
-                self._place, self._follow = place, False
-                self._view().scroll_to(y=max(0, place - 3), animate=False)
-                self.notify(f"line {place + 1}: {self._lines[place][:80]}", markup=False)
-                return
-        self.notify(f"'{self._needle}' is nowhere in the log.", markup=False)
-
-
-def coloured_diff(diff: str) -> Text:
-    """A unified diff with its added and removed lines marked by sign and colour."""
-    text = Text()
-    for line in inert(diff).splitlines():
-        style = ""
-        if line.startswith(("+++", "---", "diff ", "index ")):
-            style = "bold"
-        elif line.startswith("@@"):
-            style = "cyan"
-        elif line.startswith("+"):
-            style = "green"
-        elif line.startswith("-"):
-            style = "red"
-        text.append(line + "\n", style)
-    return text
+    def view(self, name: str, key: str) -> bool:
+        if name == "follow":
+            self.tail.move("last") if not self.tail.follows else setattr(self.tail, "follows", False)
+            self._tell()
+            return True
+        return super().view(name, key)

@@ -1,0 +1,34 @@
+"""What the screens of the room have in common: they take the keys of the action table, and mean an experiment."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.screen import Screen
+
+from tui.keys import footer
+from tui.panes.line import OneLine
+
+
+class RoomScreen(Screen[None]):
+    """The app hands every key of the table to the screen on top."""
+
+    FOOTER: ClassVar[tuple[str, ...]] = ()
+    AUTO_FOCUS = None
+
+    def footer(self) -> OneLine:
+        return OneLine(lambda width: footer(width, self.FOOTER), classes="footer")
+
+    @property
+    def experiment_id(self) -> int | None:
+        """The experiment that an action means here."""
+        return None
+
+    @property
+    def agent(self) -> str | None:
+        """The agent that a message goes to here."""
+        return None
+
+    def view(self, name: str, key: str) -> bool:
+        """Do what the table calls `name` by looking elsewhere; False when it means nothing here."""
+        return False

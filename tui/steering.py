@@ -1,0 +1,141 @@
+"""Carrying out what the person orders: asking first where the table says so, sending it, showing the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from textual.app import App
+
+from orchestrator.actions import BY_NAME, Action
+from orchestrator.actor import who
+from orchestrator.errors import LabError
+from orchestrator.lab import Lab, daemon_of
+from orchestrator.store.reader import Reader
+from tui.commands import Order
+from tui.present import plain
+from tui.screens.dialogs import Confirm
+
+ANSWER_SECONDS = 60.0
+AT_ONCE_SECONDS = 0.8  # an answer that takes longer is announced
+PRIORITY_STEP = 10
+DOWN = "The daemon is not running: the order waits until it is back (S starts it)."
+
+
+class Steering:
+    """The hands of one room; what they do appears as toasts."""
+
+    def __init__(self, app: App[Any], lab: Lab, reader: Reader) -> None:
+        self._app = app
+        self._lab = lab
+        self._reader = reader
+        self._priorities: dict[int, int] = {}  # asked for and not answered yet
+
+    def order(self, order: Order) -> None:
+        self._app.run_worker(self._order(order), group="orders")
+
+    async def _order(self, order: Order) -> None:
+        action, arguments = order.action, order.arguments
+        if not action.confirm:
+            await self._send(action, arguments)
+            return
+        now = "--now" in arguments.get("words", ())
+        question = action.confirm.format(arguments.get("id", ""))
+        if action.name == "stop":
+            arguments = {"now": now}
+            question = "Stop the lab now? Runs under way are killed." if now else question
+        self._ask(question, await self._title(arguments.get("id")), action, lambda: self._send(action, arguments))
+
+    def _ask(self, question: str, about: str, action: Action, then: Callable[[], Any]) -> None:
+        def answered(sure: bool | None) -> None:
+            if sure:
+                self._app.run_worker(then(), group="orders")
+
+        self._app.push_screen(Confirm(question, (action.footer or action.name).capitalize(), about), answered)
+
+    async def _title(self, experiment_id: int | None) -> str:
+        experiment = None if experiment_id is None else await self._reader.experiment(experiment_id)
+        return "" if experiment is None else plain(experiment.title)
+
+    async def _send(self, action: Action, arguments: dict[str, Any]) -> None:
+        """Leave the command for the daemon and show the answer, after the fact."""
+        try:
+            verb, arguments = await self._verb(action, arguments)
+            command_id = await self._reader.post_command(verb, arguments, who())
+            if daemon_of(self._lab) is None:
+                self._app.notify(DOWN, title=verb, severity="warning")
+                return
+            command = await self._reader.answer(command_id, AT_ONCE_SECONDS)
+            if command.state == "waiting":
+                self._app.notify("the daemon is at it", title=verb, timeout=3)
+                command = await self._reader.answer(command_id, ANSWER_SECONDS)
+        except LabError as error:
+            self._app.notify(str(error), severity="error", markup=False)
+            return
+        finally:
+            self._priorities.pop(arguments.get("id", -1), None)
+        match command.state:
+            case "done":
+                self._app.notify(plain(command.answer), markup=False)
+            case "refused":
+                self._app.notify(plain(command.answer), title=f"{verb}: refused", severity="warning", markup=False)
+            case _:
+                self._app.notify("The daemon has not answered yet.", title=verb, severity="warning")
+
+    async def _verb(self, action: Action, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Keys that stand for a verb by what they find: `p` and `P` pause or resume, `+` and `-` count."""
+        match action.name:
+            case "pause_run":
+                phases = {slot.run_id: slot.phase for slot in await self._reader.slots()}
+                runs = [run for run in await self._reader.runs_underway() if run.experiment_id == arguments["id"]]
+                paused = any(phases.get(run.id) == "paused" for run in runs)
+                return ("resume" if paused else "pause"), arguments
+            case "pause_queue":
+                paused = await self._reader.meta("paused") == "yes"
+                return ("resume" if paused else "pause"), {}
+            case "raise" | "lower":
+                number = arguments["id"]
+                experiment = await self._reader.experiment(number)
+                now = self._priorities.get(number, experiment.priority if experiment is not None else 0)
+                value = now + (PRIORITY_STEP if action.name == "raise" else -PRIORITY_STEP)
+                self._priorities[number] = value
+                return "priority", {"id": number, "value": value}
+            case _:
+                return action.verb or action.name, arguments
+
+    # -- the lab
+
+    def start_daemon(self) -> None:
+        self._app.run_worker(self._start_daemon(), exclusive=True, group="start")
+
+    async def _start_daemon(self) -> None:
+        if daemon_of(self._lab) is not None:
+            self._app.notify("The lab is at work already.")
+            return
+        self._app.notify("starting the daemon")
+        status, said, errors = await self.run("start")
+        if status != 0:
+            words = plain(errors or said).removeprefix("autolab: ") or "The daemon could not be started."
+            self._app.notify(words, title="start", severity="error", timeout=15, markup=False)
+
+    async def run(self, verb: str) -> tuple[int, str, str]:
+        """`autolab VERB LAB` as a child process: its status, what it printed, its errors."""
+        return await run_autolab(verb, str(self._lab.root))
+
+
+async def run_autolab(*words: str) -> tuple[int, str, str]:
+    """One command of the command line in a process of its own: status, standard output, standard error."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "orchestrator.cli.main", *words),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    said, errors = await process.communicate()
+    return process.returncode or 0, said.decode(errors="replace"), errors.decode(errors="replace")
+
+
+def message_order(agent: str, text: str) -> Order:
+    return Order(BY_NAME["message"], {"agent": agent, "text": text})

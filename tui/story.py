@@ -1,0 +1,98 @@
+"""An experiment's facts, runs and timeline as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.store.records import Event, Experiment, Run
+from orchestrator.store.states import State
+from orchestrator.views import run_seconds
+from tui.present import difference, plain, score, state_text
+
+Colours = dict[str, str]
+"""A theme's variables by name."""
+
+
+def facts_table(experiment: Experiment, colours: Colours) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style=colours["dim"], no_wrap=True)
+    table.add_column()
+    measured = experiment.val_bpb is not None
+    rows = (
+        ("state", f"{state_text(experiment.state)}: {experiment.reason}"),
+        ("val_bpb", f"{score(experiment.val_bpb)}  {difference(experiment.delta)} against its baseline" * measured),
+        ("hypothesis", experiment.hypothesis),
+        ("source", experiment.source),
+        ("variable", experiment.variable),
+        ("edit", experiment.edit),
+        ("proposed by", " of team ".join(part for part in (experiment.author, experiment.team) if part)),
+        ("patched by", experiment.role_model),
+        ("priority", str(experiment.priority) if experiment.priority else ""),
+        ("branch", experiment.branch or ""),
+        ("commit", _commits(experiment)),
+    )
+    for name, value in rows:
+        if value.strip():
+            table.add_row(name, Text(plain(value)))
+    return table
+
+
+def _commits(experiment: Experiment) -> str:
+    if experiment.commit_id is None:
+        return ""
+    on = f" on {experiment.parent[:10]}" if experiment.parent else ""
+    return f"{experiment.commit_id[:10]}{on}"
+
+
+def runs_table(runs: Sequence[Run], colours: Colours) -> Table | Text:
+    if not runs:
+        return Text("no runs yet", style=colours["dim"])
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=colours["dim"])
+    for heading in ("run", "kind", "seed", "slot", "outcome", "val_bpb", "steps", "seconds", "why"):
+        right = heading in ("run", "seed", "val_bpb", "steps", "seconds")
+        table.add_column(heading, no_wrap=heading != "why", justify="right" if right else "left")
+    for run in runs:
+        seconds = run_seconds(run)
+        said_already = run.outcome == "scored"
+        table.add_row(
+            str(run.id),
+            str(run.kind),
+            str(run.seed),
+            run.slot,
+            run.outcome or "► under way",
+            score(run.val_bpb),
+            "" if run.steps is None else str(run.steps),
+            "" if seconds is None else f"{seconds:.0f}",
+            Text("" if said_already else plain(run.reason)),
+        )
+    return table
+
+
+def timeline(events: Sequence[Event], colours: Colours) -> Table:
+    """What happened to it, when (UTC), who did it and why."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=colours["dim"])
+    table.add_column("UTC", no_wrap=True, style=colours["dim"])
+    table.add_column("what", no_wrap=True)
+    table.add_column("by", no_wrap=True, style=colours["dim"])
+    table.add_column("why")
+    day = ""
+    for event in events:
+        date, time = event.at[:10], event.at[11:19]
+        table.add_row(
+            time if date == day else f"{date[5:]} {time}", _what(event), event.actor, Text(plain(event.reason))
+        )
+        day = date
+    return table
+
+
+def _what(event: Event) -> str:
+    if event.kind == "state" and event.after in {str(state) for state in State}:
+        return state_text(State(event.after))
+    if event.kind == "priority":
+        return f"priority {event.after}"
+    if event.kind == "master":
+        return "◆ master"
+    return f"run {event.run_id}" if event.kind == "run" and event.run_id is not None else event.kind
