@@ -19,6 +19,7 @@ from orchestrator.corpus import prepare_corpus
 from orchestrator.engine.answering import answer_without_daemon
 from orchestrator.engine.context import Context
 from orchestrator.engine.engine import Ending, Engine
+from orchestrator.engine.protection import check_master
 from orchestrator.errors import LabError
 from orchestrator.lab import DaemonIdentity, Lab, LabLock, daemon_of
 from orchestrator.runs import local_executor
@@ -37,6 +38,7 @@ async def opened(lab: Lab) -> AsyncIterator[Context]:
     lock = LabLock(lab)
     lock.acquire()
     try:
+        await check_master(repository, settings.target.protected)
         corpus = await asyncio.to_thread(prepare_corpus, settings.lab.profile, check=True)
         slots = None if settings.lab.slots == "auto" else settings.lab.slots
         executor = local_executor(profile=settings.lab.profile, slots=slots)

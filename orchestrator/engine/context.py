@@ -33,6 +33,14 @@ class Context:
             found[path] = content.decode("utf-8", errors="replace")
         return found
 
+    async def target_at(self, commit: str) -> dict[str, bytes]:
+        """Everything at a commit that a score depends on: the editable and the protected files."""
+        target = self.settings.target
+        return {
+            path: await asyncio.to_thread(self.repository.show_file, commit, path)
+            for path in (*target.editable, *target.protected)
+        }
+
     async def diff(self, experiment: Experiment) -> str:
         """The experiment's patch as a unified diff; empty before there is one."""
         if experiment.parent is None or experiment.commit_id is None:

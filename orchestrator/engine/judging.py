@@ -198,7 +198,7 @@ class Judging:
             return
         if await self._complete_merge(head, known):
             return
-        if await context.sources(head) == await context.sources(known.commit_id):
+        if await context.target_at(head) == await context.target_at(known.commit_id):
             await context.store.adopt_master(
                 head, known.experiment_id, f"a person moved master to {head[:9]}; the target is as it was measured"
             )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.engine.context import Context
+from orchestrator.engine.protection import installed
 from orchestrator.engine.rebasing import bring_up_to_master
 from orchestrator.promotion import SEEDS
 from orchestrator.runs import Ended, Limits, Lost, NeverStarted, Outcome, Running, RunResult, RunSpec, Slot
@@ -242,7 +243,7 @@ class Measuring:
             budget_seconds=settings.run.budget_seconds,
             slot=slot.name,
             gpu=slot.gpu,
-            protected={path: str(_installed(path)) for path in settings.target.protected},
+            protected={path: str(installed(path)) for path in settings.target.protected},
             limits=_limits(context),
         )
 
@@ -264,15 +265,6 @@ def _limits(context: Context) -> Limits:
         memory_bytes=int(run.memory_gib * 2**30) or None,
         log_bytes=run.log_kib * 1024,
     )
-
-
-def _installed(path: str) -> Path:
-    """The installed original of a protected file."""
-    import importlib.util
-
-    spec = importlib.util.find_spec("nanogpt")
-    assert spec is not None and spec.origin is not None
-    return Path(spec.origin).parent / path
 
 
 def _measurement(result: RunResult) -> Measurement:

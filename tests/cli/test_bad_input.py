@@ -68,6 +68,12 @@ def test_other_data_than_the_lab_was_measured_on_is_refused(lab: Path, surroundi
     refused(autolab("start", str(lab)), 1, "fingerprint")
 
 
+def test_a_changed_protected_file_on_master_is_told_with_the_way_back(lab: Path) -> None:
+    (lab / "prepare.py").write_text((lab / "prepare.py").read_text() + "# mine\n")
+    subprocess.run(["git", "-C", str(lab), "commit", "-qam", "mine"], check=True)
+    refused(autolab("start", str(lab)), 1, "prepare.py on master differs", "cp ")
+
+
 @pytest.mark.parametrize(
     ("diff", "words"),
     [
