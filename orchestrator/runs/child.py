@@ -5,20 +5,25 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.runs.family import die_with_parent
 from orchestrator.runs.identity import MARKER_VARIABLE
+from orchestrator.runs.result import Cut, Outcome
 from orchestrator.runs.spec import RunSpec
 
 INHERITED = (
     "PATH",
+    "PYTHONPATH",
     "LANG",
     "LC_ALL",
     "TZ",
     "TMPDIR",
+    "USER",
+    "LOGNAME",
     "LD_LIBRARY_PATH",
     "VIRTUAL_ENV",
     "CUDA_HOME",
@@ -28,44 +33,80 @@ INHERITED = (
 )
 """What a run gets of its surroundings: no token, no key, no agent's socket."""
 
+NICENESS = 5
+"""On CPU slots: the clock counts CPU seconds, so a run loses nothing by letting the screen and the daemon go first."""
+
+
+def surroundings() -> dict[str, str]:
+    """The part of this process's environment that a supervisor and its run may see."""
+    return {name: os.environ[name] for name in INHERITED if name in os.environ}
+
 
 def environment(spec: RunSpec, extra: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of a trainer or scorer."""
-    found = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    found["HOME"] = spec.run_dir
-    found[MARKER_VARIABLE] = spec.marker
+    found = surroundings()
+    # torch asks who runs it, and fails where the user has no name (containers).
+    found.setdefault("USER", "autolab")
+    found["HOME"] = str(home(spec))
     if spec.gpu is not None:
         found["CUDA_VISIBLE_DEVICES"] = spec.gpu
     elif spec.clock == "cpu":
         found["CUDA_VISIBLE_DEVICES"] = ""
         found.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
-    return {**found, **extra}
+    return {**found, **extra, MARKER_VARIABLE: spec.marker}
+
+
+def home(spec: RunSpec) -> Path:
+    """The home directory of a run: its own, and gone when it ends."""
+    return Path(spec.run_dir) / "home"
 
 
 def start(spec: RunSpec, command: list[str], directory: str, extra: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start a command in its own process group, its output in one pipe. Raises OSError."""
-    limit = spec.limits.memory_bytes if spec.clock == "cpu" else None
+    """Start a command in its own process group, its output in one pipe. Raises Cut when that cannot be done."""
+    supervisor = os.getpid()
+    bounds = _bounds(spec)
+    niceness = NICENESS if spec.clock == "cpu" else 0
 
     def settle() -> None:
-        die_with_parent()
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if limit is not None:
-            resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        die_with_parent(supervisor)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        for kind, bound in bounds.items():
+            resource.setrlimit(kind, (bound, bound))
         # When the machine runs out of memory, the run is what has to go, not the daemon or a person's shell.
         with contextlib.suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("900")
+            Path("/proc/self/oom_score_adj").write_text("1000")
+        with contextlib.suppress(OSError):
+            os.nice(niceness)
 
-    process = subprocess.Popen(
-        command,
-        cwd=directory,
-        env=environment(spec, extra),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        process_group=0,
-        preexec_fn=settle,  # safe: the supervisor has one thread
-        bufsize=0,
-    )
+    if not Path(directory).is_dir():
+        raise Cut(Outcome.CRASH, f"its working directory {directory} is not there")
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=directory,
+            env=environment(spec, extra),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+            preexec_fn=settle,  # safe: the supervisor has one thread
+            bufsize=0,
+        )
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise Cut(Outcome.CRASH, f"{command[0]} cannot be started ({error})") from error
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)
     return process
+
+
+def _bounds(spec: RunSpec) -> dict[int, int]:
+    """Resource limits, none above what this process may set."""
+    wanted: dict[int, int | None] = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: spec.limits.file_bytes}
+    if spec.clock == "cpu":  # CUDA reserves address space far beyond what it uses
+        wanted[resource.RLIMIT_DATA] = spec.limits.memory_bytes
+    found = {}
+    for kind, bound in wanted.items():
+        if bound is not None:
+            hard = resource.getrlimit(kind)[1]
+            found[kind] = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
+    return found

@@ -33,16 +33,18 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    phase: str  # starting, training, scoring, paused
-    progress: float | None = None
+    phase: str  # starting, training, scoring, paused; ending: the result is there, the slot is not free yet
+    progress: float | None = None  # share of the budget, 0..1
     step: int | None = None
     loss: float | None = None
-    seconds: float | None = None
-    memory_bytes: int | None = None
+    seconds: float | None = None  # of training, by the run's clock
+    memory_bytes: int | None = None  # resident, of all its processes
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
+    """It has a result, and no process of it holds the slot."""
+
     result: RunResult
 
 
@@ -62,21 +64,29 @@ Status = Running | Ended | Lost | NeverStarted
 
 
 class Executor(Protocol):
+    """Safe to lose at any instant: a new one answers for the same runs, from their directories."""
+
     def slots(self) -> Sequence[Slot]: ...
 
     async def start(self, spec: RunSpec) -> None:
-        """Returns once a supervisor has taken the run. Raises LabError."""
+        """Returns once a supervisor has taken the run. Raises LabError; then the run never starts."""
         ...
 
-    async def status(self, run_dir: Path) -> Status: ...
+    async def status(self, run_dir: Path) -> Status:
+        """A run that nobody has taken is called off by this question: it is answered NeverStarted, and for good."""
+        ...
 
     async def stop(self, run_dir: Path, now: bool) -> None:
-        """TERM, a grace period, KILL; or KILL `now`. The result follows."""
+        """TERM, a grace period, KILL; or KILL `now`. The result follows. Raises LabError when there is no such run."""
         ...
 
-    async def pause(self, run_dir: Path) -> None: ...
+    async def pause(self, run_dir: Path) -> None:
+        """Hold every process of the run; no deadline runs. Raises LabError when there is no such run."""
+        ...
 
-    async def resume(self, run_dir: Path) -> None: ...
+    async def resume(self, run_dir: Path) -> None:
+        """Raises LabError when there is no such run."""
+        ...
 
     async def sweep(self, marker: str) -> int:
         """Kill every process that carries a run's marker; returns how many there were."""

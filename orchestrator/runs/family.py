@@ -6,10 +6,10 @@ import ctypes
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.runs.identity import stat_fields
+from orchestrator.runs.identity import Identity, Stat, boot_id, send, stat_of
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -23,25 +23,36 @@ def become_subreaper() -> None:
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def die_with_parent() -> None:
-    """Called in a new child: KILL when the parent dies."""
+def die_with_parent(parent: int) -> None:
+    """Called in a new child of `parent`: KILL when that dies."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it died before the order stood
+        os._exit(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    cpu_seconds: float  # of all living descendants and the children that they have reaped
-    memory_bytes: int  # resident
+class Descendant:
+    pid: int
+    stat: Stat
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.pid, self.stat.start_time, boot_id())
 
 
-def descendants() -> list[int]:
-    """Every process below this one."""
-    found: list[int] = []
+def descendants() -> list[Descendant]:
+    """Every process below this one, dead ones that nobody has reaped included."""
+    found: list[Descendant] = []
+    above = {os.getpid()}
     open_ends = [os.getpid()]
     while open_ends:
         for child in _children_of(open_ends.pop()):
-            found.append(child)
-            open_ends.append(child)
+            stat = stat_of(child)
+            # Its parent is looked at again: the pid may have become another's since it was listed.
+            if stat is not None and stat.parent in above and child not in above:
+                above.add(child)
+                found.append(Descendant(child, stat))
+                open_ends.append(child)
     return found
 
 
@@ -49,9 +60,9 @@ def _children_of(pid: int) -> list[int]:
     children: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
-            children.extend(int(child) for child in Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
+            children.extend(int(child) for child in Path(f"/proc/{pid}/task/{thread}/children").read_bytes().split())
     except FileNotFoundError:
-        if Path("/proc/self/task").exists() and not Path(f"/proc/self/task/{os.getpid()}/children").exists():
+        if not Path(f"/proc/self/task/{os.getpid()}/children").exists():
             return _children_by_parent(pid)  # a kernel without CONFIG_PROC_CHILDREN
     except OSError:
         pass
@@ -60,50 +71,92 @@ def _children_of(pid: int) -> list[int]:
 
 def _children_by_parent(pid: int) -> list[int]:
     entries = (int(entry) for entry in os.listdir("/proc") if entry.isdigit())
-    return [entry for entry in entries if (fields := stat_fields(entry)) and int(fields[1]) == pid]
+    return [entry for entry in entries if (stat := stat_of(entry)) is not None and stat.parent == pid]
 
 
-def usage() -> Usage:
-    """What the descendants have used; processes that this one has reaped itself are not in it."""
-    ticks, pages = 0, 0
-    for pid in descendants():
-        fields = stat_fields(pid)
-        if fields is not None:
-            ticks += sum(int(field) for field in fields[11:15])
-            pages += int(fields[21])
-    return Usage(ticks / TICKS, pages * PAGE)
+@dataclass(frozen=True, slots=True)
+class Usage:
+    cpu_seconds: float = 0.0  # of all descendants so far, living and gone; never falls
+    memory_bytes: int = 0  # resident, now
+    living: tuple[Identity, ...] = ()
+
+
+@dataclass(slots=True)
+class Meter:
+    """Measures what the descendants use, and buries orphans that came to this process and died."""
+
+    _reaped_seconds: float = 0.0
+    _most_seconds: float = field(default=0.0)
+
+    def measure(self, spare: int) -> Usage:
+        """`spare` is the child whose exit status somebody else waits for."""
+        ticks, pages, living = 0, 0, []
+        for one in descendants():
+            if not one.stat.gone:
+                living.append(one.identity)
+                pages += one.stat.resident_pages
+            elif one.stat.parent == os.getpid() and one.pid != spare:
+                self._reaped_seconds += _reap(one.pid)
+                continue
+            ticks += one.stat.ticks
+        # A process that ends between two looks is missing for a moment, until its parent's account has it.
+        self._most_seconds = max(self._most_seconds, self._reaped_seconds + ticks / TICKS)
+        return Usage(self._most_seconds, pages * PAGE, tuple(living))
+
+
+def _reap(pid: int) -> float:
+    """Bury a dead child; returns the CPU seconds of it and of the children that it had waited for."""
+    try:
+        found, _, used = os.wait4(pid, os.WNOHANG)
+    except OSError:
+        return 0.0
+    return used.ru_utime + used.ru_stime if found else 0.0
+
+
+def proportional_memory(processes: tuple[Identity, ...]) -> int:
+    """Bytes resident, pages that several processes share counted once: dearer to find out than `Usage.memory_bytes`."""
+    total = 0
+    for identity in processes:
+        try:
+            lines = Path(f"/proc/{identity.pid}/smaps_rollup").read_bytes().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(b"Pss:"))
+    return total
 
 
 def signal_all(number: signal.Signals) -> None:
-    for pid in descendants():
-        try:
-            os.kill(pid, number)  # a descendant's pid cannot be reused: we are its reaper and have not reaped it
-        except OSError:
-            continue
+    for one in descendants():
+        if not one.stat.gone:
+            send(one.identity, number)
 
 
-def reap(spare: int | None = None) -> float:
-    """Bury dead children other than `spare`; returns the CPU seconds that they had used."""
-    seconds = 0.0
-    for pid in _children_of(os.getpid()):
-        if pid == spare:
-            continue
-        try:
-            found, _, used = os.wait4(pid, os.WNOHANG)
-        except OSError:
-            continue
-        if found:
-            seconds += used.ru_utime + used.ru_stime
-    return seconds
+def hold_all() -> None:
+    """STOP whoever does not stand still yet."""
+    for one in descendants():
+        if one.stat.state not in "TtZX":
+            send(one.identity, signal.SIGSTOP)
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a child has ended; it stays to be waited for."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
 
 
 def end_all(patience: float = 30.0) -> bool:
     """KILL and bury every descendant; false when one cannot be killed within `patience` seconds."""
     deadline = time.monotonic() + patience
-    while descendants():
+    while True:
+        hold_all()  # what stands still cannot fork away from the KILL
         signal_all(signal.SIGKILL)
-        reap()
+        try:
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
+        except ChildProcessError:
+            return True  # no child, so nothing below either: every orphan would have become one
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.01)
-    return True
+        time.sleep(0.005)

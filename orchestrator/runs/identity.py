@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 MARKER_VARIABLE = "AUTOLAB_RUN"
+SWEEP_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,25 +22,43 @@ class Identity:
     boot_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """What /proc/<pid>/stat says that matters here."""
+
+    state: str  # R, S, D, T, Z, ...
+    parent: int
+    ticks: int  # CPU time in clock ticks, with that of the children it has waited for
+    start_time: int
+    resident_pages: int
+
+    @property
+    def gone(self) -> bool:
+        """Ended, and at most waiting to be reaped."""
+        return self.state in "ZX"
+
+
+@cache
 def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
-def stat_fields(pid: int) -> list[str] | None:
-    """The fields of /proc/<pid>/stat from the third on (state, ppid, ...); None when there is no such process."""
+def stat_of(pid: int) -> Stat | None:
+    """None when there is no such process."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        # As bytes: a process may give itself any name, with spaces, brackets and bytes that are not UTF-8.
+        content = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return None
-    return text[text.rindex(")") + 2 :].split()  # the command's name may hold spaces and brackets
+    fields = content[content.rindex(b")") + 2 :].split()  # from the third field on
+    ticks = sum(int(field) for field in fields[11:15])
+    return Stat(fields[0].decode(), int(fields[1]), ticks, int(fields[19]), int(fields[21]))
 
 
 def identity_of(pid: int) -> Identity | None:
     """None for a process that is gone or only waits to be reaped."""
-    fields = stat_fields(pid)
-    if fields is None or fields[0] in "ZX":
-        return None
-    return Identity(pid, int(fields[19]), boot_id())
+    found = stat_of(pid)
+    return None if found is None or found.gone else Identity(pid, found.start_time, boot_id())
 
 
 def alive(identity: Identity) -> bool:
@@ -43,44 +66,72 @@ def alive(identity: Identity) -> bool:
 
 
 def send(identity: Identity, number: signal.Signals) -> bool:
-    """Signal this very process, never another that got its pid; false when it is gone."""
+    """Signal this very process, never another that got its pid; false when it is gone or not ours to signal."""
     try:
         handle = os.pidfd_open(identity.pid)
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno != errno.ENOSYS:
+            return False
+        return _send_without_handle(identity, number)
     try:
         # The handle pins the process: if the identity matches now, the signal cannot reach another.
         if not alive(identity):
             return False
         signal.pidfd_send_signal(handle, number)
         return True
-    except ProcessLookupError:
+    except OSError:
         return False
     finally:
         os.close(handle)
 
 
+def _send_without_handle(identity: Identity, number: signal.Signals) -> bool:
+    """Some container runtimes know no pidfd; then a moment is left between the look and the signal."""
+    try:
+        if not alive(identity):
+            return False
+        os.kill(identity.pid, number)
+        return True
+    except OSError:
+        return False
+
+
 def marked_processes(marker: str) -> list[int]:
     """Living processes that carry a run's marker in their environment, however they were orphaned."""
+    return [identity.pid for identity in _marked(marker)]
+
+
+def _marked(marker: str) -> list[Identity]:
     wanted = f"{MARKER_VARIABLE}={marker}".encode()
     found = []
     for entry in os.listdir("/proc"):
-        if entry.isdigit() and int(entry) != os.getpid():
-            try:
-                environment = Path(f"/proc/{entry}/environ").read_bytes()
-            except OSError:
-                continue
-            if wanted in environment.split(b"\0") and identity_of(int(entry)) is not None:
-                found.append(int(entry))
+        if not entry.isdigit() or int(entry) == os.getpid():
+            continue
+        identity = identity_of(int(entry))  # before its environment: if the pid is reused in between, `send` sees it
+        if identity is None:
+            continue
+        try:
+            environment = Path(f"/proc/{entry}/environ").read_bytes()
+        except OSError:
+            continue
+        if wanted in environment.split(b"\0"):
+            found.append(identity)
     return found
 
 
-def kill_marked(marker: str) -> int:
-    """KILL every process of a run; returns how many were there."""
-    killed = 0
-    while processes := marked_processes(marker):
-        for pid in processes:
-            identity = identity_of(pid)
-            if identity is not None and send(identity, signal.SIGKILL):
-                killed += 1
-    return killed
+def kill_marked(marker: str, besides: Iterable[Identity] = (), patience: float = SWEEP_SECONDS) -> int:
+    """KILL every process of a run, and those `besides`, until none is left or `patience` seconds are over.
+
+    Returns how many were there.
+    """
+    met: set[Identity] = set()
+    others = list(besides)
+    deadline = time.monotonic() + patience
+    while living := [*_marked(marker), *(other for other in others if alive(other))]:
+        for identity in living:
+            send(identity, signal.SIGKILL)
+        met.update(living)
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.01)
+    return len(met)

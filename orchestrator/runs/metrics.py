@@ -7,6 +7,9 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.runs.files import open_plain, read_piece
+from orchestrator.runs.untrusted import count, share
+
 MOST_BYTES_A_LOOK = 2**20
 LONGEST_LINE = 2**16
 
@@ -35,19 +38,26 @@ class Follower:
     def look(self) -> bool:
         """True when something was appended."""
         try:
-            with self._path.open("rb") as file:
-                file.seek(self._offset)
-                piece = file.read(MOST_BYTES_A_LOOK)
+            with open_plain(self._path) as (descriptor, size):
+                if size < self._offset:  # written anew
+                    self._offset, self._rest = 0, b""
+                piece = read_piece(descriptor, self._offset, MOST_BYTES_A_LOOK)
         except OSError:
             return False
         if not piece:
             return False
         self._offset += len(piece)
         *lines, self._rest = (self._rest + piece).split(b"\n")
-        self._rest = self._rest[-LONGEST_LINE:]
+        self._rest = self._rest[: LONGEST_LINE + 1]  # so much shows that a line is too long, and that is all it takes
         for line in lines:
-            self._take(line)
+            if len(line) <= LONGEST_LINE:
+                self._take(line)
         return True
+
+    def look_to_the_end(self, most_looks: int = 64) -> None:
+        """All that was appended, for a trainer that has ended."""
+        while most_looks > 0 and self.look():
+            most_looks -= 1
 
     def _take(self, line: bytes) -> None:
         try:
@@ -59,30 +69,28 @@ class Follower:
         curve = self.curve
         if values.get("event") == "start":
             curve.started = True
-        curve.steps = _whole(values.get("step"), curve.steps)
-        curve.tokens = _whole(values.get("tokens"), curve.tokens)
-        curve.progress = _real(values.get("progress"), curve.progress)
+        curve.steps = _or(count(values.get("step")), curve.steps)
+        curve.tokens = _or(count(values.get("tokens")), curve.tokens)
+        progress = share(values.get("progress"))
+        curve.progress = curve.progress if progress is None else progress
         if "loss" in values:
-            try:
-                loss = float(values["loss"])
-            except (TypeError, ValueError):
-                return
-            if math.isfinite(loss):
-                curve.loss = loss
-            else:
-                curve.not_finite = f"{loss}"
+            self._take_loss(values["loss"])
+
+    def _take_loss(self, value: object) -> None:
+        """A number, or a number in words ("nan": JSON has no word of its own for it)."""
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            return
+        try:
+            loss = float(value)
+        except ValueError:
+            return
+        except OverflowError:
+            loss = math.inf
+        if math.isfinite(loss):
+            self.curve.loss = loss
+        elif self.curve.not_finite is None:
+            self.curve.not_finite = f"{loss}"
 
 
-def _whole(value: object, otherwise: int | None) -> int | None:
-    real = _real(value, None)
-    return otherwise if real is None else int(real)
-
-
-def _real(value: object, otherwise: float | None) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return otherwise
-    try:
-        number = float(value)
-    except OverflowError:
-        return otherwise
-    return number if math.isfinite(number) else otherwise
+def _or(value: int | None, otherwise: int | None) -> int | None:
+    return otherwise if value is None else value

@@ -1,13 +1,13 @@
-"""What came of a run, told apart in words, and written so that it is complete or not there."""
+"""What came of a run, told apart in words: `result.json`, complete or not there."""
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+
+from orchestrator.runs.files import known, read_json, write_json
+from orchestrator.runs.untrusted import count, real
 
 
 class Outcome(StrEnum):
@@ -23,12 +23,21 @@ class Outcome(StrEnum):
     LOST = "lost"
 
 
+class Cut(Exception):
+    """A run comes to an end that is not a score: raised by whichever rule of the harness says so."""
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class RunResult:
     """Seconds are wall seconds, but for `training_seconds`, which follows the run's clock; memory is in bytes."""
 
     outcome: Outcome
-    reason: str
+    reason: str  # a sentence for people
     val_bpb: float | None = None
     startup_seconds: float | None = None
     training_seconds: float | None = None
@@ -36,45 +45,27 @@ class RunResult:
     steps: int | None = None
     tokens: int | None = None
     parameters: int | None = None
-    peak_memory_bytes: int | None = None
-    exit_code: int | None = None
-
-
-def write_json(path: Path, value: dict[str, Any], *, sync: bool) -> None:
-    """By rename; with `sync` it also survives a power cut."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(value, file)
-        if sync:
-            file.flush()
-            os.fsync(file.fileno())
-    os.replace(temporary, path)
-    if sync:
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a file; None when it is not there or is not one."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
+    peak_memory_bytes: int | None = None  # resident, of all processes of the run together
+    exit_code: int | None = None  # the trainer's; minus the signal's number if one ended it
+    started_at: str | None = None  # UTC, ISO 8601
+    ended_at: str | None = None
 
 
 def write_result(run_dir: Path, result: RunResult) -> None:
+    """Raises OSError."""
     write_json(run_dir / "result.json", asdict(result), sync=True)
 
 
 def read_result(run_dir: Path) -> RunResult | None:
+    """None when there is none, or none that makes sense."""
     values = read_json(run_dir / "result.json")
     if values is None:
         return None
     try:
-        return RunResult(**{**values, "outcome": Outcome(values["outcome"])})
+        result = RunResult(**known(RunResult, {**values, "outcome": Outcome(values["outcome"])}))
     except (KeyError, TypeError, ValueError):
         return None
+    numbers = (result.val_bpb, result.startup_seconds, result.training_seconds, result.scoring_seconds)
+    counts = (result.steps, result.tokens, result.parameters, result.peak_memory_bytes)
+    sound = all(n is None or real(n) is not None for n in numbers) and all(n is None or count(n) == n for n in counts)
+    return result if sound and isinstance(result.reason, str) else None

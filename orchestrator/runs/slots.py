@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
-from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-import psutil
-
 from orchestrator.runs.executor import Reading, Slot
+
+CGROUP = Path("/sys/fs/cgroup")
 
 
 @cache
@@ -25,41 +26,62 @@ def _nvml() -> Any | None:
     return pynvml
 
 
-def _devices() -> Iterator[tuple[Any, Any]]:
-    nvml = _nvml()
-    if nvml is None:
-        return
-    for index in range(nvml.nvmlDeviceGetCount()):
-        yield nvml, nvml.nvmlDeviceGetHandleByIndex(index)
-
-
 def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
 def gpu_count() -> int:
-    return sum(1 for _ in _devices())
+    return len(gpu_slots())
 
 
 def gpu_slots() -> list[Slot]:
-    return [
-        Slot(f"gpu{index}", _text(nvml.nvmlDeviceGetName(handle)), _text(nvml.nvmlDeviceGetUUID(handle)))
-        for index, (nvml, handle) in enumerate(_devices())
-    ]
+    """The GPUs that NVML shows and that CUDA_VISIBLE_DEVICES, where it is set, leaves to this process."""
+    nvml = _nvml()
+    if nvml is None:
+        return []
+    found = []
+    for index in range(nvml.nvmlDeviceGetCount()):
+        with contextlib.suppress(Exception):  # a GPU that has fallen off the bus is none
+            handle = nvml.nvmlDeviceGetHandleByIndex(index)
+            name, uuid = _text(nvml.nvmlDeviceGetName(handle)), _text(nvml.nvmlDeviceGetUUID(handle))
+            found.append((index, Slot(f"gpu{index}", name, uuid)))
+    return [slot for index, slot in found if _visible(index, slot.gpu or "", os.environ.get("CUDA_VISIBLE_DEVICES"))]
+
+
+def _visible(index: int, uuid: str, setting: str | None) -> bool:
+    """CUDA's rule: indices or beginnings of UUIDs, up to the first word that is neither. Not set means all."""
+    if setting is None:
+        return True
+    for word in (word.strip() for word in setting.split(",")):
+        if not (word.isdecimal() or word.startswith("GPU-")):
+            return False
+        if word == str(index) or (word.startswith("GPU-") and uuid.startswith(word)):
+            return True
+    return False
 
 
 def cpu_slots(count: int | None = None) -> list[Slot]:
-    """One a core that this process may use."""
+    """One a core that this process may use, or `count`."""
+    return [Slot(f"cpu{index}", "CPU core") for index in range(count or usable_cores())]
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on, no more than a container's quota (rounded up) gives it."""
     cores = len(os.sched_getaffinity(0))
-    return [Slot(f"cpu{index}", "CPU core") for index in range(count or cores)]
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (CGROUP / "cpu.max").read_text().split()
+        if quota != "max":
+            cores = min(cores, max(1, math.ceil(int(quota) / int(period))))
+    return cores
 
 
 def gpu_reading(slot: Slot) -> Reading:
     """Utilisation, memory, temperature and power of a GPU, each None where it cannot be read."""
-    for nvml, handle in _devices():
-        if _text(nvml.nvmlDeviceGetUUID(handle)) != slot.gpu:
-            continue
-        values: dict[str, Any] = {}
+    nvml = _nvml()
+    values: dict[str, Any] = {}
+    with contextlib.suppress(Exception):
+        assert nvml is not None
+        handle = nvml.nvmlDeviceGetHandleByUUID(slot.gpu)
         with contextlib.suppress(Exception):
             values["utilisation"] = nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
         with contextlib.suppress(Exception):
@@ -69,18 +91,22 @@ def gpu_reading(slot: Slot) -> Reading:
             values["temperature"] = float(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU))
         with contextlib.suppress(Exception):
             values["power"] = nvml.nvmlDeviceGetPowerUsage(handle) / 1000
-        return Reading(**values)
-    return Reading()
+    return Reading(**values)
 
 
 def gpu_processes(slot: Slot) -> set[int]:
     """Ids of the processes that compute on a GPU, as far as this process may see them."""
-    for nvml, handle in _devices():
-        if _text(nvml.nvmlDeviceGetUUID(handle)) == slot.gpu:
-            with contextlib.suppress(Exception):
-                return {process.pid for process in nvml.nvmlDeviceGetComputeRunningProcesses(handle)}
+    nvml = _nvml()
+    with contextlib.suppress(Exception):
+        assert nvml is not None
+        handle = nvml.nvmlDeviceGetHandleByUUID(slot.gpu)
+        return {process.pid for process in nvml.nvmlDeviceGetComputeRunningProcesses(handle)}
     return set()
 
 
 def machine_memory() -> int:
-    return int(psutil.virtual_memory().total)
+    """Bytes of memory that this machine, or the container around this process, has."""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError, ValueError):
+        total = min(total, int((CGROUP / "memory.max").read_text()))
+    return total

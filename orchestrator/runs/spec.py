@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from orchestrator.runs.result import write_json
+from orchestrator.runs.files import known, read_json, write_json
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds are wall seconds but for `grace_seconds`, which follows the run's clock; sizes are bytes."""
+    """Seconds are wall seconds but for `grace_seconds`, which follows the run's clock; sizes are bytes.
+
+    No second counts while the run is paused.
+    """
 
     startup_seconds: float = 120.0
     grace_seconds: float = 5.0  # over the budget
@@ -20,8 +22,11 @@ class Limits:
     scoring_seconds: float = 120.0
     stop_seconds: float = 5.0  # between TERM and KILL
     wall_factor: float = 20.0  # budget seconds may take so many times as long on a busy machine
-    memory_bytes: int | None = None
+    memory_bytes: int | None = None  # resident, of all processes of the run together
     log_bytes: int = 4 * 2**20
+    file_bytes: int | None = None  # the largest file that a run may write
+    free_disk_bytes: int = 64 * 2**20  # so much must stay free where the run's directory is
+    processes: int = 1000  # at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +36,35 @@ class RunSpec:
     run_id: int
     marker: str  # unique to lab and run; every process of the run carries it in its environment
     run_dir: str
-    worktree: str
+    worktree: str  # the trainer's working directory
     train_command: list[str]
-    score_command: list[str]
-    env: dict[str, str]  # for the trainer, beyond the allow-list
-    score_env: dict[str, str]
+    score_command: list[str] | None  # None: what the run prints is its score, judged elsewhere
+    env: dict[str, str]  # for the trainer, beyond what child.INHERITED lets through
+    score_env: dict[str, str]  # the same for the scorer
     seed: int
     clock: Literal["cpu", "wall"]
     budget_seconds: float
     slot: str
     gpu: str | None = None  # the UUID that CUDA_VISIBLE_DEVICES gets
     protected: dict[str, str] = field(default_factory=dict)  # path in the worktree -> installed original
+    weights_file: str = "weights.pt"  # in run_dir: what the trainer must leave for the scorer
+    score_file: str = "score.json"  # in run_dir: where the scorer writes {"val_bpb": x, ...} or {"refused": sentence}
     limits: Limits = Limits()
 
 
 def write_spec(spec: RunSpec) -> None:
+    """Makes the run's directory. Raises OSError."""
     directory = Path(spec.run_dir)
     directory.mkdir(parents=True, exist_ok=True)
     write_json(directory / "spec.json", asdict(spec), sync=False)
 
 
 def read_spec(run_dir: Path) -> RunSpec:
-    values = json.loads((run_dir / "spec.json").read_text(encoding="utf-8"))
-    return RunSpec(**{**values, "limits": Limits(**values["limits"])})
+    """Raises ValueError when there is none that makes sense."""
+    values = read_json(run_dir / "spec.json")
+    if values is None or not isinstance(values.get("limits"), dict):
+        raise ValueError(f"{run_dir / 'spec.json'} is missing or broken")
+    try:
+        return RunSpec(**known(RunSpec, {**values, "limits": Limits(**known(Limits, values["limits"]))}))
+    except TypeError as error:
+        raise ValueError(f"{run_dir / 'spec.json'} is incomplete ({error})") from error

@@ -1,0 +1,37 @@
+"""What the scorer said, believed only when it makes sense."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.runs.log_text import inert
+from orchestrator.runs.reasons import crash_reason, ran_out_of_memory
+from orchestrator.runs.result import Cut, Outcome
+from orchestrator.runs.untrusted import count, real
+
+LONGEST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    val_bpb: float
+    parameters: int | None
+
+
+def judge(written: dict[str, Any] | None, exit_code: int, last: str) -> Score:
+    """The score that a scorer wrote. Raises Cut for a refusal, and when there is no score to believe.
+
+    `last` is the last that it printed.
+    """
+    if exit_code != 0 or written is None:
+        if ran_out_of_memory(last):
+            raise Cut(Outcome.OUT_OF_MEMORY, f"the scorer ran out of memory: {crash_reason(last, exit_code)}")
+        raise Cut(Outcome.INVALID, f"the scorer gave no score: {crash_reason(last, exit_code)}")
+    if "refused" in written:
+        sentence = inert(str(written["refused"])).replace("\n", " ")
+        raise Cut(Outcome.INVALID, f"the scorer refused: {sentence[:LONGEST]}")
+    val_bpb = real(written.get("val_bpb"))
+    if val_bpb is None:
+        raise Cut(Outcome.INVALID, "the scorer's result holds no score that is a number")
+    return Score(val_bpb, count(written.get("parameters")))
