@@ -63,10 +63,10 @@ class Canvas:
     def step(self, x0: int, y0: int, x1: int, y1: int, tone: Tone) -> None:
         """Across to `x1`, then up or down, in box lines: cells, not dots."""
         c0, r0, c1, r1 = x0 // 2, y0 // 4, x1 // 2, y1 // 4
-        for c in range(c0, c1):
-            self.sign(2 * c, 4 * r0, "─", tone)
+        for c in range(c0, c1 + 1):
+            if (c, r0) not in self._signs:  # the corner of the step before stays
+                self.sign(2 * c, 4 * r0, "─", tone)
         if r0 == r1:
-            self.sign(2 * c1, 4 * r0, "─", tone)
             return
         self.sign(2 * c1, 4 * r0, ("╮" if r1 > r0 else "╯") if c1 > c0 else "│", tone)
         for r in range(min(r0, r1) + 1, max(r0, r1)):

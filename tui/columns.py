@@ -18,6 +18,7 @@ class Column:
     most: int = 10_000  # no wider than this
     rank: int = 0  # the highest rank leaves first when the table is narrow
     right: bool = False  # numbers stand at the right
+    above: int = 0  # only in tables wider than this
 
 
 def fitted(columns: Sequence[Column], width: int, empty: frozenset[int] = frozenset()) -> list[tuple[int, int]]:
@@ -25,7 +26,7 @@ def fitted(columns: Sequence[Column], width: int, empty: frozenset[int] = frozen
 
     `empty` are columns that would show nothing; those with a rank are left out.
     """
-    kept = [i for i, column in enumerate(columns) if i not in empty or not column.rank]
+    kept = [i for i, column in enumerate(columns) if width >= column.above and (i not in empty or not column.rank)]
     while len(kept) > 1 and _needed([columns[i].width for i in kept]) > width:
         kept.remove(max(kept, key=lambda i: (columns[i].rank, i)))
     widths = {i: min(columns[i].width, max(0, width)) for i in kept}

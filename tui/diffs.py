@@ -40,7 +40,7 @@ def _line(line: str, colours: dict[str, str]) -> Text:
         return Text(line, Style(color=colours["dim"], bold=line.startswith("+++ ")))
     if line.startswith("@@"):
         return Text(line, Style(color=colours["live"]))
-    code = Text(line[:1], Style(bold=True))
+    code = Text(line[:1])
     code.append_text(_code(line[1:], colours))
     match line[:1]:
         case "+":

@@ -65,10 +65,10 @@ RESULT_COLUMNS = (
     Column("state", 15),
     Column("val_bpb", 7, right=True),
     Column("delta", 7, right=True, rank=1),
-    Column("±", 6, rank=4),
-    Column("title", 32, share=6, most=56),
-    Column("why", 24, share=3, rank=5),
-    Column("source", 26, share=1, most=40, rank=6),
+    Column("±", 6, rank=4, above=96),
+    Column("title", 24, share=6, most=56),
+    Column("why", 24, share=3, rank=5, above=100),
+    Column("source", 26, share=1, most=40, rank=6, above=150),
 )
 QUEUE_COLUMNS = (
     Column("id", 4, right=True),

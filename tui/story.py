@@ -51,12 +51,22 @@ def runs_table(runs: Sequence[Run], colours: Colours) -> Table | Text:
     if not runs:
         return Text("no runs yet", style=colours["dim"])
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=colours["dim"])
-    for heading in ("run", "kind", "seed", "slot", "outcome", "val_bpb", "steps", "seconds", "why"):
+    whys = ["" if run.outcome == "scored" else plain(run.reason) for run in runs]
+    for heading in (
+        "run",
+        "kind",
+        "seed",
+        "slot",
+        "outcome",
+        "val_bpb",
+        "steps",
+        "seconds",
+        "why" if any(whys) else "",
+    ):
         right = heading in ("run", "seed", "val_bpb", "steps", "seconds")
         table.add_column(heading, no_wrap=heading != "why", justify="right" if right else "left")
-    for run in runs:
+    for run, why in zip(runs, whys, strict=True):
         seconds = run_seconds(run)
-        said_already = run.outcome == "scored"
         table.add_row(
             str(run.id),
             str(run.kind),
@@ -66,7 +76,7 @@ def runs_table(runs: Sequence[Run], colours: Colours) -> Table | Text:
             score(run.val_bpb),
             "" if run.steps is None else str(run.steps),
             "" if seconds is None else f"{seconds:.0f}",
-            Text("" if said_already else plain(run.reason)),
+            Text(why),
         )
     return table
 

@@ -15,6 +15,18 @@ from orchestrator.store.writer import Measurement, Proposal, Writer
 ENDS = (State.DISCARDED, State.PROMOTED, State.NOT_CONFIRMED, State.CRASHED)
 
 
+async def make_empty_lab(root: Path) -> Lab:
+    """A lab that was made a moment ago: nothing has run yet."""
+    root.mkdir(parents=True)
+    lab = Lab(root)
+    files = {"train.py": b"LEARNING_RATE = 1e-3\n", "autolab.toml": settings_text("cpu", 15).encode()}
+    repository = Repository.create(root, files, "Start", ["runs.db*", ".autolab/"])
+    async with Writer(lab.database) as store:
+        await store.add_start(repository.head(), "start", "the starting point of this lab")
+    lab.hidden.mkdir(exist_ok=True)
+    return lab
+
+
 async def make_room_lab(root: Path, experiments: int = 12) -> Lab:
     """Write the lab; experiment 1 is promoted, one run is under way on cpu0, and two experiments wait."""
     root.mkdir(parents=True)

@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from room_lab import make_room_lab
+from room_lab import make_empty_lab, make_room_lab
 from textual.pilot import Pilot
 from textual.widgets import Button
 
+from orchestrator.actions import ACTIONS
 from orchestrator.lab import Lab, LabLock
 from orchestrator.store.records import Command
 from orchestrator.store.writer import Writer
@@ -214,6 +215,50 @@ async def test_a_thousand_results_stay_quick(tmp_path: Path) -> None:
         assert pilot.app.screen.query_one("#results", Rows).row_count == 252
         await pilot.press("3", "G", "g", "j", "j")
         assert pilot.app.screen.query_one("#results", Rows).cursor == 2
+
+
+async def test_a_priority_raised_twice_in_a_row_counts_twice(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot:
+        await pilot.press("4", "plus", "plus")
+        await pilot.pause(0.4)
+        assert [command.arguments["value"] for command in await posted(lab)] == [10, 20]
+
+
+async def test_a_lab_without_results_says_what_comes(tmp_path: Path) -> None:
+    lab = await make_empty_lab(tmp_path / "lab")
+    async with room(lab, (80, 24)) as pilot:
+        assert "the baseline is being measured" in screen_text(pilot)
+        for key, words in (("2", "the team comes"), ("4", "nothing waits"), ("5", "no score yet"), ("1", "1 slots")):
+            await pilot.press(key)
+            await until(pilot, lambda words=words: words in screen_text(pilot))
+        await pilot.press("1", "K")
+        await until(pilot, lambda: "Select an experiment" in " ".join(n.message for n in pilot.app._notifications))
+
+
+async def test_commands_work_where_a_log_is_shown_and_the_palette_offers_every_action(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, (80, 24)) as pilot:
+        await pilot.press("1", "l")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LogScreen))
+        await until(pilot, lambda: "following" in screen_text(pilot))
+        await pilot.press("p")
+        await pilot.pause(0.4)
+        [command] = await posted(lab)
+        assert (command.verb, command.arguments) == ("pause", {"id": 15})
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+        offered = {command.title for command in pilot.app.get_system_commands(pilot.app.screen)}
+        assert offered == {a.name.replace("_", " ") for a in ACTIONS if a.name not in ("palette", "pane")}
+
+
+async def test_a_message_goes_to_the_agent_under_the_cursor(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot:
+        await pilot.press("2", "g", "m", *"be bold".replace(" ", "_"), "enter")
+        await pilot.pause(0.4)
+        [command] = await posted(lab)
+        assert command.arguments == {"agent": "researcher", "text": "be_bold"}
 
 
 async def test_leaving_never_asks_the_lab_to_stop(tmp_path: Path) -> None:

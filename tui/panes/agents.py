@@ -46,6 +46,7 @@ class Agents(Vertical):
 
     def take(self, snapshot: Snapshot) -> None:
         self._agents = sorted(snapshot.agents, key=by_role)
+        self._give_room()
         self.table.show([(agent.name, agent_cells(agent)) for agent in self._agents])
         if not self._chosen and self._agents and not self.table.has_focus:
             self.table.follow(max(self._agents, key=lambda agent: agent.updated_at).name)
@@ -53,6 +54,13 @@ class Agents(Vertical):
         self.heading = f"2 agents {len(self._agents)}"
         self.border_subtitle = ", ".join(models)
         self.tail()
+
+    def on_resize(self) -> None:
+        self._give_room()
+
+    def _give_room(self) -> None:
+        """A line for each agent, but at most half of the pane."""
+        self.table.styles.height = max(1, min(len(self._agents), max(2, (self.size.height - 1) // 2)))
 
     def on_rows_moved(self, event: Rows.Moved) -> None:
         self._chosen = self._chosen or self.table.has_focus

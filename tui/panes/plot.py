@@ -88,11 +88,11 @@ class Plot(Chart, can_focus=True):
         merged = [point for point in story.points if point[0] in story.promoted]
         others = [point for point in story.points if point[0] not in story.promoted]
         self.heading = f"5 best score {len(story.points)} measured, {max(0, len(merged) - 1)} merged"
-        self.border_subtitle = f"bits per byte  {SYMBOLS[State.PROMOTED]} merged  · not"
+        self.border_subtitle = f"bits per byte  {SYMBOLS[State.PROMOTED]} merged  · not" if story.points else ""
         self.draw(
             [
-                Series(best_so_far(story.points, story.promoted), Shape.STEP, Tone.GOOD),
                 Series(others, Shape.SIGNS, Tone.DIM, "·"),
+                Series(best_so_far(story.points, story.promoted), Shape.STEP, Tone.GOOD),
                 Series(merged, Shape.SIGNS, Tone.STRONG, SYMBOLS[State.PROMOTED]),
             ],
             across=(0, max(1, len(story.points) - 1)),

@@ -66,7 +66,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         self._fit()
         moved_by = self._cursor - before
         if moved_by and self.scroll_offset.y:
-            self.scroll_to(y=self.scroll_offset.y + moved_by, animate=False, immediate=True)
+            self.scroll_to(y=self.scroll_offset.y + moved_by, animate=False, force=True)
         self._keep_in_sight()
         self.refresh()
         if self.selected_key != key:
@@ -127,9 +127,9 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
     def _keep_in_sight(self) -> None:
         top = self.scroll_offset.y
         if self._cursor < top:
-            self.scroll_to(y=self._cursor, animate=False, immediate=True)
+            self.scroll_to(y=self._cursor, animate=False, force=True)
         elif self._cursor >= top + self._window:
-            self.scroll_to(y=self._cursor - self._window + 1, animate=False, immediate=True)
+            self.scroll_to(y=self._cursor - self._window + 1, animate=False, force=True)
 
     def on_click(self, event: Click) -> None:
         index = event.y - self.head + self.scroll_offset.y

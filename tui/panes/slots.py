@@ -23,7 +23,7 @@ class Slots(Rows):
             rows.append((slot.name, slot_cells(slot, run, experiment)))
         self.show(rows)
         busy = sum(slot.run_id is not None for slot in snapshot.slots)
-        self.heading = f"1 slots {busy}/{len(snapshot.slots)} busy"
+        self.heading = f"1 slots {busy}/{len(snapshot.slots)} busy" if snapshot.slots else "1 slots"
 
     @property
     def run_id(self) -> int | None:

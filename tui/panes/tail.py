@@ -131,27 +131,28 @@ class Tail(ScrollView, can_focus=True, inherit_bindings=False):
     def toggle_wrap(self) -> None:
         self.wraps = not self.wraps
         self._cut()
-        self.scroll_to(x=0, animate=False, immediate=True)
+        self.scroll_to(x=0, animate=False, force=True)
         if self.follows:
             self.to_end()
         self.refresh()
 
     def to_end(self) -> None:
-        self.scroll_to(y=max(0, len(self._pieces) - self.size.height), animate=False, immediate=True)
+        """`force`, here and elsewhere: the scroll bar of lines just come is not there yet."""
+        self.scroll_to(y=max(0, len(self._pieces) - self.size.height), animate=False, force=True)
 
     def move(self, where: str) -> None:
         """down, up, first or last; whoever goes up stops following."""
         self.follows = where == "last"
         y = self.scroll_offset.y
         to = {"down": y + 1, "up": y - 1, "first": 0, "last": len(self._pieces)}[where]
-        self.scroll_to(y=to, animate=False, immediate=True)
+        self.scroll_to(y=to, animate=False, force=True)
 
     def action_page(self, step: int) -> None:
         self.follows = False
-        self.scroll_to(y=self.scroll_offset.y + step * max(1, self.size.height - 1), animate=False, immediate=True)
+        self.scroll_to(y=self.scroll_offset.y + step * max(1, self.size.height - 1), animate=False, force=True)
 
     def action_sideways(self, by: int) -> None:
-        self.scroll_to(x=self.scroll_offset.x + by, animate=False, immediate=True)
+        self.scroll_to(x=self.scroll_offset.x + by, animate=False, force=True)
 
     def on_mouse_scroll_up(self, _: MouseScrollUp) -> None:
         self.follows = False
@@ -171,7 +172,7 @@ class Tail(ScrollView, can_focus=True, inherit_bindings=False):
             if self._needle in self.lines[number].lower():
                 self._found, self.follows = number, False
                 row = next(place for place, (line, _) in enumerate(self._pieces) if line == number)
-                self.scroll_to(y=max(0, row - self.size.height // 3), animate=False, immediate=True)
+                self.scroll_to(y=max(0, row - self.size.height // 3), animate=False, force=True)
                 self.refresh()
                 return number
         return None

@@ -142,15 +142,13 @@ class Dashboard(RoomScreen):
         self._entitle()
 
     def _give_room(self) -> None:
-        """The slots and the agents get a line for each, within reason; the rest takes what is left."""
+        """The slots get a line each, within reason; the rest takes what is left."""
         small = self.has_class("small")
         slots = self.query_one(Slots)
         if self._zoomed:
             slots.styles.height = "1fr"
         else:
             slots.styles.height = 2 + max(1, min(slots.row_count, 3 if small else 8))
-        agents = self.query_one(Agents)
-        agents.table.styles.height = max(1, min(agents.table.row_count, max(3, agents.size.height // 2)))
 
     def _entitle(self) -> None:
         """Every frame says its number, its filter and its count; on a small screen, the other panes' too."""

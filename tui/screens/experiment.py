@@ -33,7 +33,7 @@ TWO_PAGES = 150  # columns from which the patch stands beside the story
 class ExperimentScreen(RoomScreen):
     FOOTER: ClassVar[tuple[str, ...]] = (
         *("back", "next_pane", "log", "diff", "pause_run", "stop_run", "kill", "requeue", "raise", "lower"),
-        *("full_screen", "command_line", "help"),
+        *("command_line", "help"),
     )
 
     def __init__(self, lab: Lab, reader: Reader, experiment_id: int, at_diff: bool = False) -> None:

@@ -39,9 +39,14 @@ class LinesScreen(RoomScreen):
         yield self.footer()
 
     def on_mount(self) -> None:
+        self.begin()
+        self.tail.focus()
+        self._tell()
+
+    def begin(self) -> None:
+        """What is shown first."""
         self.tail.follows = False
         self.tail.add(self._first_lines)
-        self.tail.focus()
 
     @property
     def tail(self) -> Tail:
@@ -100,9 +105,8 @@ class LogScreen(LinesScreen):
         self._path = path
         self._offset: int | None = None
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         self.set_interval(LOOK_SECONDS, self._read)
-        self.tail.focus()
         self._read()
 
     def _read(self) -> None:
