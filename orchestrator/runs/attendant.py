@@ -20,6 +20,7 @@ from orchestrator.runs.spec import RunSpec
 from orchestrator.runs.stopwatch import Stopwatch
 
 LOOK_SECONDS = 0.1
+GATHER_SECONDS = 0.01
 DISK_SECONDS = 2.0
 
 
@@ -59,14 +60,18 @@ class Attendant:
                 raise Cut(Outcome.KILLED, "stopped on request")
             return process.wait()
         finally:
-            intake.take_rest()
+            intake.renew()
+            intake.take_all()
             process.stdout.close()
 
     def _wait(self, intake: Intake) -> None:
+        """Until there is output, an order, a child that ended, or the next look is due."""
         patience = max(0.0, self._next_look - time.monotonic())
         readable, _, _ = select.select([self._orders.wakeup, *intake.sources()], [], [], patience)
         if set(readable).intersection(intake.sources()):
-            intake.take()
+            # Output that comes in crumbs is left to gather, or a program that prints much would keep us busy.
+            select.select([self._orders.wakeup], [], [], GATHER_SECONDS)
+            intake.take_all()
 
     def _look(self, main: int, rule: Callable[[], None]) -> None:
         self._measure(main)

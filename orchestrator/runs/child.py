@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import resource
 import signal
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.runs.family import die_with_parent
-from orchestrator.runs.identity import MARKER_VARIABLE
+from orchestrator.runs.identity import MARKER_VARIABLE, put_mark
 from orchestrator.runs.result import Cut, Outcome
 from orchestrator.runs.spec import RunSpec
 
@@ -32,6 +33,8 @@ INHERITED = (
     "SSL_CERT_FILE",
 )
 """What a run gets of its surroundings: no token, no key, no agent's socket."""
+
+PIPE_BYTES = 2**20
 
 NICENESS = 5
 """On CPU slots: the clock counts CPU seconds, so a run loses nothing by letting the screen and the daemon go first."""
@@ -69,6 +72,7 @@ def start(spec: RunSpec, command: list[str], directory: str, extra: Mapping[str,
 
     def settle() -> None:
         die_with_parent(supervisor)
+        put_mark(spec.marker)
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
         for kind, bound in bounds.items():
             resource.setrlimit(kind, (bound, bound))
@@ -96,6 +100,8 @@ def start(spec: RunSpec, command: list[str], directory: str, extra: Mapping[str,
         raise Cut(Outcome.CRASH, f"{command[0]} cannot be started ({error})") from error
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)
+    with contextlib.suppress(OSError):  # room for what is printed between two looks
+        fcntl.fcntl(process.stdout.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     return process
 
 

@@ -8,7 +8,7 @@ from orchestrator.runs.metrics import Curve
 from orchestrator.runs.result import Cut, Outcome
 from orchestrator.runs.spec import Limits
 
-IDLE_SHARE = 0.02
+IDLE_SHARE = 0.01
 """A core's share of CPU time below which a process only waits: polling uses less, computing far more."""
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.runs import claim
-from orchestrator.runs.files import clear_the_way, write_whole
+from orchestrator.runs.files import clear_the_way, open_up, write_whole
 from orchestrator.runs.identity import Identity
 from orchestrator.runs.result import RunResult, write_result
 
@@ -39,8 +39,7 @@ def finish(run_dir: Path, identity: Identity, result: RunResult) -> int:
         if attempt:
             time.sleep(SECONDS_BETWEEN)
         try:
-            run_dir.mkdir(parents=True, exist_ok=True)
-            run_dir.chmod(run_dir.stat().st_mode | 0o700)  # a run may have shut its directory
+            open_up(run_dir)
             for name in (RESERVE, "home"):
                 with contextlib.suppress(OSError):
                     clear_the_way(run_dir / name)

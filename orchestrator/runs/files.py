@@ -59,6 +59,12 @@ def clear_the_way(path: Path) -> None:
         shutil.rmtree(path)
 
 
+def open_up(directory: Path) -> None:
+    """Make a directory that may have been removed or shut usable again. Raises OSError."""
+    directory.mkdir(parents=True, exist_ok=True)
+    directory.chmod(directory.stat().st_mode | stat.S_IRWXU)
+
+
 def write_whole(path: Path, content: bytes, *, sync: bool) -> None:
     """By rename: a reader finds it complete or not at all. With `sync` it survives a power cut. Raises OSError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")

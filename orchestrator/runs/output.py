@@ -8,7 +8,7 @@ from pathlib import Path
 MOST_BYTES_A_LOOK = 8 * 2**20
 """Who prints faster than this between two looks waits on its pipe, so that a flood cannot eat the supervisor's time."""
 
-PIECE = 2**16
+PIECE = 2**18
 LAST_BYTES = 2**14
 
 
@@ -83,21 +83,13 @@ class Intake:
         """A new look begins."""
         self._left = MOST_BYTES_A_LOOK
 
-    def take(self) -> bool:
-        """Take in one piece; false when there is none now."""
-        if not self._open:
-            return False
-        try:
-            piece = os.read(self._descriptor, PIECE)
-        except BlockingIOError:
-            return False
-        self._open = bool(piece)
-        self._left -= len(piece)
-        self._log.feed(piece)
-        return self._open
-
-    def take_rest(self) -> None:
-        """What is in the pipe already; whoever still holds its other end is not waited for."""
-        self.renew()
-        while self._left > 0 and self.take():
-            pass
+    def take_all(self) -> None:
+        """Take in what is in the pipe, within the bound of a look; nobody is waited for."""
+        while self._open and self._left > 0:
+            try:
+                piece = os.read(self._descriptor, PIECE)
+            except BlockingIOError:
+                return
+            self._open = bool(piece)
+            self._left -= len(piece)
+            self._log.feed(piece)

@@ -16,7 +16,7 @@ from orchestrator.runs import child, claim, family
 from orchestrator.runs.attendant import Attendant
 from orchestrator.runs.deadlines import Deadlines, Sight
 from orchestrator.runs.ending import finish, make_reserve, utc_now
-from orchestrator.runs.files import clear_the_way, is_plain, read_json
+from orchestrator.runs.files import clear_the_way, is_plain, open_up, read_json
 from orchestrator.runs.fixed_files import FixedFiles
 from orchestrator.runs.identity import Identity, identity_of, kill_marked
 from orchestrator.runs.metrics import Follower
@@ -149,6 +149,7 @@ class Supervisor:
         self.phase = "scoring"
         self.log.forget_last()
         result = self.directory / self.spec.score_file
+        open_up(self.directory)
         for place in (
             result,
             child.home(self.spec),

@@ -30,14 +30,14 @@ import json
 json.dump({"val_bpb": 2.5, "parameters": 7, "tokens": 1, "bytes": 1, "seconds": 0.1}, open("score.json", "w"))
 """
 LIMITS = Limits(
-    startup_seconds=30, grace_seconds=0.5, hang_seconds=30, scoring_seconds=30, stop_seconds=0.5, log_bytes=20_000
+    startup_seconds=30, grace_seconds=0.3, hang_seconds=30, scoring_seconds=30, stop_seconds=0.5, log_bytes=20_000
 )
 
 
 def spec_for(
     place: Path, train: str, scorer: str = SCORER, start: str = START + BUDGET, limits: Limits = LIMITS, **more: Any
 ) -> RunSpec:
-    """A run of `start` + `train` with a budget of one second; `more` are other fields of the spec."""
+    """A run of `start` + `train` with a budget of half a second; `more` are other fields of the spec."""
     tree = place / "tree"
     tree.mkdir(exist_ok=True)
     (tree / "train.py").write_text(start + train)
@@ -54,7 +54,7 @@ def spec_for(
         score_env={},
         seed=1,
         clock="cpu",
-        budget_seconds=1.0,
+        budget_seconds=0.5,
         slot="cpu0",
         limits=limits,
     )

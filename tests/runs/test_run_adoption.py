@@ -9,13 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from stand_ins import in_phase, is_scored, result_of, settled, spec_for, supervisor_of, until_there
+from stand_ins import is_scored, result_of, settled, spec_for, supervisor_of, until_there
 
 from orchestrator.errors import LabError
 from orchestrator.runs import Ended, LocalExecutor, Lost, NeverStarted, Outcome, Running, RunResult, RunSpec
 from orchestrator.runs.claim import TAKEN, Unowned, call_off, owner, take
-from orchestrator.runs.identity import Identity, alive, boot_id, identity_of, kill_marked, marked_processes, send
-from orchestrator.runs.progress import read_progress
+from orchestrator.runs.identity import Identity, alive, identity_of, kill_marked, marked_processes, send
 from orchestrator.runs.result import write_result
 from orchestrator.runs.spec import write_spec
 
@@ -127,26 +126,27 @@ async def test_a_supervisor_killed_as_soon_as_it_took_the_run_leaves_nothing(
 
 
 async def test_a_killed_supervisor_loses_the_run_and_leaves_no_orphan(executor: LocalExecutor, tmp_path: Path) -> None:
-    """Also none that left its group and session and cleared its environment."""
+    """Also none that left its group and session and cleared its environment a moment ago."""
     train = """
 if os.fork() == 0:
     os.setsid()
-    if os.fork() == 0:
-        os.execve(sys.executable, ["python", "-S", "-c", "import time; time.sleep(60)"], {})
-    time.sleep(60)
+    if os.fork() > 0: os._exit(0)
+    code = f"import os, time; open({run!r} + '/escaped', 'w').write(str(os.getpid()) + '.'); time.sleep(60)"
+    os.execve(sys.executable, ["python", "-S", "-c", code], {})
 time.sleep(60)
 """
     spec = spec_for(tmp_path, train)
     await executor.start(spec)
-    await in_phase(executor, spec, "training")
-    while (progress := read_progress(Path(spec.run_dir))) is None or len(progress.processes) < 3:
-        time.sleep(0.02)
-    processes = [Identity(pid, start, boot_id()) for pid, start in progress.processes]
-    assert all(alive(process) for process in processes)
+    escaped = tmp_path / "run" / "escaped"
+    await until_there(escaped)
+    while not escaped.read_text().endswith("."):
+        time.sleep(0.001)
+    orphan = identity_of(int(escaped.read_text().rstrip(".")))
+    assert orphan is not None
     assert send(supervisor_of(spec), signal.SIGKILL)
     status = await settled(executor, spec)
     assert isinstance(status, Lost) and "supervisor" in status.reason
-    assert not any(alive(process) for process in processes)
+    assert not alive(orphan)
     assert isinstance(await LocalExecutor([]).status(Path(spec.run_dir)), Lost)
 
 

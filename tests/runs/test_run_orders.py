@@ -38,7 +38,7 @@ def executor() -> LocalExecutor:
 async def test_a_paused_run_uses_no_budget_on_the_wall_clock(executor: LocalExecutor, tmp_path: Path) -> None:
     """The pause is longer than the budget and every patience together."""
     limits = replace(LIMITS, hang_seconds=1.0, grace_seconds=0.7)
-    spec = spec_for(tmp_path, ON_THE_WALL_CLOCK, clock="wall", limits=limits)
+    spec = spec_for(tmp_path, ON_THE_WALL_CLOCK, clock="wall", budget_seconds=1.0, limits=limits)
     directory = Path(spec.run_dir)
     await executor.start(spec)
     await in_phase(executor, spec, "training")
@@ -68,11 +68,10 @@ save()
     spec = spec_for(tmp_path, train, limits=replace(LIMITS, grace_seconds=60))
     directory = Path(spec.run_dir)
     await executor.start(spec)
-    await in_phase(executor, spec, "training")
+    while (progress := read_progress(directory)) is None or len(progress.processes) < 2:
+        await asyncio.sleep(0.02)
     await executor.pause(directory)
     await in_phase(executor, spec, "paused")
-    progress = read_progress(directory)
-    assert progress is not None and len(progress.processes) == 2
     assert {state_of(pid) for pid, _ in progress.processes} == {"T"}
     (directory / "go").touch()
     await executor.resume(directory)

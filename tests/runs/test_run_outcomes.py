@@ -44,7 +44,7 @@ async def test_a_run_is_trained_scored_and_told(executor: LocalExecutor, tmp_pat
         ("note(step=4, loss='nan')\ntime.sleep(60)", Outcome.NAN, "nan at step 4"),
         ("note(step=4, loss=float('inf'))\nraise FloatingPointError", Outcome.NAN, "inf at step 4"),
         ("pass", Outcome.NO_CHECKPOINT, "prepare.save"),
-        ("while True: pass", Outcome.TIME_OUT, "over its budget of 1 s"),
+        ("while True: pass", Outcome.TIME_OUT, "over its budget of 0.5 s"),
         ("while time.process_time() < 0.2: pass\nos.kill(os.getpid(), 9)", Outcome.KILLED, "from outside"),
     ],
 )

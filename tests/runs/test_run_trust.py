@@ -39,7 +39,7 @@ save()
 async def test_cpu_seconds_of_children_count_even_when_those_are_gone(executor: LocalExecutor, tmp_path: Path) -> None:
     """Work handed to processes that are orphaned before they end is still paid for."""
     train = """
-for _ in range(40):
+for _ in range(20):
     if os.fork() == 0:
         if os.fork() == 0:
             while time.process_time() < 0.2: pass
