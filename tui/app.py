@@ -29,6 +29,7 @@ from tui.watch import Watch
 
 LOOK_SECONDS = 0.2
 TROUBLE_SECONDS = 5.0
+OF_A_RUN = ("pause_run", "stop_run", "kill", "log")
 
 
 class ControlRoom(App[str]):
@@ -119,7 +120,16 @@ class ControlRoom(App[str]):
             case _ if action.takes == "id" and screen.experiment_id is None:
                 self.notify("Select an experiment first: in the slots, the queue or the results.")
             case _:
-                self._carry_out(Order(action, {"id": screen.experiment_id} if action.takes == "id" else {}))
+                self._carry_out(Order(action, self._meant(action, screen)))
+
+    def _meant(self, action: Action, screen: RoomScreen) -> dict[str, Any]:
+        """The experiment under the cursor; with its run, where the order is for that run alone."""
+        if action.takes != "id":
+            return {}
+        meant: dict[str, Any] = {"id": screen.experiment_id}
+        if action.name in OF_A_RUN and screen.run_id is not None:
+            meant["run"] = screen.run_id
+        return meant
 
     def _view(self, name: str, screen: RoomScreen) -> None:
         match name:
@@ -207,7 +217,7 @@ class ControlRoom(App[str]):
     def _read(self, action: Action, arguments: dict[str, Any]) -> None:
         match action.name:
             case "log":
-                self.run_worker(self._open_log(int(arguments["id"])))
+                self.run_worker(self._open_log(int(arguments["id"]), arguments.get("run")))
             case "diff" | "show":
                 self._show_experiment(int(arguments["id"]), at_diff=action.name == "diff")
             case "results" | "queue":
@@ -228,14 +238,17 @@ class ControlRoom(App[str]):
         else:
             self._search(" ".join(words))
 
-    async def _open_log(self, experiment_id: int) -> None:
+    async def _open_log(self, experiment_id: int, run_id: int | None) -> None:
+        """The log of that run, else of the experiment's newest."""
         assert self._reader is not None
         runs = await self._reader.runs_of(experiment_id)
+        runs = [run for run in runs if run_id in (None, run.id)]
         if not runs:
             self.notify(f"Experiment {experiment_id} has not run yet: there is no log.")
             return
-        title = f"log of run {runs[-1].id}, experiment {experiment_id}, seed {runs[-1].seed} on {runs[-1].slot}"
-        self.push_screen(LogScreen(title, self._lab.run_directory(runs[-1].id) / "log", experiment_id))
+        run = runs[-1]
+        title = f"log of run {run.id}, experiment {experiment_id}, seed {run.seed} on {run.slot}"
+        self.push_screen(LogScreen(title, self._lab.run_directory(run.id) / "log", experiment_id, run.id))
 
     async def _show_printed(self, action: Action) -> None:
         """What the command line prints for a verb that has no screen of its own."""

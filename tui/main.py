@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lab = _lab(parser.parse_args(arguments).lab)
         if lab.exists:
             read_settings(lab.settings_file)
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
             raise UsageError("The control room needs a terminal.", "Without one, use `autolab status` and its fellows.")
     except LabError as error:
         print(f"autolab-tui: {error}", file=sys.stderr)

@@ -90,7 +90,8 @@ class Steering:
             case "pause_run":
                 phases = {slot.run_id: slot.phase for slot in await self._reader.slots()}
                 runs = [run for run in await self._reader.runs_underway() if run.experiment_id == arguments["id"]]
-                paused = any(phases.get(run.id) == "paused" for run in runs)
+                meant = [run for run in runs if arguments.get("run") in (None, run.id)]
+                paused = any(phases.get(run.id) == "paused" for run in meant)
                 return ("resume" if paused else "pause"), arguments
             case "pause_queue":
                 paused = await self._reader.meta("paused") == "yes"

@@ -9,6 +9,7 @@ from enum import StrEnum
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
 from textual.widget import Widget
 
 
@@ -52,6 +53,14 @@ def segments(widget: Widget, line: Line, over: Style | None = None) -> list[Segm
         style = base + tone_style(widget, said.tone)
         painted.append(Segment(said.text, style + over if over is not None else style))
     return painted
+
+
+def refresh_lines(widget: Widget, old: Sequence[object], new: Sequence[object]) -> None:
+    """Repaint the lines that differ: over a thin line to the terminal the others cost nothing."""
+    width = widget.size.width
+    for y in range(max(len(old), len(new))):
+        if y >= len(old) or y >= len(new) or old[y] != new[y]:
+            widget.refresh(Region(0, y, width, 1))
 
 
 def fit(text: str, width: int, right: bool = False) -> str:

@@ -135,13 +135,15 @@ async def test_what_ends_a_run_asks_first_with_the_focus_on_cancel(tmp_path: Pat
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
         await pilot.pause(0.3)
         [command] = await posted(lab)
-        assert (command.verb, command.arguments) == (verb, {"id": 15}) and "@" in command.actor
+        assert (
+            (command.verb, command.arguments["id"]) == (verb, 15) and command.arguments["run"] and "@" in command.actor
+        )
 
 
 @pytest.mark.parametrize(
     ("keys", "verb", "arguments"),
     [
-        (("1", "p"), "pause", {"id": 15}),
+        (("1", "p"), "pause", {"id": 15, "run": 28}),
         (("P",), "pause", {}),
         (("3", "G", "k", "r"), "requeue", {"id": 1}),
         (("4", "plus"), "priority", {"id": 13, "value": 10}),
@@ -245,7 +247,7 @@ async def test_commands_work_where_a_log_is_shown_and_the_palette_offers_every_a
         await pilot.press("p")
         await pilot.pause(0.4)
         [command] = await posted(lab)
-        assert (command.verb, command.arguments) == ("pause", {"id": 15})
+        assert (command.verb, command.arguments) == ("pause", {"id": 15, "run": 28})
         await pilot.press("q")
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
         offered = {command.title for command in pilot.app.get_system_commands(pilot.app.screen)}

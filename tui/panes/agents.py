@@ -29,6 +29,7 @@ class Agents(Vertical):
     def __init__(self, lab: Lab) -> None:
         super().__init__(id="agents")
         self.heading = "2 agents"
+        self.subheading = ""
         self._lab = lab
         self._followed: str | None = None
         self._offset: int | None = None
@@ -52,7 +53,7 @@ class Agents(Vertical):
             self.table.follow(max(self._agents, key=lambda agent: agent.updated_at).name)
         models = sorted({agent.model for agent in self._agents})
         self.heading = f"2 agents {len(self._agents)}"
-        self.border_subtitle = ", ".join(models)
+        self.subheading = ", ".join(models)
         self.tail()
 
     def on_resize(self) -> None:

@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from orchestrator.store.records import seconds_since
 from tui.health import Health, first_line, second_line
-from tui.tones import TONE_CLASSES, Line, segments
+from tui.tones import TONE_CLASSES, Line, refresh_lines, segments
 from tui.watch import Snapshot
 
 
@@ -46,8 +46,8 @@ class HealthStrip(Widget):
         )
         lines = (first_line(health, width), second_line(health, width))
         if lines != self._lines:
-            self._lines = lines
-            self.refresh()
+            old, self._lines = self._lines, lines
+            refresh_lines(self, old, lines)
 
     def on_resize(self) -> None:
         self.tick()

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from orchestrator.store.states import State
 from tui.chart import Point, Series, Shape, chart, value_range
 from tui.present import SYMBOLS, best_so_far
-from tui.tones import TONE_CLASSES, Line, Said, Tone, fit, segments
+from tui.tones import TONE_CLASSES, Line, Said, Tone, fit, refresh_lines, segments
 from tui.watch import Story
 
 
@@ -56,6 +56,7 @@ class Chart(Widget):
         if facts == self._drawn or not width:
             return
         self._drawn = facts
+        old = self._lines
         self._lines = [] if self._series else [[Said(fit(self._empty, width), Tone.DIM)]]
         if self._series:
             self._lines = chart(
@@ -67,10 +68,11 @@ class Chart(Widget):
                 x_text=(lambda x: f"{x:.0%}") if self._percent else (lambda x: f"{x:.0f}"),
                 x_name=self._across_name,
             )
-        self.refresh()
+        refresh_lines(self, old, self._lines)
 
     def on_resize(self) -> None:
         self._redraw()
+        self.refresh()
 
     def render_line(self, y: int) -> Strip:
         width = self.content_size.width
@@ -82,13 +84,14 @@ class Plot(Chart, can_focus=True):
     def __init__(self) -> None:
         super().__init__(id="plot")
         self.heading = "5 best score"
+        self.subheading = ""
 
     def show_best(self, story: Story) -> None:
         """Every score as a point, master as a step line; lower is better."""
         merged = [point for point in story.points if point[0] in story.promoted]
         others = [point for point in story.points if point[0] not in story.promoted]
         self.heading = f"5 best score {len(story.points)} measured, {max(0, len(merged) - 1)} merged"
-        self.border_subtitle = f"bits per byte  {SYMBOLS[State.PROMOTED]} merged  · not" if story.points else ""
+        self.subheading = f"bits per byte  {SYMBOLS[State.PROMOTED]} merged  · not" if story.points else ""
         self.draw(
             [
                 Series(others, Shape.SIGNS, Tone.DIM, "·"),
@@ -103,7 +106,7 @@ class Plot(Chart, can_focus=True):
     def show_curve(self, title: str, curve: Sequence[Point]) -> None:
         """The training loss of a run over its budget."""
         self.heading = f"5 loss {title}"
-        self.border_subtitle = f"training loss {curve[-1][1]:.4f}" if curve else ""
+        self.subheading = f"training loss {curve[-1][1]:.4f}" if curve else ""
         self.draw(
             [Series(curve, Shape.LINE, Tone.LIVE)],
             across=(0.0, 1.0),

@@ -16,7 +16,7 @@ from textual.strip import Strip
 
 from tui.columns import GAP, Column, fitted
 from tui.present import Cell, bar
-from tui.tones import TONE_CLASSES, Said, Tone, fit, segments
+from tui.tones import TONE_CLASSES, Said, Tone, fit, refresh_lines, segments
 
 Cells = tuple[Cell, ...]
 GUTTER = 2  # the cursor's sign and a space
@@ -60,7 +60,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         rows = list(rows)
         if rows == self._rows:
             return
-        before, key = self._cursor, self.selected_key
+        before, key, old, fitted_before = self._cursor, self.selected_key, self._rows, self._fitted
         self._rows = rows
         self._cursor = 0 if self._follows_top else self._place(key, before)
         self._fit()
@@ -68,7 +68,13 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         if moved_by and self.scroll_offset.y:
             self.scroll_to(y=self.scroll_offset.y + moved_by, animate=False, force=True)
         self._keep_in_sight()
-        self.refresh()
+        if self._fitted == fitted_before and self._cursor == before and len(old) == len(rows):
+            top = self.scroll_offset.y
+            seen = slice(top, top + self._window)
+            blank = [None] * self.head
+            refresh_lines(self, [*blank, *old[seen]], [*blank, *rows[seen]])
+        else:
+            self.refresh()
         if self.selected_key != key:
             self.post_message(self.Moved(self))
 

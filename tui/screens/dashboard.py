@@ -51,6 +51,7 @@ class Dashboard(RoomScreen):
         self._zoomed = False
         self._curve: CurveFile | None = None
         self._curve_run: int | None = None
+        self._titles: dict[str, tuple[str, str]] = {}
 
     def compose(self) -> ComposeResult:
         yield HealthStrip(self._lab.root.name)
@@ -145,10 +146,8 @@ class Dashboard(RoomScreen):
         """The slots get a line each, within reason; the rest takes what is left."""
         small = self.has_class("small")
         slots = self.query_one(Slots)
-        if self._zoomed:
-            slots.styles.height = "1fr"
-        else:
-            slots.styles.height = 2 + max(1, min(slots.row_count, 3 if small else 8))
+        rows = max(1, min(slots.row_count, 3 if small else 8))
+        slots.styles.height = "1fr" if self._zoomed else 2 + rows
 
     def _entitle(self) -> None:
         """Every frame says its number, its filter and its count; on a small screen, the other panes' too."""
@@ -159,7 +158,10 @@ class Dashboard(RoomScreen):
             if self.has_class("small") and not self._zoomed and name != "slots":
                 tabs = [title if other == name else f"[$dim]{self._tab(other)}[/]" for other in PANES[1:]]
                 title = " [$border]│[/] ".join(tabs)
-            pane.border_title = title
+            subtitle = escape(getattr(pane, "subheading", ""))
+            if self._titles.get(name) != (title, subtitle):  # setting one repaints the pane
+                self._titles[name] = (title, subtitle)
+                pane.border_title, pane.border_subtitle = title, subtitle
 
     def _tab(self, pane: str) -> str:
         """The number, the name and the count of a pane."""
@@ -198,6 +200,10 @@ class Dashboard(RoomScreen):
         """The experiment that an action means: the one selected in the pane where the person is."""
         found: int | None = getattr(self.query_one(f"#{self.pane}"), "experiment_id", None)
         return found
+
+    @property
+    def run_id(self) -> int | None:
+        return self.query_one(Slots).run_id if self.pane == "slots" else None
 
     @property
     def agent(self) -> str | None:

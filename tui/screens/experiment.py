@@ -140,9 +140,6 @@ class ExperimentScreen(RoomScreen):
         own = self._curve(newest)
         base = await self._baseline_run(experiment, newest.seed)
         under = self._curve(base) if base is not None and base.id != newest.id else []
-        chart.border_title = f"loss of run {newest.id}" + (
-            f" (bright) over the baseline's run {base.id}" if base else ""
-        )
         chart.draw(
             [Series(under, Shape.LINE, Tone.DIM), Series(own, Shape.LINE, Tone.LIVE)],
             across=(0.0, 1.0),

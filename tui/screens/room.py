@@ -25,6 +25,11 @@ class RoomScreen(Screen[None]):
         return None
 
     @property
+    def run_id(self) -> int | None:
+        """The very run that is meant here, where an experiment may have several under way."""
+        return None
+
+    @property
     def agent(self) -> str | None:
         """The agent that a message goes to here."""
         return None

@@ -12,9 +12,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import ProgressBar, Static
+from textual.widgets import Static
 
 from orchestrator.lab import Lab, daemon_of
+from tui.panes.line import OneLine
+from tui.present import bar, plain
+from tui.steering import run_autolab
+from tui.tones import Line, Said, Tone
 
 
 class Setup(Screen[str]):
@@ -25,13 +29,14 @@ class Setup(Screen[str]):
     def __init__(self, lab: Lab) -> None:
         super().__init__()
         self._lab = lab
+        self._share: float | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="window"):
-            yield Static("A new lab" if not self._lab.exists else "Opening the lab", classes="heading")
-            yield Static(Text(str(self._lab.root)), classes="hint")
-            yield Static("", id="stage")
-            yield ProgressBar(id="progress", show_eta=False)
+            yield Static(Text("A new lab" if not self._lab.exists else "Opening the lab", style="bold"))
+            yield Static(Text(plain(str(self._lab.root))), classes="hint")
+            yield Static("looking at this machine" if not self._lab.exists else "", id="stage")
+            yield OneLine(self._bar, classes="bar")
             yield Static("q leaves", classes="hint")
 
     def on_mount(self) -> None:
@@ -50,8 +55,17 @@ class Setup(Screen[str]):
         self.dismiss(problem)
 
     def _show(self, stage: str, done: int, total: int) -> None:
-        self.query_one("#stage", Static).update(Text(stage))
-        self.query_one("#progress", ProgressBar).update(total=total or None, progress=done)
+        self.query_one("#stage", Static).update(Text(plain(stage)))
+        self._share = done / total if total else None
+        self.query_one(OneLine).tell()
+
+    def _bar(self, width: int) -> Line:
+        """How far the stage is; nothing while that is not known."""
+        if self._share is None:
+            return [Said("")]
+        done = bar(self._share, width - 6)
+        heavy = done.rstrip("─")
+        return [Said(heavy, Tone.LIVE), Said(done[len(heavy) :], Tone.DIM), Said(f"  {self._share:>4.0%}")]
 
     async def _make(self) -> str:
         """Run `autolab init` and follow it; returns what went wrong."""
@@ -79,14 +93,8 @@ class Setup(Screen[str]):
 
     async def _start(self) -> str:
         """Run `autolab start`; returns what went wrong."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "orchestrator.cli.main", "start", str(self._lab.root)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        _, errors = await process.communicate()
-        if process.returncode == 0:
+        status, _, errors = await run_autolab("start", str(self._lab.root))
+        if status == 0:
             return ""
-        text = errors.decode(errors="replace").strip().splitlines()
+        text = errors.strip().splitlines()
         return text[-1].removeprefix("autolab: ") if text else "The daemon could not be started."

@@ -100,10 +100,15 @@ class LogScreen(LinesScreen):
         *("pause_run", "stop_run", "kill"),
     )
 
-    def __init__(self, title: str, path: Path, experiment_id: int | None = None) -> None:
+    def __init__(self, title: str, path: Path, experiment_id: int | None = None, run_id: int | None = None) -> None:
         super().__init__(title, (), experiment_id)
         self._path = path
+        self._run_id = run_id
         self._offset: int | None = None
+
+    @property
+    def run_id(self) -> int | None:
+        return self._run_id
 
     def begin(self) -> None:
         self.set_interval(LOOK_SECONDS, self._read)
