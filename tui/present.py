@@ -75,13 +75,13 @@ QUEUE_COLUMNS = (
     Column("state", 10),
     Column("prio", 4, right=True, rank=2),
     Column("title", 24, share=5, most=56),
-    Column("source", 18, share=2, most=44, rank=3),
+    Column("source", 14, share=2, most=44, rank=3),
     Column("why", 26, share=3, rank=4),
 )
 AGENT_COLUMNS = (
     Column("agent", 10),
     Column("state", 10),
-    Column("job", 20, share=4),
+    Column("job", 10, share=4),
     Column("jobs", 8, right=True, rank=2),
 )
 SLOT_COLUMNS = (

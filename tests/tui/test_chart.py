@@ -35,6 +35,7 @@ def test_a_small_terminal_keeps_what_matters_of_a_result() -> None:
 
     assert shown(74) == ["id", "state", "val_bpb", "delta", "title"]
     assert "why" in shown(120) and "±" in shown(120)
+    assert [AGENT_COLUMNS[index].heading for index, _ in fitted(AGENT_COLUMNS, 43)][:3] == ["agent", "state", "job"]
     assert shown(180) == [column.heading for column in RESULT_COLUMNS]
 
 
