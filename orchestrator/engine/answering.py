@@ -106,13 +106,13 @@ class Answering:
             case "resume" if words.get("id") is None:
                 return await self._pause_queue(actor, False)
             case "pause":
-                return await self._pause_run(await self._experiment(words), actor, True)
+                return await self._pause_run(await self._run_of(words), actor, True)
             case "resume":
-                return await self._pause_run(await self._experiment(words), actor, False)
+                return await self._pause_run(await self._run_of(words), actor, False)
             case "end":
-                return await self._end_run(await self._experiment(words), actor, now=False)
+                return await self._end_run(await self._run_of(words), actor, now=False)
             case "kill":
-                return await self._end_run(await self._experiment(words), actor, now=True)
+                return await self._end_run(await self._run_of(words), actor, now=True)
             case "requeue":
                 return await new_attempt(self._context, await self._experiment(words), actor)
             case "drop":
@@ -138,8 +138,12 @@ class Answering:
 
     # -- runs
 
-    async def _run_of(self, experiment: Experiment) -> Run:
+    async def _run_of(self, words: dict[str, Any]) -> Run:
+        """The run that is meant: `run` names it where an experiment has several under way, else the newest."""
+        experiment, named = await self._experiment(words), words.get("run")
         runs = [run for run in await self._context.store.runs_underway() if run.experiment_id == experiment.id]
+        if named is not None:
+            runs = [run for run in runs if run.id == int(named)]
         if not runs:
             raise Refused(
                 f"Experiment {experiment.id} is {experiment.state} and has no run under way.",
@@ -147,25 +151,23 @@ class Answering:
             )
         return runs[-1]
 
-    async def _pause_run(self, experiment: Experiment, actor: str, pause: bool) -> str:
-        run = await self._run_of(experiment)
+    async def _pause_run(self, run: Run, actor: str, pause: bool) -> str:
         directory = self._context.lab.run_directory(run.id)
         await (self._context.executor.pause(directory) if pause else self._context.executor.resume(directory))
         word = "paused" if pause else "resumed"
-        await self._context.store.event("run", actor, f"run {run.id} {word}", experiment_id=experiment.id)
-        return f"run {run.id} of experiment {experiment.id} is {word}"
+        await self._context.store.event("run", actor, f"run {run.id} {word}", experiment_id=run.experiment_id)
+        return f"run {run.id} of experiment {run.experiment_id} is {word}"
 
-    async def _end_run(self, experiment: Experiment, actor: str, now: bool) -> str:
-        run = await self._run_of(experiment)
+    async def _end_run(self, run: Run, actor: str, now: bool) -> str:
         word = "kill" if now else "stop"
-        await self._context.store.event("run", actor, f"{word} run {run.id}", experiment_id=experiment.id)
+        await self._context.store.event("run", actor, f"{word} run {run.id}", experiment_id=run.experiment_id)
         await self._context.executor.stop(self._context.lab.run_directory(run.id), now=now)
         deadline = time.monotonic() + KILL_PATIENCE_SECONDS
         while time.monotonic() < deadline:
             ended = await self._context.store.run(run.id)
             assert ended is not None
             if ended.ended:
-                return f"run {run.id} of experiment {experiment.id} ended: {ended.outcome}"
+                return f"run {run.id} of experiment {run.experiment_id} ended: {ended.outcome}"
             if self._collect is not None:
                 await self._collect()
             await asyncio.sleep(LOOK_SECONDS)
