@@ -58,7 +58,11 @@ class Attendant:
             self._measure(process.pid)  # its account stays open until it is waited for
             if self._stop_by is not None:
                 raise Cut(Outcome.KILLED, "stopped on request")
+            family.kill_group(process.pid)
             return process.wait()
+        except Cut:
+            family.kill_group(process.pid)
+            raise
         finally:
             intake.renew()
             intake.take_all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -129,6 +130,15 @@ def signal_all(number: signal.Signals) -> None:
     for one in descendants():
         if not one.stat.gone:
             send(one.identity, number)
+
+
+def kill_group(leader: int) -> None:
+    """KILL the group of a child that has not been waited for, so that its number cannot be another's.
+
+    One call for all: where thousands fork, whoever goes for them one by one comes late.
+    """
+    with contextlib.suppress(OSError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def hold_all() -> None:

@@ -119,6 +119,13 @@ time.sleep(60)
     assert (tmp_path / "run" / "farewell").exists()
 
 
+async def test_an_order_that_comes_at_once_is_obeyed(executor: LocalExecutor, tmp_path: Path) -> None:
+    spec = spec_for(tmp_path, "time.sleep(60)")
+    await executor.start(spec)
+    await executor.stop(Path(spec.run_dir), now=True)
+    assert (await ended(executor, spec, 20)).outcome is Outcome.KILLED
+
+
 async def test_a_run_is_killed_while_it_is_scored(executor: LocalExecutor, tmp_path: Path) -> None:
     spec = spec_for(tmp_path, "save()", "import time; time.sleep(60)")
     await executor.start(spec)
