@@ -103,8 +103,8 @@ async def _kill_orphans(lab: Lab, now: bool) -> None:
         return
     async with Reader(lab.database) as reader:
         underway = await reader.runs_underway()
-        for experiment_id in {run.experiment_id for run in underway}:
-            await reader.post_command("kill", {"id": experiment_id}, who())
+        for run in underway:
+            await reader.post_command("kill", {"id": run.experiment_id, "run": run.id}, who())
     if underway:
         await daemon.answer_alone(lab)
 
