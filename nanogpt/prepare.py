@@ -1,19 +1,23 @@
 """The fixed side of training: batches of the train split, the budget's clock, live curves, saving. Not to be changed.
 
 A lab has a copy beside train.py; runs whose copy differs from the installed one are invalid. The harness passes its
-orders through the environment: AUTOLAB_PROFILE, AUTOLAB_RUN_DIR, AUTOLAB_SEED, AUTOLAB_BUDGET_SECONDS and
-AUTOLAB_TRAIN_DATA. Without them (`python train.py` by hand) the profile is the machine's, the data is the cached one
-and results go to ./.autolab/by-hand.
+orders through the environment (AUTOLAB_PROFILE, AUTOLAB_RUN_DIR, AUTOLAB_SEED, AUTOLAB_BUDGET_SECONDS) and sits at the
+other end of standard input (AUTOLAB_HARNESS): it hands the train split out when the budget starts, by its own clock,
+and takes the weights when they are saved. Without it (`python train.py` by hand) the profile is the machine's, the data
+is the cached one and results go to ./.autolab/by-hand.
 
 `python -m nanogpt.corpora --profile P [--cache DIR] [--check]` builds or checks the corpus (see corpora.py).
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import json
 import math
 import os
+import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -110,16 +114,81 @@ def precision() -> contextlib.AbstractContextManager[Any]:
 def warm_up(one_pass: Callable[[], object], model: nn.Module, passes: int = 2) -> None:
     """Run forward and backward before the budget begins, so that compilation does not cost training time.
 
-    Nothing is learnt: there is no optimiser step, and the gradients are dropped.
+    Nothing is learnt: the batches hold random ids, there is no optimiser step, and the gradients are dropped.
     """
-    for _ in range(passes):
-        with precision():
-            one_pass()
+    global _warming_up
+    _warming_up = True
+    try:
+        for _ in range(passes):
+            with precision():
+                one_pass()
+    finally:
+        _warming_up = False
     model.zero_grad(set_to_none=True)
     if device().type == "cuda":
         import torch
 
         torch.cuda.synchronize()
+
+
+_warming_up = False
+
+
+# The harness at the other end of standard input
+
+
+def _take_the_line() -> socket.socket | None:
+    """The connection to the harness; what reads standard input afterwards finds it empty."""
+    if os.environ.get("AUTOLAB_HARNESS") != "stdin":
+        return None
+    line = socket.socket(fileno=os.dup(0))
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
+    return line
+
+
+_harness = _take_the_line()
+_clock_runs = False
+_split: int | None = None  # descriptor of the train split
+
+
+def _start_clock() -> None:
+    """From here on time counts; the harness notes it and hands out the train split."""
+    global _clock_runs, _split, _began
+    if _clock_runs:
+        return
+    if _harness is not None:
+        _harness.send(b"start")
+        _, descriptors, _, _ = socket.recv_fds(_harness, 16, 1)
+        if len(descriptors) != 1:
+            raise RuntimeError("the harness has not handed out the train split")
+        _split = descriptors[0]
+    elif "AUTOLAB_RUN_DIR" not in os.environ:  # by hand, the last run's curve makes way
+        (run_directory() / "metrics.jsonl").unlink(missing_ok=True)
+    _clock_runs = True
+    _began = _now()
+    _append({"event": "start"})
+
+
+def _train_split() -> int:
+    assert _split is not None  # the clock runs
+    return _split
+
+
+def _now() -> float:
+    return time.process_time() if profile() == "cpu" else time.monotonic() - _paused_seconds()
+
+
+def _paused_seconds() -> float:
+    """Wall seconds that the harness held this process; it keeps them in a file."""
+    try:
+        return float(struct.unpack("<d", (run_directory() / "paused").read_bytes())[0])
+    except (OSError, struct.error):
+        return 0.0
+
+
+_began = 0.0
 
 
 # Batches
@@ -134,37 +203,53 @@ def cache_directory() -> Path:
 
 
 def train_directory() -> Path:
-    """Where the train split lies."""
+    """Where the train split lies when no harness hands it out."""
     given = os.environ.get("AUTOLAB_TRAIN_DATA")
     return Path(given) if given else cache_directory() / profile() / "train"
 
 
-def read_tokens(directory: Path) -> Any:
-    """The token ids of a split as a memory-mapped numpy array [N] (uint8 or uint16). Raises FileNotFoundError."""
+def train_tokens() -> Any:
+    """The token ids of the train split as a memory-mapped numpy array [N] (uint8 or uint16).
+
+    In a run the split opens with the budget: asking for it earlier starts the clock. Raises FileNotFoundError.
+    """
     import numpy as np
 
-    path = directory / "tokens.bin"
+    kind = np.uint8 if VOCABULARIES[profile()] <= 256 else np.uint16
+    _start_clock()
+    if _harness is not None:
+        with os.fdopen(os.dup(_train_split()), "rb") as file:
+            return np.memmap(file, dtype=kind, mode="r")
+    path = train_directory() / "tokens.bin"
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing: build it with `python -m nanogpt.corpora --profile {profile()}`")
-    return np.memmap(path, dtype=np.uint8 if VOCABULARIES[profile()] <= 256 else np.uint16, mode="r")
+    return np.memmap(path, dtype=kind, mode="r")
 
 
 def batches(batch: int, sequence: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless random windows of the train split: tokens[batch, sequence] and the tokens after each, int64.
 
-    The seed decides the windows. Raises ValueError when the split is shorter than a window.
+    The seed decides the windows. During `warm_up` they hold random ids, for the split opens with the budget; asking for
+    one earlier starts the clock. Raises ValueError when the split is shorter than a window.
     """
     import numpy as np
     import torch
 
-    tokens = read_tokens(train_directory())
-    if len(tokens) <= sequence + 1:
-        raise ValueError(f"the train split has {len(tokens)} tokens, too few for a sequence of {sequence}")
+    rehearsal = np.random.default_rng(0)
     generator = np.random.default_rng(seed())
+    tokens: Any = None
     while True:
-        starts = generator.integers(0, len(tokens) - sequence, size=batch)
-        window = np.stack([tokens[start : start + sequence + 1] for start in starts]).astype(np.int64)
-        whole = torch.from_numpy(window)
+        if _warming_up and tokens is None:
+            window = rehearsal.integers(0, VOCABULARIES[profile()], size=(batch, sequence + 1))
+        else:
+            if tokens is None:
+                tokens = train_tokens()
+                if len(tokens) <= sequence + 1:
+                    sentence = f"the train split has {len(tokens)} tokens, too few for a sequence of {sequence}"
+                    raise ValueError(sentence)
+            starts = generator.integers(0, len(tokens) - sequence, size=batch)
+            window = np.stack([tokens[start : start + sequence + 1] for start in starts])
+        whole = torch.from_numpy(window.astype(np.int64))
         if device.type == "cuda":
             whole = whole.pin_memory().to(device, non_blocking=True)
         yield whole[:, :-1].contiguous(), whole[:, 1:].contiguous()
@@ -174,33 +259,21 @@ def batches(batch: int, sequence: int, device: torch.device) -> Iterator[tuple[T
 
 
 class Budget:
-    """The clock of the run; it starts when it is made. CPU seconds of this process on `cpu`, wall seconds on `gpu`."""
+    """The clock of the run; it starts when it is made. CPU seconds of this process on `cpu`, wall seconds on `gpu`.
+
+    It has started earlier when the train split was asked for before.
+    """
 
     def __init__(self) -> None:
         global _running
         self.total = float(os.environ.get("AUTOLAB_BUDGET_SECONDS", BUDGET_SECONDS[profile()]))
-        self._counts_cpu = profile() == "cpu"
-        self._paused_file = run_directory() / "paused"
-        if "AUTOLAB_RUN_DIR" not in os.environ:  # by hand, the last run's curve makes way
-            (run_directory() / "metrics.jsonl").unlink(missing_ok=True)
-        self._start = self._now()
+        _start_clock()
         _running = self
-        _append({"event": "start"})
-
-    def _now(self) -> float:
-        return time.process_time() if self._counts_cpu else time.monotonic() - self._paused()
-
-    def _paused(self) -> float:
-        """Wall seconds that the harness held this process; it keeps them in a file."""
-        try:
-            return float(struct.unpack("<d", self._paused_file.read_bytes())[0])
-        except (OSError, struct.error):
-            return 0.0
 
     @property
     def seconds(self) -> float:
         """Seconds of training so far."""
-        return self._now() - self._start
+        return _now() - _began
 
     @property
     def progress(self) -> float:
@@ -267,7 +340,10 @@ def _write_step(last: bool = False) -> None:
 
 
 def save(model: nn.Module) -> None:
-    """Keep the weights for the scorer, as plain tensors, complete or not at all."""
+    """Keep the weights for the scorer, as plain tensors, complete or not at all. The last ones count.
+
+    Raises RuntimeError when the harness does not take them, as after the end of the budget.
+    """
     import torch
 
     _write_step(last=True)
@@ -283,3 +359,17 @@ def save(model: nn.Module) -> None:
         os.fsync(file.fileno())
     os.replace(temporary, target)
     _append({"event": "saved"})
+    if _harness is not None:
+        _harness.send(b"saved")
+        answer = _harness.recv(1024).decode()
+        if answer != "kept":
+            raise RuntimeError(f"the harness does not take the weights: {answer or 'it is gone'}")
+
+
+def _leave_quickly() -> None:
+    """Taking torch apart object by object costs a second at the end of the process, and nothing needs it."""
+    gc.freeze()
+    gc.disable()
+
+
+atexit.register(_leave_quickly)

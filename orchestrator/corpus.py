@@ -1,4 +1,7 @@
-"""The corpus of a profile, prepared and checked by `python -m nanogpt.corpora` in a process of its own."""
+"""The corpus of a profile, prepared and checked by `python -m nanogpt.corpora` in a process of its own.
+
+Beside it lies what the sandbox shows instead of the standard library's text, which is a corpus itself.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,11 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import LabError
+from orchestrator.sandbox import library
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, in words, and how much of how much."""
@@ -27,6 +32,7 @@ class Corpus:
     validation: str
     vault: str
     budget_seconds: float  # the profile's usual training budget
+    library: Path  # Python's standard library as the sandbox shows it
 
 
 def prepare_corpus(profile: str, progress: Progress | None = None, *, check: bool = False) -> Corpus:
@@ -67,6 +73,7 @@ def prepare_corpus(profile: str, progress: Progress | None = None, *, check: boo
     if status != 0 or not last.get("ready"):
         tail = complaint.splitlines()[-1] if complaint else f"exit status {status}"
         raise LabError(f"The corpus of profile {profile} could not be prepared: {tail}.", "Run `autolab doctor`.")
+    cache = Path(str(last["train"])).parents[1]
     return Corpus(
         profile=profile,
         fingerprint=str(last["fingerprint"]),
@@ -74,4 +81,15 @@ def prepare_corpus(profile: str, progress: Progress | None = None, *, check: boo
         validation=str(last["validation"]),
         vault=str(last["vault"]),
         budget_seconds=float(last["budget_seconds"]),
+        library=_library(cache, progress),
     )
+
+
+def _library(cache: Path, progress: Progress | None) -> Path:
+    try:
+        return library.build(cache, progress)
+    except OSError as error:
+        raise LabError(
+            f"The sandbox's library cannot be written at {cache} ({error.strerror or error}).",
+            "Free some disk space there, or set AUTOLAB_CACHE to a directory that you can write to.",
+        ) from error

@@ -23,6 +23,7 @@ from orchestrator.engine.protection import check_master
 from orchestrator.errors import LabError
 from orchestrator.lab import DaemonIdentity, Lab, LabLock, daemon_of
 from orchestrator.runs import local_executor
+from orchestrator.sandbox import needed_walls
 from orchestrator.settings import read_settings
 from orchestrator.store.records import utc_now
 from orchestrator.store.writer import Writer
@@ -40,11 +41,12 @@ async def opened(lab: Lab) -> AsyncIterator[Context]:
     try:
         await check_master(repository, settings.target.protected)
         corpus = await asyncio.to_thread(prepare_corpus, settings.lab.profile, check=True)
+        walls = await asyncio.to_thread(needed_walls, corpus.library, settings.run.sandbox)
         slots = None if settings.lab.slots == "auto" else settings.lab.slots
         executor = local_executor(profile=settings.lab.profile, slots=slots)
         async with Writer(lab.database) as store:
             await _check_data(store, corpus.fingerprint, settings.lab.profile)
-            yield Context(lab, settings, store, repository, executor, corpus)
+            yield Context(lab, settings, store, repository, executor, corpus, walls)
     finally:
         lock.release()
 

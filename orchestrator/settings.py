@@ -36,11 +36,13 @@ class RunSection(_Section):
 
     budget_seconds: PositiveFloat
     startup_seconds: PositiveFloat = 120
-    grace_seconds: PositiveFloat = 5
+    grace_seconds: PositiveFloat = 0.5
     hang_seconds: PositiveFloat = 60
     scoring_seconds: PositiveFloat = 120
     memory_gib: float = Field(default=0, ge=0)
+    disk_gib: PositiveFloat = 8
     log_kib: PositiveInt = 4096
+    sandbox: Literal["auto", "off"] = "auto"
 
 
 class PromotionSection(_Section):
@@ -162,7 +164,7 @@ def settings_text(profile: Profile, budget_seconds: float) -> str:
         "profile": profile,
         "budget_seconds": f"{budget_seconds:g}",
         "startup_seconds": 600 if gpu else 120,
-        "grace_seconds": 15 if gpu else 3,
+        "grace_seconds": 3 if gpu else 0.4,
         "hang_seconds": 180 if gpu else 60,
         "scoring_seconds": 600 if gpu else 120,
         "memory_gib": 0 if gpu else 4,

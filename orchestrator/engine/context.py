@@ -9,6 +9,7 @@ from orchestrator.branches import Repository
 from orchestrator.corpus import Corpus
 from orchestrator.lab import Lab
 from orchestrator.runs import Executor
+from orchestrator.sandbox import Walls
 from orchestrator.settings import Settings
 from orchestrator.store.records import Experiment
 from orchestrator.store.writer import Writer
@@ -16,7 +17,7 @@ from orchestrator.store.writer import Writer
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One lab at work: its paths, settings, store, repository, slots and corpus."""
+    """One lab at work: its paths, settings, store, repository, slots, corpus, and the sandbox of its runs."""
 
     lab: Lab
     settings: Settings
@@ -24,6 +25,7 @@ class Context:
     repository: Repository
     executor: Executor
     corpus: Corpus
+    walls: Walls
 
     async def sources(self, commit: str) -> dict[str, str]:
         """The editable files as they stand at a commit."""

@@ -9,15 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from orchestrator.engine.context import Context
-from orchestrator.engine.protection import installed
 from orchestrator.engine.rebasing import bring_up_to_master
+from orchestrator.engine.specs import marker_of, spec_of, worktree_of
 from orchestrator.promotion import SEEDS
-from orchestrator.runs import Ended, Limits, Lost, NeverStarted, Outcome, Running, RunResult, RunSpec, Slot
+from orchestrator.runs import Ended, Lost, NeverStarted, Outcome, Running, RunResult, Slot
 from orchestrator.store.records import Experiment, Run, RunKind
 from orchestrator.store.states import ACTIVE, State
 from orchestrator.store.writer import Measurement
@@ -75,12 +73,14 @@ class Measuring:
     async def _vacated(self, run: Run) -> bool:
         """Whether no process of the run is left, on the machine and on its GPU; the slot is taken until then."""
         slots = {slot.name: slot for slot in self._context.executor.slots()}
-        await self._context.executor.sweep(self._marker(run.id))
-        return run.slot not in slots or await self._context.executor.free(slots[run.slot], self._marker(run.id))
+        await self._context.executor.sweep(marker_of(self._context, run.id))
+        return run.slot not in slots or await self._context.executor.free(
+            slots[run.slot], marker_of(self._context, run.id)
+        )
 
     async def _end(self, run: Run, measurement: Measurement) -> None:
         await self._context.store.end_run(run.id, measurement)
-        await asyncio.to_thread(self._context.repository.remove_worktree, self._worktree(run.id))
+        await asyncio.to_thread(self._context.repository.remove_worktree, worktree_of(self._context, run.id))
 
     async def _show(self, run: Run, running: Running) -> None:
         facts = (running.phase, running.progress, running.step, running.loss)
@@ -190,62 +190,13 @@ class Measuring:
         assert commit is not None
         run = await context.store.begin_run(wanted.experiment, wanted.kind, wanted.seed, slot.name, commit)
         try:
-            worktree = self._worktree(run.id)
+            worktree = worktree_of(self._context, run.id)
             await asyncio.to_thread(context.repository.checkout_commit, worktree, commit)
-            await context.executor.start(self._spec(run, slot, worktree))
+            await context.executor.start(spec_of(context, run, slot))
         except Exception as error:  # the run is told as failed, whatever stood in its way; the lab goes on
             await self._end(run, Measurement(str(Outcome.CRASH), f"the run could not be started: {error}"))
             return False
         return True
-
-    # -- the shape of a run
-
-    def _worktree(self, run_id: int) -> Path:
-        return self._context.lab.worktrees / f"run-{run_id}"
-
-    def _marker(self, run_id: int) -> str:
-        return f"{self._context.lab.root}#{run_id}"
-
-    def _spec(self, run: Run, slot: Slot, worktree: Path) -> RunSpec:
-        context, settings = self._context, self._context.settings
-        directory = context.lab.run_directory(run.id)
-        common = {
-            "AUTOLAB_PROFILE": settings.lab.profile,
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONUNBUFFERED": "1",
-        }
-        trainer = {
-            **common,
-            "AUTOLAB_RUN_DIR": str(directory),
-            "AUTOLAB_SEED": str(run.seed),
-            "AUTOLAB_BUDGET_SECONDS": str(settings.run.budget_seconds),
-            "AUTOLAB_TRAIN_DATA": context.corpus.train,
-        }
-        return RunSpec(
-            run_id=run.id,
-            marker=self._marker(run.id),
-            run_dir=str(directory),
-            worktree=str(worktree),
-            train_command=[sys.executable, "-u", "train.py"],
-            score_command=[
-                *(sys.executable, "-P", "-m", "nanogpt.evaluate"),
-                *("--train-py", str(worktree / "train.py")),
-                *("--weights", str(directory / "weights.pt")),
-                *("--data", context.corpus.validation),
-                *("--profile", settings.lab.profile),
-                *("--seed", str(run.seed)),
-                *("--result", str(directory / "score.json")),
-            ],
-            env=trainer,
-            score_env=common,
-            seed=run.seed,
-            clock="wall" if slot.gpu is not None else "cpu",
-            budget_seconds=settings.run.budget_seconds,
-            slot=slot.name,
-            gpu=slot.gpu,
-            protected={path: str(installed(path)) for path in settings.target.protected},
-            limits=_limits(context),
-        )
 
 
 def _missing(experiment: Experiment, kind: RunKind, runs: list[Run]) -> Wanted | None:
@@ -253,18 +204,6 @@ def _missing(experiment: Experiment, kind: RunKind, runs: list[Run]) -> Wanted |
     have = {run.seed for run in runs if run.outcome is None or run.val_bpb is not None}
     seed = next((seed for seed in SEEDS if seed not in have), None)
     return None if seed is None else Wanted(experiment, kind, seed)
-
-
-def _limits(context: Context) -> Limits:
-    run = context.settings.run
-    return Limits(
-        startup_seconds=run.startup_seconds,
-        grace_seconds=run.grace_seconds,
-        hang_seconds=run.hang_seconds,
-        scoring_seconds=run.scoring_seconds,
-        memory_bytes=int(run.memory_gib * 2**30) or None,
-        log_bytes=run.log_kib * 1024,
-    )
 
 
 def _measurement(result: RunResult) -> Measurement:

@@ -9,10 +9,11 @@ import struct
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from orchestrator.runs import family
-from orchestrator.runs.files import write_whole
+from orchestrator.runs.child import output
+from orchestrator.runs.files import bytes_in, write_whole
+from orchestrator.runs.handover import Handover
 from orchestrator.runs.orders import Order, Orders
 from orchestrator.runs.output import CappedLog, Intake
 from orchestrator.runs.result import Cut, Outcome
@@ -41,16 +42,18 @@ class Attendant:
         self.usage = family.Usage()
         self.peak_memory = 0
 
-    def attend(self, process: subprocess.Popen[bytes], rule: Callable[[], None]) -> int:
+    def attend(
+        self, process: subprocess.Popen[bytes], rule: Callable[[], None], handover: Handover | None = None
+    ) -> int:
         """Returns the exit code. Raises Cut: a bound is passed, an order says so, or `rule` does.
 
-        `rule` is called at every look, but not in a pause.
+        `rule` is called at every look, and as soon as something waits at `handover`, but not in a pause.
         """
         assert process.stdout is not None
         intake = Intake(process.stdout.fileno(), self._log)
         try:
             while not family.has_ended(process.pid):
-                self._wait(intake)
+                self._wait(intake, handover)
                 self._obey()
                 if time.monotonic() >= self._next_look:
                     intake.renew()
@@ -68,10 +71,13 @@ class Attendant:
             intake.take_all()
             process.stdout.close()
 
-    def _wait(self, intake: Intake) -> None:
-        """Until there is output, an order, a child that ended, or the next look is due."""
+    def _wait(self, intake: Intake, handover: Handover | None) -> None:
+        """Until there is output, an order, a child that ended, a word from the trainer, or the next look is due."""
         patience = max(0.0, self._next_look - time.monotonic())
-        readable, _, _ = select.select([self._orders.wakeup, *intake.sources()], [], [], patience)
+        line: list[int] = handover.sources() if handover is not None and not self.stopwatch.paused else []
+        readable, _, _ = select.select([self._orders.wakeup, *intake.sources(), *line], [], [], patience)
+        if set(readable).intersection(line):
+            self._next_look = 0.0
         if set(readable).intersection(intake.sources()):
             # Output that comes in crumbs is left to gather, or a program that prints much would keep us busy.
             select.select([self._orders.wakeup], [], [], GATHER_SECONDS)
@@ -110,6 +116,8 @@ class Attendant:
             free = _free_bytes(self._spec.run_dir)
             if free is not None and free < limits.free_disk_bytes:
                 raise Cut(Outcome.CRASH, f"ended because the disk is nearly full ({free // 2**20} MiB are left)")
+            if bytes_in(output(self._spec), limits.output_bytes) > limits.output_bytes:
+                raise Cut(Outcome.CRASH, f"wrote more than {limits.output_bytes / 2**30:.3g} GiB to its directory")
 
     # -- orders
 
@@ -143,7 +151,7 @@ class Attendant:
         self.stopwatch.resume()
         try:  # before the trainer goes on: its own wall clock subtracts what stands there
             content = struct.pack("<d", self.stopwatch.paused_seconds)
-            write_whole(Path(self._spec.run_dir) / "paused", content, sync=False)
+            write_whole(output(self._spec) / "paused", content, sync=False)
         finally:
             family.signal_all(signal.SIGCONT)
         self._show()

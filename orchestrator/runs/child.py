@@ -7,6 +7,7 @@ import fcntl
 import os
 import resource
 import signal
+import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,17 +47,22 @@ def surroundings() -> dict[str, str]:
 
 
 def environment(spec: RunSpec, extra: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment of a trainer or scorer."""
+    """The whole environment of a trainer that is not sandboxed, or of a scorer."""
     found = surroundings()
     # torch asks who runs it, and fails where the user has no name (containers).
     found.setdefault("USER", "autolab")
     found["HOME"] = str(home(spec))
-    if spec.gpu is not None:
-        found["CUDA_VISIBLE_DEVICES"] = spec.gpu
-    elif spec.clock == "cpu":
-        found["CUDA_VISIBLE_DEVICES"] = ""
-        found.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
-    return {**found, **extra, MARKER_VARIABLE: spec.marker}
+    return {**found, **of_slot(spec.gpu, spec.clock), **extra}
+
+
+def of_slot(gpu: str | None, clock: str) -> dict[str, str]:
+    """What makes a program keep to its slot: one GPU by its UUID, or one thread and none."""
+    if gpu is not None:
+        return {"CUDA_VISIBLE_DEVICES": gpu}
+    if clock != "cpu":
+        return {}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    return {"CUDA_VISIBLE_DEVICES": "", **threads}
 
 
 def home(spec: RunSpec) -> Path:
@@ -64,8 +70,22 @@ def home(spec: RunSpec) -> Path:
     return Path(spec.run_dir) / "home"
 
 
-def start(spec: RunSpec, command: list[str], directory: str, extra: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start a command in its own process group, its output in one pipe. Raises Cut when that cannot be done."""
+def output(spec: RunSpec) -> Path:
+    """The directory that the trainer writes to."""
+    return Path(spec.run_dir) / spec.output
+
+
+def start(
+    spec: RunSpec,
+    command: list[str],
+    directory: str,
+    environment: Mapping[str, str],
+    line: socket.socket | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a command in its own process group, its output in one pipe. Raises Cut when that cannot be done.
+
+    `line` is its end of the line to the harness, and becomes its standard input.
+    """
     supervisor = os.getpid()
     bounds = _bounds(spec)
     niceness = NICENESS if spec.clock == "cpu" else 0
@@ -88,8 +108,8 @@ def start(spec: RunSpec, command: list[str], directory: str, extra: Mapping[str,
         process = subprocess.Popen(
             command,
             cwd=directory,
-            env=environment(spec, extra),
-            stdin=subprocess.DEVNULL,
+            env={**environment, MARKER_VARIABLE: spec.marker},
+            stdin=subprocess.DEVNULL if line is None else line.fileno(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             process_group=0,
@@ -107,7 +127,11 @@ def start(spec: RunSpec, command: list[str], directory: str, extra: Mapping[str,
 
 def _bounds(spec: RunSpec) -> dict[int, int]:
     """Resource limits, none above what this process may set."""
-    wanted: dict[int, int | None] = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: spec.limits.file_bytes}
+    wanted: dict[int, int | None] = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: spec.limits.file_bytes,
+        resource.RLIMIT_NOFILE: spec.limits.open_files,
+    }
     if spec.clock == "cpu":  # CUDA reserves address space far beyond what it uses
         wanted[resource.RLIMIT_DATA] = spec.limits.memory_bytes
     found = {}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.runs.metrics import Curve
 from orchestrator.runs.result import Cut, Outcome
 from orchestrator.runs.spec import Limits
 
 IDLE_SHARE = 0.01
 """A core's share of CPU time below which a process only waits: polling uses less, computing far more."""
+
+LEAVING_SECONDS = 10.0
+"""Of the run's clock, for a trainer whose weights are kept to come to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +31,36 @@ class Deadlines:
         self._clock = clock
         self._limits = limits
         self._begun: Sight | None = None  # when the budget began
+        self._now: Sight = Sight(0.0, 0.0, False)
         self._alive: Sight = Sight(0.0, 0.0, True)  # the last sign of life
+        self._saved_at: float | None = None  # seconds of the run's clock
         self.startup: float | None = None  # wall seconds
-        self.training: float | None = None  # seconds of the run's clock
 
-    def note(self, sight: Sight, curve: Curve) -> None:
-        """Keep account of start-up and training."""
-        if self._begun is None and curve.started:
+    @property
+    def training(self) -> float | None:
+        """Seconds of the run's clock from the start of the budget until the weights were saved, or until now."""
+        return self._elapsed() if self._saved_at is None else self._saved_at
+
+    def begin(self, sight: Sight) -> None:
+        """The budget starts; only the first time counts."""
+        if self._begun is None:
             self._begun = sight
             self.startup = sight.wall
-        if self._begun is not None:
-            now, then = (sight.cpu, self._begun.cpu) if self._clock == "cpu" else (sight.wall, self._begun.wall)
-            self.training = now - then
+            self._now = sight
+
+    def note(self, sight: Sight) -> None:
+        """Keep account of the clock."""
+        self._now = sight
+
+    def save(self, sight: Sight) -> None:
+        """Weights are handed over now. Raises Cut when that is too late."""
+        self._now = sight
+        elapsed = self._elapsed()
+        if elapsed is None:
+            raise Cut(Outcome.INVALID, "train.py saved a model without starting its budget: no prepare.Budget()")
+        if elapsed > self._budget + self._limits.grace_seconds:
+            raise self._late()
+        self._saved_at = elapsed
 
     def check(self, sight: Sight) -> None:
         """Raises Cut when a limit is passed."""
@@ -49,9 +69,22 @@ class Deadlines:
         self._check_life(sight)
 
     def check_budget(self) -> None:
+        """Raises Cut when training goes on after the budget."""
+        elapsed, allowed = self._elapsed(), self._budget + self._limits.grace_seconds
+        if self._saved_at is not None:
+            allowed += LEAVING_SECONDS
+        if elapsed is not None and elapsed > allowed:
+            raise self._late()
+
+    def _late(self) -> Cut:
         grace = self._limits.grace_seconds
-        if self.training is not None and self.training > self._budget + grace:
-            raise Cut(Outcome.TIME_OUT, f"training went on more than {grace:g} s over its budget of {self._budget:g} s")
+        return Cut(Outcome.TIME_OUT, f"training went on more than {grace:g} s over its budget of {self._budget:g} s")
+
+    def _elapsed(self) -> float | None:
+        if self._begun is None:
+            return None
+        cpu = self._clock == "cpu"
+        return self._now.cpu - self._begun.cpu if cpu else self._now.wall - self._begun.wall
 
     def _check_wall(self, sight: Sight) -> None:
         limits = self._limits

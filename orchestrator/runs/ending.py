@@ -40,7 +40,7 @@ def finish(run_dir: Path, identity: Identity, result: RunResult) -> int:
             time.sleep(SECONDS_BETWEEN)
         try:
             open_up(run_dir)
-            for name in (RESERVE, "home"):
+            for name in (RESERVE, "home", "out"):
                 with contextlib.suppress(OSError):
                     clear_the_way(run_dir / name)
             claim.restore(run_dir, identity)

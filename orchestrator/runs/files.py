@@ -6,6 +6,7 @@ for a pipe or reads more than it was told to.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -85,6 +86,21 @@ def write_whole(path: Path, content: bytes, *, sync: bool) -> None:
         raise
     if sync:
         sync_directory(path.parent)
+
+
+def bytes_in(directory: Path, enough: int) -> int:
+    """What the files below a directory take on the disk; stops counting beyond `enough`."""
+    total, waiting = 0, [directory]
+    while waiting and total <= enough:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                found = entry.stat(follow_symlinks=False)
+                total += found.st_blocks * 512 + 512  # a name alone takes room as well
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+                if total > enough:
+                    break
+    return total
 
 
 def sync_directory(directory: Path) -> None:

@@ -75,6 +75,17 @@ def usable_cores() -> int:
     return cores
 
 
+def device_files(slot: Slot) -> tuple[str, ...]:
+    """What CUDA opens to use a slot's GPU and no other; none for a core."""
+    nvml = _nvml()
+    if slot.gpu is None or nvml is None:
+        return ()
+    with contextlib.suppress(Exception):
+        minor = int(nvml.nvmlDeviceGetMinorNumber(nvml.nvmlDeviceGetHandleByUUID(slot.gpu)))
+        return (f"/dev/nvidia{minor}", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-caps")
+    return ()
+
+
 def gpu_reading(slot: Slot) -> Reading:
     """Utilisation, memory, temperature and power of a GPU, each None where it cannot be read."""
     nvml = _nvml()

@@ -25,6 +25,8 @@ class Limits:
     memory_bytes: int | None = None  # resident, of all processes of the run together
     log_bytes: int = 4 * 2**20
     file_bytes: int | None = None  # the largest file that a run may write
+    output_bytes: int = 8 * 2**30  # of all that it leaves in its own directory
+    open_files: int = 4096  # of each of its processes
     free_disk_bytes: int = 64 * 2**20  # so much must stay free where the run's directory is
     processes: int = 1000  # at once
 
@@ -39,15 +41,18 @@ class RunSpec:
     worktree: str  # the trainer's working directory
     train_command: list[str]
     score_command: list[str] | None  # None: what the run prints is its score, judged elsewhere
-    env: dict[str, str]  # for the trainer, beyond what child.INHERITED lets through
-    score_env: dict[str, str]  # the same for the scorer
+    env: dict[str, str]  # for the trainer, beyond what child.INHERITED lets through (nothing, where it is sandboxed)
+    score_env: dict[str, str]  # for the scorer, which is trusted: beyond what child.INHERITED lets through
     seed: int
     clock: Literal["cpu", "wall"]
     budget_seconds: float
     slot: str
     gpu: str | None = None  # the UUID that CUDA_VISIBLE_DEVICES gets
     protected: dict[str, str] = field(default_factory=dict)  # path in the worktree -> installed original
-    weights_file: str = "weights.pt"  # in run_dir: what the trainer must leave for the scorer
+    sandbox: str = "off"  # what train_command is enclosed in
+    train_data: str | None = None  # the file handed out when the budget starts; None: the curve says when it starts
+    output: str = "out"  # in run_dir: the only directory that the trainer may write to
+    weights_file: str = "weights.pt"  # in `output`: what the trainer must leave, in run_dir: what the scorer judges
     score_file: str = "score.json"  # in run_dir: where the scorer writes {"val_bpb": x, ...} or {"refused": sentence}
     limits: Limits = Limits()
 

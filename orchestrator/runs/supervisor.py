@@ -1,7 +1,8 @@
 """`python -m orchestrator.runs.supervisor RUN_DIR`: owns one run from its start to its result file.
 
 It lives in a session of its own and outlives the daemon. Everything it needs stands in RUN_DIR/spec.json; what it does
-can be read in RUN_DIR: identity.json (whose the run is), status.json (how it goes), log, and at last result.json.
+can be read in RUN_DIR: identity.json (whose the run is), status.json (how it goes), metrics.jsonl (the curve, as far as
+it makes sense), log, and at last result.json. The trainer writes to RUN_DIR/out alone.
 Signals: TERM stops the run gracefully, INT kills it now, USR1 pauses and USR2 resumes it.
 """
 
@@ -18,6 +19,7 @@ from orchestrator.runs.deadlines import Deadlines, Sight
 from orchestrator.runs.ending import finish, make_reserve, utc_now
 from orchestrator.runs.files import clear_the_way, is_plain, open_up, read_json
 from orchestrator.runs.fixed_files import FixedFiles
+from orchestrator.runs.handover import Handover, take_weights
 from orchestrator.runs.identity import Identity, identity_of, kill_marked
 from orchestrator.runs.metrics import Follower
 from orchestrator.runs.orders import Orders
@@ -41,7 +43,8 @@ class Supervisor:
         self.identity = identity
         self.phase = "starting"
         self.log = CappedLog(run_dir / "log", spec.limits.log_bytes)
-        self.metrics = Follower(run_dir / "metrics.jsonl")
+        self.metrics = Follower(child.output(spec) / "metrics.jsonl", kept=run_dir / "metrics.jsonl")
+        self.weights = run_dir / spec.weights_file
         self.deadlines = Deadlines(spec.budget_seconds, spec.clock, spec.limits)
         self.fixed = FixedFiles(spec)
         self.attendant = Attendant(spec, self.log, orders, self._show)
@@ -56,8 +59,8 @@ class Supervisor:
         exit_code: int | None = None
         scoring: float | None = None
         try:
-            home = child.home(self.spec)
-            home.mkdir(exist_ok=True)
+            for directory in (child.home(self.spec), child.output(self.spec)):
+                directory.mkdir(exist_ok=True)
             self.fixed.check_before()
             self._show()
             exit_code = self._train()
@@ -93,21 +96,48 @@ class Supervisor:
 
     def _train(self) -> int:
         """Run the trainer to its end; returns its exit code. Raises Cut when it is ended by a rule or an order."""
-        process = child.start(self.spec, self.spec.train_command, self.spec.worktree, self.spec.env)
+        handover = self._handover()
+        line = None if handover is None else handover.far
+        process = child.start(self.spec, self.spec.train_command, self.spec.worktree, self._environment(), line)
 
         def rule() -> None:
             appended = self.metrics.look()
             self._check_loss()
             sight = self._sight(appended)
-            self.deadlines.note(sight, self.metrics.curve)
-            if self.deadlines.training is not None:
-                self.phase = "training"
+            self.deadlines.note(sight)
+            if handover is not None:
+                handover.serve(lambda: self._begin(sight), lambda: self.deadlines.save(sight))
+            elif self.metrics.curve.started:
+                self._begin(sight)
             self.deadlines.check(sight)
 
-        code = self.attendant.attend(process, rule)
+        try:
+            code = self.attendant.attend(process, rule, handover)
+        finally:
+            if handover is not None:
+                handover.close()
         self.metrics.look_to_the_end()
-        self.deadlines.note(self._sight(appended=False), self.metrics.curve)
+        sight = self._sight(appended=False)
+        self.deadlines.note(sight)
+        if handover is None and self.metrics.curve.started:
+            self.deadlines.begin(sight)
         return code
+
+    def _handover(self) -> Handover | None:
+        """The line to a trainer that gets its data from the harness."""
+        spec = self.spec
+        if spec.train_data is None:
+            return None
+        saved = child.output(spec) / spec.weights_file
+        return Handover(Path(spec.train_data), saved, self.weights, spec.limits.output_bytes)
+
+    def _environment(self) -> dict[str, str]:
+        """A sandbox brings the environment of what is in it along."""
+        return {} if self.spec.sandbox != "off" else child.environment(self.spec, self.spec.env)
+
+    def _begin(self, sight: Sight) -> None:
+        self.deadlines.begin(sight)
+        self.phase = "training"
 
     def _sight(self, appended: bool) -> Sight:
         return Sight(self.attendant.stopwatch.seconds, self.attendant.usage.cpu_seconds, appended)
@@ -129,7 +159,9 @@ class Supervisor:
             return
         if self.deadlines.training is None:
             raise Cut(Outcome.INVALID, "train.py ended without starting its budget: no prepare.Budget()")
-        if not is_plain(self.directory / self.spec.weights_file):
+        if self.spec.train_data is None:  # nobody took them when they were saved
+            take_weights(child.output(self.spec) / self.spec.weights_file, self.weights, self.spec.limits.output_bytes)
+        if not is_plain(self.weights):
             raise Cut(Outcome.NO_CHECKPOINT, "train.py ended without saving a model: no prepare.save(model)")
 
     def _crash(self, exit_code: int) -> Cut:
@@ -158,7 +190,8 @@ class Supervisor:
         child.home(self.spec).mkdir()
         stopwatch, most = self.attendant.stopwatch, self.spec.limits.scoring_seconds
         deadline = stopwatch.seconds + most
-        process = child.start(self.spec, command, str(self.directory), {"PYTHONNOUSERSITE": "1", **self.spec.score_env})
+        environment = child.environment(self.spec, {"PYTHONNOUSERSITE": "1", **self.spec.score_env})
+        process = child.start(self.spec, command, str(self.directory), environment)
 
         def rule() -> None:
             if stopwatch.seconds > deadline:

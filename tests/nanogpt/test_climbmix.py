@@ -109,7 +109,7 @@ def test_a_uniform_model_is_scored_by_the_bytes_of_the_tokens(tmp_path: Path, we
     (tmp_path / "train.py").write_text(UNIFORM)
     torch.save({}, tmp_path / "weights.pt")
     validation = web_corpus / "validation"
-    score = evaluate.score(tmp_path / "train.py", tmp_path / "weights.pt", validation, "gpu", seed=1)
+    score = evaluate.score(evaluate.answer_command(tmp_path / "train.py", tmp_path / "weights.pt"), validation, "gpu")
     tokens = np.fromfile(validation / "tokens.bin", dtype=np.uint16)
     assert score.val_bpb == pytest.approx(13 * score.tokens / score.bytes, rel=1e-6)
     totals = json.loads((validation / "meta.json").read_text())
@@ -124,7 +124,9 @@ def test_the_gpu_profile_trains_and_scores_from_the_same_file(tmp_path: Path, we
         assert count == 1
     tree = lay_out(tmp_path / "tree", small)
     run = train(tree, web_corpus, profile="gpu")
-    score = evaluate.score(tree / "train.py", run / "weights.pt", web_corpus / "validation", "gpu", seed=1)
+    score = evaluate.score(
+        evaluate.answer_command(tree / "train.py", run / "weights.pt"), web_corpus / "validation", "gpu"
+    )
     assert 1.0 < score.val_bpb < 13 and score.tokens < score.bytes
 
 

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 import torch
-from worktree import INSTALLED, curve, kept_environment, lay_out, train
+from worktree import INSTALLED, curve, kept_environment, lay_out, load_train_py, train
 
 from nanogpt import evaluate
 from nanogpt import prepare as installed
@@ -48,15 +48,17 @@ def test_a_run_trains_for_its_budget_and_the_scorer_finds_it_better_than_untrain
     assert steps[-1]["loss"] < 4.5 and 0.9 < steps[-1]["progress"] <= 1.0
     assert all(step["tokens"] // step["step"] >= 1 for step in steps)
     assert "of the budget" in (run / "printed").read_text()
-    score = evaluate.score(tmp_path / "tree/train.py", run / "weights.pt", corpus / "validation", "cpu", seed=1)
+    score = evaluate.score(
+        evaluate.answer_command(tmp_path / "tree/train.py", run / "weights.pt"), corpus / "validation", "cpu"
+    )
     assert 3.0 < score.val_bpb < 6.5
     assert score.tokens == score.bytes == 2**17
     assert 100_000 < score.parameters < 200_000
 
 
-def test_the_seed_decides_the_weights_and_the_batches(corpus: Path) -> None:
-    os.environ.update(AUTOLAB_PROFILE="cpu", AUTOLAB_TRAIN_DATA=str(corpus / "train"))
-    module = evaluate.load_train_py(INSTALLED / "train.py")
+def test_the_seed_decides_the_weights_and_the_batches(corpus: Path, tmp_path: Path) -> None:
+    os.environ.update(AUTOLAB_PROFILE="cpu", AUTOLAB_TRAIN_DATA=str(corpus / "train"), AUTOLAB_RUN_DIR=str(tmp_path))
+    module = load_train_py(INSTALLED / "train.py")
 
     def first_loss(seed: int) -> float:
         os.environ["AUTOLAB_SEED"] = str(seed)
@@ -70,7 +72,7 @@ def test_the_seed_decides_the_weights_and_the_batches(corpus: Path) -> None:
 def test_train_py_has_no_side_effects_on_import(tmp_path: Path) -> None:
     tree = lay_out(tmp_path / "tree")
     os.environ.update(AUTOLAB_PROFILE="cpu", AUTOLAB_RUN_DIR=str(tmp_path / "run"))
-    module = evaluate.load_train_py(tree / "train.py")
+    module = load_train_py(tree / "train.py")
     assert isinstance(module.build_model(), torch.nn.Module)
     assert not (tmp_path / "run").exists()
 

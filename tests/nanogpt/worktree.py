@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import shutil
@@ -10,9 +11,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from nanogpt import evaluate
+from nanogpt import prepare as installed
 
 INSTALLED = Path(evaluate.__file__).parent
 
@@ -34,6 +37,16 @@ def lay_out(place: Path, train_py: str | None = None) -> Path:
     shutil.copy(INSTALLED / "prepare.py", place)
     (place / "train.py").write_text(train_py or (INSTALLED / "train.py").read_text())
     return place
+
+
+def load_train_py(path: Path) -> ModuleType:
+    """Import a train.py as the trainer's interpreter does, with the installed prepare as its `prepare`."""
+    sys.modules["prepare"] = installed
+    spec = importlib.util.spec_from_file_location("train", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def train(worktree: Path, corpus: Path, profile: str = "cpu", seconds: float = 1.0) -> Path:

@@ -17,7 +17,8 @@ PYTHON = [sys.executable, "-S", "-E"]  # starts fast: these scripts need nothing
 
 START = """
 import json, os, signal, sys, time
-run = os.environ["RUN_DIR"]
+run = os.environ["RUN_DIR"]  # where a trainer may write
+harness = os.path.dirname(run)
 def note(**line):
     with open(run + "/metrics.jsonl", "a") as file:
         file.write(json.dumps(line) + "\\n")
@@ -50,7 +51,7 @@ def spec_for(
         worktree=str(tree),
         train_command=[*PYTHON, "-u", "train.py"],
         score_command=[*PYTHON, str(place / "scorer.py"), str(tree / "train.py")],
-        env={"RUN_DIR": str(directory)},
+        env={"RUN_DIR": str(directory / "out")},
         score_env={},
         seed=1,
         clock="cpu",

@@ -65,7 +65,7 @@ async def test_a_new_executor_adopts_a_run_whose_daemon_was_killed(executor: Loc
     assert daemon.stdout is not None and daemon.stdout.readline() == b"started\n"
     kill(daemon)
     assert isinstance(await executor.status(Path(spec.run_dir)), Running)
-    (tmp_path / "run" / "go").touch()
+    (tmp_path / "run" / "out" / "go").touch()
     status = await settled(executor, spec)
     assert isinstance(status, Ended) and is_scored(status.result)
 
@@ -74,7 +74,7 @@ async def test_a_new_executor_adopts_a_run_whose_daemon_was_killed(executor: Loc
 async def test_a_daemon_killed_while_it_starts_a_run_leaves_one_run_or_none(
     executor: LocalExecutor, tmp_path: Path, delay: float
 ) -> None:
-    spec = spec_for(tmp_path, "open(run + '/ran', 'a').write('once ')\nsave()")
+    spec = spec_for(tmp_path, "open(harness + '/ran', 'a').write('once ')\nsave()")
     daemon = daemon_for(spec)
     go_on(daemon)
     killed_at = time.monotonic() + delay
@@ -137,7 +137,7 @@ time.sleep(60)
 """
     spec = spec_for(tmp_path, train)
     await executor.start(spec)
-    escaped = tmp_path / "run" / "escaped"
+    escaped = tmp_path / "run" / "out" / "escaped"
     await until_there(escaped)
     while not escaped.read_text().endswith("."):
         time.sleep(0.001)

@@ -50,11 +50,14 @@ async def test_a_paused_run_uses_no_budget_on_the_wall_clock(executor: LocalExec
     after = read_progress(directory)
     assert before is not None and after is not None and before.step == after.step, "nothing of it runs"
     await executor.resume(directory)
+    note = directory / "out" / "paused"
+    while not note.exists():
+        await asyncio.sleep(0.01)
+    (seconds,) = struct.unpack("<d", note.read_bytes())
+    assert 2.4 < seconds < 10
     result = await ended(executor, spec)
     assert is_scored(result)
     assert result.training_seconds is not None and 0.9 < result.training_seconds < 1.8
-    (seconds,) = struct.unpack("<d", (directory / "paused").read_bytes())
-    assert 2.4 < seconds < 10
 
 
 async def test_a_pause_holds_every_process_of_the_run(executor: LocalExecutor, tmp_path: Path) -> None:
@@ -73,7 +76,7 @@ save()
     await executor.pause(directory)
     await in_phase(executor, spec, "paused")
     assert {state_of(pid) for pid, _ in progress.processes} == {"T"}
-    (directory / "go").touch()
+    (directory / "out" / "go").touch()
     await executor.resume(directory)
     assert is_scored(await ended(executor, spec))
 
@@ -102,7 +105,7 @@ async def test_a_run_is_ended_even_when_it_ignores_the_signal_or_is_paused(
 async def test_a_stopped_run_may_put_its_things_in_order(executor: LocalExecutor, tmp_path: Path) -> None:
     train = """
 def farewell(*_):
-    open(run + '/farewell', 'w').close()
+    open(harness + '/farewell', 'w').close()
     sys.exit(0)
 signal.signal(signal.SIGTERM, farewell)
 note(step=1)

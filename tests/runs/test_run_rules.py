@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.runs import Limits, Outcome, RunResult, Slot
 from orchestrator.runs.deadlines import Deadlines, Sight
-from orchestrator.runs.metrics import LONGEST_LINE, Curve, Follower
+from orchestrator.runs.metrics import LONGEST_LINE, Follower
 from orchestrator.runs.output import CappedLog
 from orchestrator.runs.reasons import crash_reason, ran_out_of_memory
 from orchestrator.runs.result import Cut, read_result, write_result
@@ -21,10 +21,10 @@ LIMITS = Limits(startup_seconds=100, grace_seconds=5, hang_seconds=30, wall_fact
 
 
 def cut_of(deadlines: Deadlines, sights: list[Sight], started_at: float | None = None) -> Cut | None:
-    curve = Curve()
     for sight in sights:
-        curve.started = started_at is not None and sight.wall >= started_at
-        deadlines.note(sight, curve)
+        deadlines.note(sight)
+        if started_at is not None and sight.wall >= started_at:
+            deadlines.begin(sight)
         try:
             deadlines.check(sight)
         except Cut as cut:

@@ -26,9 +26,9 @@ for again in (False, True):
         if again and os.fork() > 0:
             os._exit(0)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        open(f"{run}/{os.getpid()}.pid", "w").close()
+        open(f"{harness}/{os.getpid()}.pid", "w").close()
         os.execve(sys.executable, ["python", "-S", "-c", "import time; time.sleep(60)"], {})
-while len([name for name in os.listdir(run) if name.endswith(".pid")]) < 2: time.sleep(0.01)
+while len([name for name in os.listdir(harness) if name.endswith(".pid")]) < 2: time.sleep(0.01)
 save()
 """
     assert is_scored(await result_of(executor, spec_for(tmp_path, train)))
@@ -54,9 +54,9 @@ for _ in range(20):
 @pytest.mark.parametrize(
     "trouble",
     [
-        "os.mkdir(run + '/score.json')",
-        "os.mkdir(run + '/result.json')",
-        "os.remove(run + '/status.json'); os.mkfifo(run + '/status.json'); time.sleep(0.6)",
+        "os.mkdir(harness + '/score.json')",
+        "os.mkdir(harness + '/result.json')",
+        "os.remove(harness + '/status.json'); os.mkfifo(harness + '/status.json'); time.sleep(0.6)",
         "note(step=10**400); note(step='x' * 200_000); open(run + '/metrics.jsonl', 'ab').write(b'[[[[\\n\\xff{}\\n')",
         "import ctypes; ctypes.CDLL(None).prctl(15, b'\\xff\\xfe) (', 0, 0, 0); time.sleep(0.3)",
         "os.remove(run + '/metrics.jsonl'); os.mkfifo(run + '/metrics.jsonl'); time.sleep(0.3)",
@@ -66,11 +66,13 @@ for _ in range(20):
 async def test_odd_files_and_names_do_not_trouble_the_supervisor(
     executor: LocalExecutor, tmp_path: Path, trouble: str
 ) -> None:
-    train = f"while not os.path.exists(run + '/status.json'): time.sleep(0.01)\ntime.sleep(0.3)\nsave()\n{trouble}\n"
+    train = (
+        f"while not os.path.exists(harness + '/status.json'): time.sleep(0.01)\ntime.sleep(0.3)\nsave()\n{trouble}\n"
+    )
     assert is_scored(await result_of(executor, spec_for(tmp_path, train)))
 
 
-@pytest.mark.parametrize("trouble", ["import shutil; shutil.rmtree(run)", "os.remove(run + '/identity.json')"])
+@pytest.mark.parametrize("trouble", ["import shutil; shutil.rmtree(harness)", "os.remove(harness + '/identity.json')"])
 async def test_a_run_that_destroys_the_account_of_itself_is_invalid(
     executor: LocalExecutor, tmp_path: Path, trouble: str
 ) -> None:
@@ -79,7 +81,7 @@ async def test_a_run_that_destroys_the_account_of_itself_is_invalid(
 
 
 async def test_a_score_that_the_trainer_wrote_is_not_a_score(executor: LocalExecutor, tmp_path: Path) -> None:
-    forged = "json.dump({'val_bpb': 0.1}, open(run + '/score.json', 'w'))\nsave()"
+    forged = "json.dump({'val_bpb': 0.1}, open(harness + '/score.json', 'w'))\nsave()"
     result = await result_of(executor, spec_for(tmp_path, forged, "raise SystemExit('broken')"))
     assert result.outcome is Outcome.INVALID and result.val_bpb is None
 

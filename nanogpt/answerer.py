@@ -1,0 +1,198 @@
+"""The scorer's side of the conversation with answer.py: a child process that is asked, timed and never believed."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import mmap
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+TOKEN_BYTES = 8
+LOGIT_BYTES = 4
+TICKS = os.sysconf("SC_CLK_TCK")
+LONGEST_SENTENCE = 500
+USUAL_TIMES = 5.0
+"""The first answer may take so many times as long as the others usually do."""
+
+
+class Refusal(Exception):
+    """The result is not accepted; the sentence says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows asked at once; those from `count` on only fill it up, so that every question has the same shape."""
+
+    all: npt.NDArray[np.int64]
+    count: int
+
+
+class Answerer:
+    """One process of answer.py; a context manager that leaves no process behind.
+
+    Raises Refusal when the model cannot be loaded, or answers with something that is no logits.
+    """
+
+    def __init__(self, command: list[str], profile: str, most_tokens: int, vocabulary: int, loading: float) -> None:
+        """At most `most_tokens` are asked at once; `loading` seconds are allowed for loading the model."""
+        self._cpu = profile == "cpu"
+        self._most_tokens = most_tokens
+        self._vocabulary = vocabulary
+        self._offset = most_tokens * TOKEN_BYTES
+        self._times: list[float] = []
+        self._loading = loading
+        size = self._offset + most_tokens * vocabulary * LOGIT_BYTES
+        memory = os.memfd_create("questions", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.ftruncate(memory, size)
+        fcntl.fcntl(memory, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+        self._shared = mmap.mmap(memory, size)
+        self._line, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        environment = {**os.environ, "AUTOLAB_PROFILE": profile}
+        self._process = subprocess.Popen(command, stdin=far.fileno(), env=environment)
+        far.close()
+        words = {"tokens_bytes": self._offset, "bytes": size}
+        with suppress(OSError):  # it has ended already: `load` says so
+            socket.send_fds(self._line, [json.dumps(words).encode()], [memory])
+        os.close(memory)
+        self.sequence: int | None = None
+        self.parameters = 0
+        self.loading_seconds = 0.0
+
+    def __enter__(self) -> Self:
+        try:
+            self._load()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._end()
+
+    @property
+    def answering_seconds(self) -> float:
+        return sum(self._times)
+
+    def batches(self, order: npt.NDArray[np.int64], length: int) -> Iterator[Batch]:
+        """The rows of `order` in batches of one shape, for questions of `length` tokens each."""
+        size = self.batch_size(length)
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            yield Batch(np.resize(rows, size), len(rows))
+
+    def batch_size(self, length: int) -> int:
+        return max(1, self._most_tokens // length)
+
+    def ask(self, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """logits [B, T, V] for tokens [B, T]: a copy, which the other side cannot change while it is worked on."""
+        np.frombuffer(self._shared, dtype=np.int64, count=tokens.size)[:] = tokens.reshape(-1)
+        begin = self._seconds()
+        self._say({"ask": list(tokens.shape)})
+        kind = self._hear("answered")["answered"]
+        self._times.append(self._seconds() - begin)
+        logits = self._read(str(kind), tokens.size * self._vocabulary).reshape(*tokens.shape, self._vocabulary)
+        if not np.isfinite(logits).all():
+            raise Refusal("the model's logits are not finite")
+        return logits
+
+    def check_time(self, first: float, answering: float) -> None:
+        """Raises Refusal when answering took longer than answering takes."""
+        usual = sorted(self._times)[len(self._times) // 2]
+        if self._times[0] > first + USUAL_TIMES * usual:
+            raise Refusal(
+                f"the model computed {self._times[0]:.1f} s before its first answer, where one usually takes"
+                f" {usual:.2f} s: what it needs must be in its weights"
+            )
+        if self.answering_seconds > answering:
+            raise Refusal(f"the model took more than {answering:g} s to answer")
+
+    # -- the conversation
+
+    def _load(self) -> None:
+        self._hear("here")
+        begin = self._seconds()
+        self._say({"go": True})
+        words = self._hear("ready")
+        self.loading_seconds = self._seconds() - begin
+        if self.loading_seconds > self._loading:
+            raise Refusal(
+                f"loading the model took {self.loading_seconds:.1f} s, more than {self._loading:g} s:"
+                " what it needs must be in its weights"
+            )
+        sequence, parameters = words.get("sequence"), words.get("parameters")
+        self.sequence = sequence if isinstance(sequence, int) and sequence > 0 else None
+        self.parameters = parameters if isinstance(parameters, int) and 0 <= parameters < 2**53 else 0
+
+    def _say(self, words: dict[str, Any]) -> None:
+        try:
+            self._line.send(json.dumps(words).encode())
+        except OSError as error:
+            raise self._gone() from error
+
+    def _hear(self, due: str) -> dict[str, Any]:
+        try:
+            message = self._line.recv(2**16)
+        except OSError as error:
+            raise self._gone() from error
+        if not message:
+            raise self._gone()
+        try:
+            words = json.loads(message)
+        except ValueError:
+            words = None
+        if isinstance(words, dict) and isinstance(words.get("refused"), str):
+            raise Refusal(words["refused"][:LONGEST_SENTENCE])
+        if not isinstance(words, dict) or due not in words:
+            raise Refusal("the process that runs the model does not keep to the conversation: train.py interfered")
+        return words
+
+    def _gone(self) -> Refusal:
+        code = self._process.wait()
+        return Refusal(f"the process that runs the model ended in the middle (exit status {code})")
+
+    def _read(self, kind: str, count: int) -> npt.NDArray[np.float32]:
+        match kind:
+            case "float32":
+                return np.frombuffer(self._shared, np.float32, count, self._offset).copy()
+            case "float16":
+                return np.frombuffer(self._shared, np.float16, count, self._offset).astype(np.float32)
+            case "bfloat16":  # the upper half of a float32
+                halves = np.frombuffer(self._shared, np.uint16, count, self._offset).astype(np.uint32)
+                return (halves << 16).view(np.float32)
+            case _:
+                raise Refusal("the process that runs the model does not keep to the conversation: train.py interfered")
+
+    # -- its time
+
+    def _seconds(self) -> float:
+        """CPU seconds of the process and all below it; wall seconds where a GPU does the work."""
+        return _cpu_seconds(self._process.pid) if self._cpu else time.monotonic()
+
+    def _end(self) -> None:
+        self._line.close()
+        self._process.kill()
+        self._process.wait()
+
+
+def _cpu_seconds(pid: int) -> float:
+    total, waiting = 0, [pid]
+    while waiting:
+        one = waiting.pop()
+        with suppress(OSError, ValueError):
+            content = Path(f"/proc/{one}/stat").read_bytes()
+            total += sum(int(field) for field in content[content.rindex(b")") + 2 :].split()[11:15])
+            for task in os.listdir(f"/proc/{one}/task"):
+                waiting += [int(child) for child in Path(f"/proc/{one}/task/{task}/children").read_bytes().split()]
+    return total / TICKS

@@ -1,0 +1,116 @@
+"""What a run is ordered to do: its commands, and what the code that agents wrote is shown while it runs.
+
+The trainer sees its worktree and its own output directory, and the train split once its budget has begun. The processes
+that answer the scorer see the worktree and the weights. The scorer itself is Autolab's own and runs outside.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from orchestrator.engine.context import Context
+from orchestrator.engine.protection import installed
+from orchestrator.runs import Limits, RunSpec, Slot
+from orchestrator.runs.child import of_slot
+from orchestrator.runs.slots import device_files
+from orchestrator.sandbox import Mount, View, enclose
+from orchestrator.store.records import Run
+
+WORK, OUT, ANSWER, WEIGHTS = "/autolab/work", "/autolab/out", "/autolab/answer", "/autolab/weights.pt"
+"""The same places for every run, so that nothing can depend on which run it is."""
+
+
+def worktree_of(context: Context, run_id: int) -> Path:
+    return context.lab.worktrees / f"run-{run_id}"
+
+
+def marker_of(context: Context, run_id: int) -> str:
+    """What every process of a run carries."""
+    return f"{context.lab.root}#{run_id}"
+
+
+def spec_of(context: Context, run: Run, slot: Slot) -> RunSpec:
+    """The order for one run."""
+    settings, walls = context.settings, context.walls
+    directory, worktree = context.lab.run_directory(run.id), worktree_of(context, run.id)
+    clock = "wall" if slot.gpu is not None else "cpu"
+    common = {"AUTOLAB_PROFILE": settings.lab.profile, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
+    trainer = {
+        **common,
+        "AUTOLAB_HARNESS": "stdin",
+        "AUTOLAB_RUN_DIR": OUT if walls.sealed else str(directory / "out"),
+        "AUTOLAB_SEED": str(run.seed),
+        "AUTOLAB_BUDGET_SECONDS": str(settings.run.budget_seconds),
+    }
+    train = [sys.executable, "-u", "train.py"]
+    answer = [
+        sys.executable,
+        "-u",
+        str(installed("answer.py")),
+        str(worktree / "train.py"),
+        str(directory / "weights.pt"),
+    ]
+    if walls.sealed:
+        of_the_slot = of_slot(slot.gpu, clock)
+        work = Mount(str(worktree), WORK)
+        train_view = View(
+            (work, Mount(str(directory / "out"), OUT, writable=True)),
+            WORK,
+            {**of_the_slot, **trainer},
+            device_files(slot),
+        )
+        answer_view = View(
+            (
+                work,
+                Mount(str(directory / "weights.pt"), WEIGHTS),
+                *(Mount(str(installed(name)), f"{ANSWER}/{name}") for name in ("answer.py", "prepare.py")),
+            ),
+            WORK,
+            {**of_the_slot, **common},
+            device_files(slot),
+        )
+        train = enclose(walls, train_view, train)
+        answer = [sys.executable, "-u", f"{ANSWER}/answer.py", f"{WORK}/train.py", WEIGHTS]
+        answer = enclose(walls, answer_view, answer)
+    return RunSpec(
+        run_id=run.id,
+        marker=marker_of(context, run.id),
+        run_dir=str(directory),
+        worktree=str(worktree),
+        train_command=train,
+        score_command=[
+            *(sys.executable, "-P", "-m", "nanogpt.evaluate"),
+            *("--train-py", str(worktree / "train.py")),
+            *("--weights", str(directory / "weights.pt")),
+            *("--data", context.corpus.validation),
+            *("--profile", settings.lab.profile),
+            *("--result", str(directory / "score.json")),
+            *("--answerer", json.dumps(answer)),
+        ],
+        env=trainer,
+        score_env=common,
+        seed=run.seed,
+        clock="wall" if slot.gpu is not None else "cpu",
+        budget_seconds=settings.run.budget_seconds,
+        slot=slot.name,
+        gpu=slot.gpu,
+        protected={path: str(installed(path)) for path in settings.target.protected},
+        sandbox=walls.kind,
+        train_data=str(Path(context.corpus.train) / "tokens.bin"),
+        limits=_limits(context),
+    )
+
+
+def _limits(context: Context) -> Limits:
+    run = context.settings.run
+    return Limits(
+        startup_seconds=run.startup_seconds,
+        grace_seconds=run.grace_seconds,
+        hang_seconds=run.hang_seconds,
+        scoring_seconds=run.scoring_seconds,
+        memory_bytes=int(run.memory_gib * 2**30) or None,
+        log_bytes=run.log_kib * 1024,
+        output_bytes=int(run.disk_gib * 2**30),
+    )

@@ -1,0 +1,70 @@
+"""Which sandbox this machine offers, and running a program inside it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from orchestrator.errors import LabError
+from orchestrator.sandbox import bubblewrap
+from orchestrator.sandbox.view import View
+
+PROBE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Walls:
+    """A sandbox that has been seen to work here; `kind` "off" is none at all."""
+
+    kind: Literal["bubblewrap", "landlock", "off"]
+    library: Path  # what `library.build` made
+    program: str = ""
+
+    @property
+    def sealed(self) -> bool:
+        return self.kind != "off"
+
+
+def enclose(walls: Walls, view: View, argv: Sequence[str]) -> list[str]:
+    """A command line that runs `argv` with this view."""
+    if walls.kind == "bubblewrap":
+        return bubblewrap.command(walls.program, view, walls.library, argv)
+    raise ValueError(f"there is no sandbox of kind {walls.kind}")
+
+
+@cache
+def walls(library: Path) -> Walls | None:
+    """The best sandbox that works here, or None."""
+    program = shutil.which("bwrap")
+    if program is not None and _works(found := Walls("bubblewrap", library, program)):
+        return found
+    return None
+
+
+def needed_walls(library: Path, wanted: Literal["auto", "off"]) -> Walls:
+    """Raises LabError when runs ought to be sandboxed and cannot be."""
+    if wanted == "off":
+        return Walls("off", library)
+    found = walls(library)
+    if found is None:
+        raise LabError(
+            "No sandbox works on this machine: bubblewrap is missing or may not make namespaces, and so may Landlock.",
+            'Install bubblewrap (apt-get install bubblewrap), or set `sandbox = "off"` in autolab.toml and have every'
+            " result marked as unsandboxed.",
+        )
+    return found
+
+
+def _works(found: Walls) -> bool:
+    view = View(mounts=(), directory="/")
+    try:
+        command = enclose(found, view, [sys.executable, "-c", "import json"])
+        return subprocess.run(command, capture_output=True, timeout=PROBE_SECONDS, check=False).returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False
