@@ -15,6 +15,8 @@ from pathlib import Path
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.runs.slots import gpu_slots, machine_memory
+from orchestrator.sandbox import walls
+from orchestrator.sandbox.library import source_library
 from orchestrator.settings import Settings, read_settings
 
 
@@ -85,12 +87,17 @@ def _disk(place: Path) -> Finding:
 
 
 def _sandbox() -> Finding:
-    return Finding(
-        "sandbox",
-        False,
-        "runs are separate processes with a scrubbed environment and bounded memory, but are not sandboxed",
-        "Run labs with untrusted models in a container or under a user of their own.",
-    )
+    """Whether a program can be shut in; tried with Python's own library, which is enough to tell."""
+    found = walls(source_library())
+    if found is None:
+        return Finding(
+            "sandbox",
+            False,
+            "none works here, so runs are refused",
+            'Install bubblewrap (apt-get install bubblewrap) and allow it user namespaces; or set `sandbox = "off"` in'
+            " autolab.toml: then every result is marked as unsandboxed.",
+        )
+    return Finding("sandbox", True, found.kind)
 
 
 def _lab(lab: Lab) -> list[Finding]:

@@ -82,6 +82,7 @@ def result_json(experiment: Experiment, runs: list[Run]) -> dict[str, Any]:
         "team": experiment.team,
         "source": experiment.source,
         "self_reported": False,
+        "unsandboxed": any(run.sandbox == "off" for run in valid_runs(experiment, runs)),
         "reason": experiment.reason,
     }
 

@@ -26,6 +26,8 @@ from orchestrator.store.records import Experiment, Run
 
 T = TypeVar("T")
 
+UNSANDBOXED = " [unsandboxed]"
+
 
 def ask(lab: Lab, question: Callable[[Reader], Awaitable[T]]) -> T:
     """Open the lab's database for one question."""
@@ -113,7 +115,7 @@ def results(words: Namespace) -> int:
                     _number(e["val_bpb"]),
                     _number(e["delta"], "+.4f"),
                     sum(run["val_bpb"] is not None for run in e["runs"]),
-                    e["title"],
+                    e["title"] + UNSANDBOXED * e["unsandboxed"],
                     e["reason"],
                 )
                 for e in found
@@ -156,6 +158,11 @@ async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
                 "training_seconds": run.training_seconds,
                 "scoring_seconds": run.scoring_seconds,
                 "peak_memory": run.peak_memory,
+                "tokens": run.tokens,
+                "exit_code": run.exit_code,
+                "device": run.device,
+                "sandbox": run.sandbox,
+                "provenance": run.provenance,
                 "started_at": run.started_at,
                 "ended_at": run.ended_at,
             }
@@ -244,7 +251,8 @@ async def _tsv_rows(reader: Reader) -> list[tuple[str, str, str, str, str]]:
                 f"{experiment.val_bpb or 0:.6f}",
                 f"{memory / 2**30:.1f}",
                 kept if experiment.val_bpb is not None else "crash",
-                " ".join(experiment.title.split()),
+                " ".join(experiment.title.split())
+                + UNSANDBOXED * any(run.sandbox == "off" for run in runs[experiment.id]),
             )
         )
     return rows

@@ -16,6 +16,7 @@ from orchestrator.promotion import SEEDS, Verdict, confirm, pooled_noise, screen
 from orchestrator.runs import Outcome
 from orchestrator.store.records import Experiment, Master, Run
 from orchestrator.store.states import ACTIVE, ENDED, State
+from orchestrator.views import valid_runs
 
 _FAILURES = {
     Outcome.KILLED: State.KILLED,
@@ -172,6 +173,7 @@ class Judging:
             f"val_bpb of this branch: {_listed(await self._scores_of(experiment))}",
             f"val_bpb of the master before (experiment {base.label}): {_listed(await self._scores_of(base))}",
             f"Source: {experiment.source}",
+            *(["Unsandboxed: the runs had no sandbox around them."] if await self._unsandboxed(experiment) else []),
             "",
             f"Experiment: {experiment.id}",
             f"Parent: {experiment.parent}",
@@ -179,6 +181,10 @@ class Judging:
             f"Promoted-By: {actor}",
         ]
         return "\n".join(lines) + "\n"
+
+    async def _unsandboxed(self, experiment: Experiment) -> bool:
+        runs = valid_runs(experiment, await self._context.store.runs_of(experiment.id))
+        return any(run.sandbox == "off" for run in runs)
 
     async def _scores_of(self, experiment: Experiment) -> list[float]:
         runs = await self._context.store.runs_of(experiment.id)

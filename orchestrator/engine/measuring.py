@@ -16,9 +16,10 @@ from orchestrator.engine.rebasing import bring_up_to_master
 from orchestrator.engine.specs import marker_of, spec_of, worktree_of
 from orchestrator.promotion import SEEDS
 from orchestrator.runs import Ended, Lost, NeverStarted, Outcome, Running, RunResult, Slot
+from orchestrator.runs.slots import device_kind
 from orchestrator.store.records import Experiment, Run, RunKind
 from orchestrator.store.states import ACTIVE, State
-from orchestrator.store.writer import Measurement
+from orchestrator.store.writer import Measurement, Place
 
 BASELINE_FAILURES = 2
 """So many failed runs of a starting point, and the lab asks for a person instead of trying for ever."""
@@ -188,7 +189,8 @@ class Measuring:
     async def _start(self, wanted: Wanted, slot: Slot) -> bool:
         context, commit = self._context, wanted.experiment.commit_id
         assert commit is not None
-        run = await context.store.begin_run(wanted.experiment, wanted.kind, wanted.seed, slot.name, commit)
+        place = Place(slot.name, device_kind(slot), context.walls.kind)
+        run = await context.store.begin_run(wanted.experiment, wanted.kind, wanted.seed, place, commit)
         try:
             worktree = worktree_of(self._context, run.id)
             await asyncio.to_thread(context.repository.checkout_commit, worktree, commit)
@@ -217,6 +219,9 @@ def _measurement(result: RunResult) -> Measurement:
         steps=result.steps,
         parameters=result.parameters,
         peak_memory=result.peak_memory_bytes,
+        tokens=result.tokens,
+        exit_code=result.exit_code,
+        provenance=result.provenance,
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from orchestrator.branches import Repository
 from orchestrator.errors import LabError
+from orchestrator.runs.provenance import hash_of_files
 
 
 def installed(path: str) -> Path:
@@ -16,6 +18,15 @@ def installed(path: str) -> Path:
     spec = importlib.util.find_spec("nanogpt")
     assert spec is not None and spec.origin is not None
     return Path(spec.origin).parent / path
+
+
+SCORER = ("evaluate.py", "answerer.py", "comparison.py", "likelihood.py", "answer.py", "prepare.py")
+
+
+@cache
+def scorer_hash() -> str:
+    """Of the files that judge."""
+    return hash_of_files((name, installed(name)) for name in SCORER)
 
 
 async def check_master(repository: Repository, protected: Sequence[str]) -> None:

@@ -8,18 +8,31 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.engine.context import Context
-from orchestrator.engine.protection import installed
+from orchestrator.engine.protection import installed, scorer_hash
 from orchestrator.runs import Limits, RunSpec, Slot
 from orchestrator.runs.child import of_slot
-from orchestrator.runs.slots import device_files
+from orchestrator.runs.provenance import versions
+from orchestrator.runs.slots import device_files, device_kind
 from orchestrator.sandbox import Mount, View, enclose
 from orchestrator.store.records import Run
 
-WORK, OUT, ANSWER, WEIGHTS = "/autolab/work", "/autolab/out", "/autolab/answer", "/autolab/weights.pt"
-"""The same places for every run, so that nothing can depend on which run it is."""
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where what a run works with stands, as the run sees it."""
+
+    work: str
+    out: str
+    answer: str
+    weights: str
+
+
+ALIKE = Places("/autolab/work", "/autolab/out", "/autolab/answer", "/autolab/weights.pt")
+"""The same for every run, so that nothing can depend on which run it is."""
 
 
 def worktree_of(context: Context, run_id: int) -> Path:
@@ -35,45 +48,30 @@ def spec_of(context: Context, run: Run, slot: Slot) -> RunSpec:
     """The order for one run."""
     settings, walls = context.settings, context.walls
     directory, worktree = context.lab.run_directory(run.id), worktree_of(context, run.id)
+    real = Places(
+        str(worktree), str(directory / "out"), str(installed("answer.py").parent), str(directory / "weights.pt")
+    )
+    places = ALIKE if walls.moves else real
     clock = "wall" if slot.gpu is not None else "cpu"
     common = {"AUTOLAB_PROFILE": settings.lab.profile, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
     trainer = {
         **common,
         "AUTOLAB_HARNESS": "stdin",
-        "AUTOLAB_RUN_DIR": OUT if walls.sealed else str(directory / "out"),
+        "AUTOLAB_RUN_DIR": places.out,
         "AUTOLAB_SEED": str(run.seed),
         "AUTOLAB_BUDGET_SECONDS": str(settings.run.budget_seconds),
     }
     train = [sys.executable, "-u", "train.py"]
-    answer = [
-        sys.executable,
-        "-u",
-        str(installed("answer.py")),
-        str(worktree / "train.py"),
-        str(directory / "weights.pt"),
-    ]
+    answer = [sys.executable, "-u", f"{places.answer}/answer.py", f"{places.work}/train.py", places.weights]
     if walls.sealed:
-        of_the_slot = of_slot(slot.gpu, clock)
-        work = Mount(str(worktree), WORK)
-        train_view = View(
-            (work, Mount(str(directory / "out"), OUT, writable=True)),
-            WORK,
-            {**of_the_slot, **trainer},
-            device_files(slot),
-        )
-        answer_view = View(
-            (
-                work,
-                Mount(str(directory / "weights.pt"), WEIGHTS),
-                *(Mount(str(installed(name)), f"{ANSWER}/{name}") for name in ("answer.py", "prepare.py")),
-            ),
-            WORK,
-            {**of_the_slot, **common},
-            device_files(slot),
-        )
-        train = enclose(walls, train_view, train)
-        answer = [sys.executable, "-u", f"{ANSWER}/answer.py", f"{WORK}/train.py", WEIGHTS]
-        answer = enclose(walls, answer_view, answer)
+        of_the_slot, work = of_slot(slot.gpu, clock), Mount(str(worktree), places.work)
+        out = Mount(str(directory / "out"), places.out, writable=True)
+        weights = Mount(str(directory / "weights.pt"), places.weights)
+        tools = [Mount(str(installed(name)), f"{places.answer}/{name}") for name in ("answer.py", "prepare.py")]
+        nodes = device_files(slot)
+        train = enclose(walls, View((work, out), places.work, {**of_the_slot, **trainer}, nodes), train)
+        seen = View((work, weights, *tools), places.work, {**of_the_slot, **common}, nodes)
+        answer = enclose(walls, seen, answer)
     return RunSpec(
         run_id=run.id,
         marker=marker_of(context, run.id),
@@ -99,6 +97,12 @@ def spec_of(context: Context, run: Run, slot: Slot) -> RunSpec:
         protected={path: str(installed(path)) for path in settings.target.protected},
         sandbox=walls.kind,
         train_data=str(Path(context.corpus.train) / "tokens.bin"),
+        known_facts={
+            **versions(),
+            "device": device_kind(slot),
+            "data": context.corpus.fingerprint,
+            "scorer": scorer_hash(),
+        },
         limits=_limits(context),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.runs.files import clear_the_way, open_plain, read_piece
+from orchestrator.runs.provenance import hash_of_files
 from orchestrator.runs.result import Cut, Outcome
 from orchestrator.runs.spec import RunSpec
 
@@ -19,10 +20,13 @@ class FixedFiles:
         self._protected = spec.protected
         self._judged = _inside(self._tree, spec.score_command or [])
         self._before: dict[Path, bytes | None] = {}
+        self.code_hash = self.fixed_hash = ""
 
     def check_before(self) -> None:
         """Raises Cut when a protected file is not the installed one."""
         self._check_protected("before")
+        self.code_hash = hash_of_files((str(path.relative_to(self._tree)), path) for path in self._judged)
+        self.fixed_hash = hash_of_files((name, Path(original)) for name, original in self._protected.items())
         self._before = {path: _content(path) for path in self._judged}
 
     def check_after(self) -> None:

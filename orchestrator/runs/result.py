@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -49,6 +49,7 @@ class RunResult:
     exit_code: int | None = None  # the trainer's; minus the signal's number if one ended it
     started_at: str | None = None  # UTC, ISO 8601
     ended_at: str | None = None
+    provenance: dict[str, str] = field(default_factory=dict)
 
 
 def write_result(run_dir: Path, result: RunResult) -> None:
@@ -68,4 +69,5 @@ def read_result(run_dir: Path) -> RunResult | None:
     numbers = (result.val_bpb, result.startup_seconds, result.training_seconds, result.scoring_seconds)
     counts = (result.steps, result.tokens, result.parameters, result.peak_memory_bytes)
     sound = all(n is None or real(n) is not None for n in numbers) and all(n is None or count(n) == n for n in counts)
+    sound = sound and isinstance(result.provenance, dict)
     return result if sound and isinstance(result.reason, str) else None

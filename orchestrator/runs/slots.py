@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import platform
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,30 @@ def usable_cores() -> int:
         if quota != "max":
             cores = min(cores, max(1, math.ceil(int(quota) / int(period))))
     return cores
+
+
+def device_kind(slot: Slot) -> str:
+    """The name of the GPU's or the processor's model: scores compare within it."""
+    return slot.device if slot.gpu is not None else processor()
+
+
+@cache
+def processor() -> str:
+    """The model of this machine's processor."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return " ".join(line.partition(":")[2].split())
+    return platform.machine() or "CPU"
+
+
+def driver_version() -> str | None:
+    """Of the NVIDIA driver; None where there is none."""
+    nvml = _nvml()
+    with contextlib.suppress(Exception):
+        assert nvml is not None
+        return _text(nvml.nvmlSystemGetDriverVersion())
+    return None
 
 
 def device_files(slot: Slot) -> tuple[str, ...]:

@@ -54,6 +54,7 @@ class RunSpec:
     output: str = "out"  # in run_dir: the only directory that the trainer may write to
     weights_file: str = "weights.pt"  # in `output`: what the trainer must leave, in run_dir: what the scorer judges
     score_file: str = "score.json"  # in run_dir: where the scorer writes {"val_bpb": x, ...} or {"refused": sentence}
+    known_facts: dict[str, str] = field(default_factory=dict)  # of the score's provenance
     limits: Limits = Limits()
 
 

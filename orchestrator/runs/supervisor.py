@@ -25,6 +25,7 @@ from orchestrator.runs.metrics import Follower
 from orchestrator.runs.orders import Orders
 from orchestrator.runs.output import CappedLog
 from orchestrator.runs.progress import Progress, write_progress
+from orchestrator.runs.provenance import hash_of_files
 from orchestrator.runs.reasons import crash_reason, kernel_kills, ran_out_of_memory
 from orchestrator.runs.result import Cut, Outcome, RunResult
 from orchestrator.runs.scoring import Score, judge
@@ -90,7 +91,14 @@ class Supervisor:
             peak_memory_bytes=self.attendant.peak_memory or None,
             exit_code=exit_code,
             started_at=self.started_at,
+            provenance=self._provenance(),
         )
+
+    def _provenance(self) -> dict[str, str]:
+        found = {**self.spec.known_facts, "code": self.fixed.code_hash, "fixed": self.fixed.fixed_hash}
+        if is_plain(self.weights):
+            found["weights"] = hash_of_files([(self.spec.weights_file, self.weights)])
+        return found
 
     # -- training
 

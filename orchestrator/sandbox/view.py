@@ -17,7 +17,8 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Beside what is named here a program sees the Python environment, system libraries and an empty /tmp of its own.
+    """Beside what is named here a program sees the Python environment, system libraries and an empty directory of its own for temporary
+    files.
 
     It has no network, no terminal, no other process, no home and no environment variable but these.
     """
@@ -26,4 +27,4 @@ class View:
     directory: str  # where it starts: a place
     environment: Mapping[str, str] = field(default_factory=dict)
     gpu_nodes: tuple[str, ...] = ()  # device files, /dev/nvidia0 and the like
-    scratch_bytes: int = 2**30  # of /tmp and /dev/shm, each
+    scratch_bytes: int = 2**30  # of memory, for temporary files

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from orchestrator.errors import LabError
-from orchestrator.sandbox import bubblewrap
+from orchestrator.sandbox import bubblewrap, landlock
 from orchestrator.sandbox.view import View
 
 PROBE_SECONDS = 30.0
@@ -30,11 +30,18 @@ class Walls:
     def sealed(self) -> bool:
         return self.kind != "off"
 
+    @property
+    def moves(self) -> bool:
+        """Whether a view's mounts can stand at places of their own."""
+        return self.kind == "bubblewrap"
+
 
 def enclose(walls: Walls, view: View, argv: Sequence[str]) -> list[str]:
     """A command line that runs `argv` with this view."""
     if walls.kind == "bubblewrap":
         return bubblewrap.command(walls.program, view, walls.library, argv)
+    if walls.kind == "landlock":
+        return landlock.command(view, walls.library, argv)
     raise ValueError(f"there is no sandbox of kind {walls.kind}")
 
 
@@ -44,7 +51,7 @@ def walls(library: Path) -> Walls | None:
     program = shutil.which("bwrap")
     if program is not None and _works(found := Walls("bubblewrap", library, program)):
         return found
-    return None
+    return found if _works(found := Walls("landlock", library)) else None
 
 
 def needed_walls(library: Path, wanted: Literal["auto", "off"]) -> Walls:
@@ -54,7 +61,7 @@ def needed_walls(library: Path, wanted: Literal["auto", "off"]) -> Walls:
     found = walls(library)
     if found is None:
         raise LabError(
-            "No sandbox works on this machine: bubblewrap is missing or may not make namespaces, and so may Landlock.",
+            "No sandbox works on this machine: neither bubblewrap nor Landlock with namespaces.",
             'Install bubblewrap (apt-get install bubblewrap), or set `sandbox = "off"` in autolab.toml and have every'
             " result marked as unsandboxed.",
         )

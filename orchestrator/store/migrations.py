@@ -148,4 +148,12 @@ MIGRATIONS: tuple[str, ...] = (
         read_at TEXT
     );
     """,
+    # 2: where a score comes from
+    """
+    ALTER TABLE runs ADD COLUMN device TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN sandbox TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN tokens INTEGER;
+    ALTER TABLE runs ADD COLUMN exit_code INTEGER;
+    ALTER TABLE runs ADD COLUMN provenance TEXT NOT NULL DEFAULT '{}';
+    """,
 )

@@ -102,11 +102,17 @@ class Run(_FromRow):
     peak_memory: int | None
     started_at: str
     ended_at: str | None
+    device: str  # its kind: scores of unlike devices are not compared
+    sandbox: str  # what the code that agents wrote ran in: bubblewrap, landlock, off
+    tokens: int | None  # seen in training, as the run says
+    exit_code: int | None
+    provenance: dict[str, str]  # orchestrator.runs.provenance
 
     @classmethod
     def from_row(cls, row: Row) -> Run:
         values = {f.name: row[f.name] for f in fields(cls)}
         values["kind"] = RunKind(values["kind"])
+        values["provenance"] = json.loads(values["provenance"])
         return cls(**values)
 
     @property

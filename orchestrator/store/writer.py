@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.store.records import Experiment, Run, RunKind, utc_now
@@ -23,6 +25,15 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run happens: the slot, the kind of its device, and the sandbox around what agents wrote."""
+
+    slot: str
+    device: str
+    sandbox: str
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """What came of a run: `outcome` is a word of orchestrator.runs.Outcome; seconds, bytes, bits per byte."""
 
@@ -35,6 +46,9 @@ class Measurement:
     steps: int | None = None
     parameters: int | None = None
     peak_memory: int | None = None
+    tokens: int | None = None
+    exit_code: int | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
 
 
 class Writer(Roster):
@@ -161,12 +175,12 @@ class Writer(Roster):
 
     # -- runs
 
-    async def begin_run(self, experiment: Experiment, kind: RunKind, seed: int, slot: str, commit_id: str) -> Run:
+    async def begin_run(self, experiment: Experiment, kind: RunKind, seed: int, place: Place, commit_id: str) -> Run:
         """A run takes a slot; a `ready` experiment is `running` from here."""
         async with self._change():
             run_id = await self._do(
-                "INSERT INTO runs (experiment_id, attempt, kind, seed, commit_id, parent, slot, reason, started_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, '', ?)",
+                "INSERT INTO runs (experiment_id, attempt, kind, seed, commit_id, parent, slot, device, sandbox,"
+                " reason, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)",
                 (
                     experiment.id,
                     experiment.attempt,
@@ -174,15 +188,17 @@ class Writer(Roster):
                     seed,
                     commit_id,
                     experiment.parent,
-                    slot,
+                    place.slot,
+                    place.device,
+                    place.sandbox,
                     utc_now(),
                 ),
             )
-            reason = f"{kind} run {run_id} with seed {seed} starts on {slot}"
+            reason = f"{kind} run {run_id} with seed {seed} starts on {place.slot}"
             await self._event("run", "autolab", reason, experiment_id=experiment.id, run_id=run_id, after="running")
             if kind is RunKind.SCREEN:
                 await self._move(experiment.id, State.RUNNING, reason, "autolab")
-            await self._do("UPDATE slots SET run_id = ?, phase = 'starting' WHERE name = ?", (run_id, slot))
+            await self._do("UPDATE slots SET run_id = ?, phase = 'starting' WHERE name = ?", (run_id, place.slot))
         run = await self.run(run_id)
         assert run is not None
         return run
@@ -194,7 +210,8 @@ class Writer(Roster):
             assert run is not None and not run.ended, f"run {run_id} has ended already"
             await self._do(
                 "UPDATE runs SET outcome = ?, reason = ?, val_bpb = ?, startup_seconds = ?, training_seconds = ?,"
-                " scoring_seconds = ?, steps = ?, parameters = ?, peak_memory = ?, ended_at = ? WHERE id = ?",
+                " scoring_seconds = ?, steps = ?, parameters = ?, peak_memory = ?, tokens = ?, exit_code = ?,"
+                " provenance = ?, ended_at = ? WHERE id = ?",
                 (
                     measured.outcome,
                     measured.reason,
@@ -205,6 +222,9 @@ class Writer(Roster):
                     measured.steps,
                     measured.parameters,
                     measured.peak_memory,
+                    measured.tokens,
+                    measured.exit_code,
+                    json.dumps(dict(measured.provenance)),
                     utc_now(),
                     run_id,
                 ),

@@ -39,7 +39,7 @@ def test_an_unknown_key_names_the_nearest_known_one(tmp_path: Path) -> None:
 
 def test_a_value_of_the_wrong_kind_names_the_key_and_the_value(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="grace_seconds"):
-        read_settings(written(tmp_path, "grace_seconds = 3", 'grace_seconds = "long"'))
+        read_settings(written(tmp_path, "grace_seconds = 0.4", 'grace_seconds = "long"'))
 
 
 def test_broken_toml_names_the_line(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from orchestrator.store.migrations import MIGRATIONS
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import RunKind
 from orchestrator.store.states import IllegalMove, State
-from orchestrator.store.writer import Measurement, Proposal, Writer
+from orchestrator.store.writer import Measurement, Place, Proposal, Writer
 
 IDEA = Proposal("Rotary positions", "turn them", "arXiv:2104.09864", "position", "edit")
 
@@ -28,7 +28,7 @@ async def a_ready_experiment(store: Writer) -> int:
 async def scored_run(store: Writer, experiment_id: int, kind: RunKind, seed: int, commit: str, score: float) -> None:
     experiment = await store.experiment(experiment_id)
     assert experiment is not None
-    run = await store.begin_run(experiment, kind, seed, "cpu0", commit)
+    run = await store.begin_run(experiment, kind, seed, Place("cpu0", "a core", "bubblewrap"), commit)
     await store.end_run(run.id, Measurement("scored", f"scored {score}", score))
 
 
@@ -99,7 +99,7 @@ async def test_events_can_be_neither_changed_nor_deleted(tmp_path: Path) -> None
 async def test_a_run_ends_once(tmp_path: Path) -> None:
     async with Writer(tmp_path / "runs.db") as store:
         start = await store.add_start("aaa", "start", "the start")
-        run = await store.begin_run(start, RunKind.BASELINE, 1, "cpu0", "aaa")
+        run = await store.begin_run(start, RunKind.BASELINE, 1, Place("cpu0", "a core", "bubblewrap"), "aaa")
         await store.end_run(run.id, Measurement("scored", "ok", 3.0))
         with pytest.raises(AssertionError):
             await store.end_run(run.id, Measurement("lost", "again"))

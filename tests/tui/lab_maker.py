@@ -20,7 +20,7 @@ from orchestrator.lab import Lab
 from orchestrator.settings import settings_text
 from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
-from orchestrator.store.writer import Measurement, Proposal, Writer
+from orchestrator.store.writer import Measurement, Place, Proposal, Writer
 
 MODEL = "offline, rule-based, no language model"
 NOISE = 0.011
@@ -165,7 +165,7 @@ async def _outcome(
 async def _fail(store: Writer, made: int, commit: str, state: State, reason: str) -> None:
     experiment = await store.experiment(made)
     assert experiment is not None
-    run = await store.begin_run(experiment, RunKind.SCREEN, 1, "cpu0", commit)
+    run = await store.begin_run(experiment, RunKind.SCREEN, 1, Place("cpu0", "a core", "bubblewrap"), commit)
     await store.end_run(run.id, Measurement("crash" if state is State.CRASHED else "killed", reason))
     await store.move(made, state, reason)
 
@@ -173,7 +173,7 @@ async def _fail(store: Writer, made: int, commit: str, state: State, reason: str
 async def _measure(lab: Lab, store: Writer, made: int, kind: RunKind, seed: int, commit: str, score: float) -> None:
     experiment = await store.experiment(made)
     assert experiment is not None
-    run = await store.begin_run(experiment, kind, seed, "cpu0", commit)
+    run = await store.begin_run(experiment, kind, seed, Place("cpu0", "a core", "bubblewrap"), commit)
     measured = Measurement("scored", f"scored {score:.4f}", score, 2.1, 15.0, 1.4, 412, 153_000, 300 * 2**20)
     await store.end_run(run.id, measured)
     _write_curve(lab, run.id, 1.0, score)
@@ -182,7 +182,7 @@ async def _measure(lab: Lab, store: Writer, made: int, kind: RunKind, seed: int,
 async def _run(lab: Lab, store: Writer, made: int, slot: str, commit: str, share: float) -> None:
     experiment = await store.experiment(made)
     assert experiment is not None
-    run = await store.begin_run(experiment, RunKind.SCREEN, 1, slot, commit)
+    run = await store.begin_run(experiment, RunKind.SCREEN, 1, Place(slot, "a core", "bubblewrap"), commit)
     loss = _write_curve(lab, run.id, share, 2.6)
     readings = {"utilisation": 0.97, "memory_used": 310 * 2**20, "memory_total": 8 * 2**30}
     await store.set_slot(slot, phase="training", progress=share, step=int(412 * share), loss=loss, **readings)

@@ -10,7 +10,7 @@ from orchestrator.lab import Lab
 from orchestrator.settings import settings_text
 from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
-from orchestrator.store.writer import Measurement, Proposal, Writer
+from orchestrator.store.writer import Measurement, Place, Proposal, Writer
 
 ENDS = (State.DISCARDED, State.PROMOTED, State.NOT_CONFIRMED, State.CRASHED)
 
@@ -56,7 +56,7 @@ async def make_room_lab(root: Path, experiments: int = 12) -> Lab:
         running = await _ready(store, "The one that runs", start, commit)
         experiment = await store.experiment(running)
         assert experiment is not None
-        run = await store.begin_run(experiment, RunKind.SCREEN, 1, "cpu0", commit)
+        run = await store.begin_run(experiment, RunKind.SCREEN, 1, Place("cpu0", "a core", "bubblewrap"), commit)
         await store.set_slot("cpu0", phase="training", progress=0.42, step=100, loss=2.5, utilisation=0.97)
     directory = lab.run_directory(run.id)
     directory.mkdir(parents=True)
@@ -84,7 +84,7 @@ async def _experiment(store: Writer, number: int, start: str, commit: str, end: 
     if end is State.CRASHED:
         experiment = await store.experiment(made)
         assert experiment is not None
-        run = await store.begin_run(experiment, RunKind.SCREEN, 1, "cpu0", commit)
+        run = await store.begin_run(experiment, RunKind.SCREEN, 1, Place("cpu0", "a core", "bubblewrap"), commit)
         await store.end_run(run.id, Measurement("crash", "train.py crashed: ValueError: no"))
         await store.move(made, State.CRASHED, "train.py crashed: ValueError: no")
         return
@@ -105,5 +105,5 @@ async def _experiment(store: Writer, number: int, start: str, commit: str, end: 
 async def _scored(store: Writer, number: int, kind: RunKind, seed: int, commit: str, score: float) -> None:
     experiment = await store.experiment(number)
     assert experiment is not None
-    run = await store.begin_run(experiment, kind, seed, "cpu0", commit)
+    run = await store.begin_run(experiment, kind, seed, Place("cpu0", "a core", "bubblewrap"), commit)
     await store.end_run(run.id, Measurement("scored", f"scored {score:.4f}", score, steps=100))

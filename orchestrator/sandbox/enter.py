@@ -1,0 +1,178 @@
+"""Shuts itself in by Landlock and namespaces, then becomes the program: for machines without bubblewrap.
+
+    python -I -S enter.py ORDER        ORDER is JSON, made by landlock.py
+
+A plain script that needs nothing but Python's own library. What cannot be had is an error, never a weaker wall: either
+namespaces of its own for processes, network and mounts; or a kernel whose Landlock keeps signals inside (6.12), and a
+filter that lets no socket but local ones be made.
+
+Sources: landlock(7), user_namespaces(7), seccomp(2) of the Linux manual.
+"""
+
+import ctypes
+import json
+import os
+import platform
+import signal
+import stat
+import struct
+import sys
+from typing import Any, NoReturn
+
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, TRUNCATE, IOCTL_DEV = 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 14, 1 << 15
+OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
+FS_RIGHTS = {1: 2**13 - 1, 2: 2**14 - 1, 3: 2**15 - 1, 4: 2**15 - 1, 5: 2**16 - 1}
+"""By version of Landlock; later ones know no more."""
+TCP = 3
+SCOPES = 3  # abstract sockets and signals
+
+NEW_NAMESPACES = 0x10000000 | 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000 | 0x04000000
+"""User, mounts, processes, network, System V IPC, host name."""
+PRIVATE_RECURSIVELY = (1 << 18) | (1 << 14)
+NOSUID, NODEV, NOEXEC = 2, 4, 8
+NO_NEW_PRIVILEGES, DEATH_SIGNAL, SECCOMP = 38, 1, 22
+SOCKET_CALL = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
+IO_URING_SETUP = 425
+NOT_PERMITTED = 0x00050000 | 1
+ALLOWED = 0x7FFF0000
+
+SCRATCH = "/dev/shm"
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def main() -> None:
+    order = json.loads(sys.argv[1])
+    libc.prctl(DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    version = libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), 1)
+    if version < 1:
+        leave("this kernel has no Landlock")
+    apart = own_namespaces(order["scratch_bytes"])
+    if not apart and version < 6:
+        leave("neither namespaces nor a Landlock that keeps signals inside")
+    libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    restrict(version, order, apart)
+    if not apart:
+        forbid_sockets()
+    os.chdir(order["directory"])
+    scratch = SCRATCH if apart else next(iter(order["writable"]), "/")
+    environment = {**order["environment"], "TMPDIR": scratch, "HOME": scratch}
+    os.execve(order["argv"][0], order["argv"], environment)
+
+
+def own_namespaces(scratch_bytes: int) -> bool:
+    """Go on as the first process of namespaces of one's own; false where that is not allowed."""
+    user, group = os.getuid(), os.getgid()
+    if libc.unshare(NEW_NAMESPACES) != 0:
+        return False
+    for name, content in (("setgroups", "deny"), ("uid_map", f"1000 {user} 1"), ("gid_map", f"1000 {group} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(content)
+    child = os.fork()
+    if child:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda got, _: os.kill(child, got))
+        status = wait_for(child)
+        os._exit(os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
+    libc.prctl(DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    program = os.fork()
+    if program:  # the first process of a namespace has to bury orphans; when it ends, all end
+        os._exit(bury_until(program))
+    mount("none", "/", None, PRIVATE_RECURSIVELY, None)
+    mount("proc", "/proc", "proc", NOSUID | NODEV | NOEXEC, None)
+    mount("tmpfs", SCRATCH, "tmpfs", NOSUID | NODEV, f"size={scratch_bytes},mode=1777")
+    return True
+
+
+def wait_for(child: int) -> int:
+    while True:
+        try:
+            return os.waitpid(child, 0)[1]
+        except InterruptedError:
+            continue
+
+
+def bury_until(program: int) -> int:
+    """The exit code of the program, its signal's number plus 128."""
+    while True:
+        pid, status = os.wait()
+        if pid == program:
+            return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
+
+
+def mount(source: str, place: str, kind: str | None, flags: int, data: str | None) -> None:
+    words = [None if word is None else word.encode() for word in (source, place, kind)]
+    if libc.mount(*words, ctypes.c_ulong(flags), None if data is None else data.encode()) != 0:
+        leave(f"{place} cannot be mounted ({os.strerror(ctypes.get_errno())})")
+
+
+def restrict(version: int, order: dict[str, Any], apart: bool) -> None:
+    rights = FS_RIGHTS[min(version, 5)]
+    attributes = struct.pack("QQQ", rights, TCP if version >= 4 else 0, SCOPES if version >= 6 else 0)
+    size = 8 if version < 4 else 16 if version < 6 else 24
+    ruleset = libc.syscall(CREATE_RULESET, attributes, ctypes.c_size_t(size), 0)
+    if ruleset < 0:
+        leave(f"no Landlock ruleset ({os.strerror(ctypes.get_errno())})")
+    reading = READ_FILE | READ_DIR | EXECUTE
+    for path in order["readable"]:
+        allow(ruleset, path, reading)
+    for path in order["writable"]:
+        allow(ruleset, path, rights)
+    for path in ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", *order["devices"]):
+        allow(ruleset, path, READ_FILE | WRITE_FILE | (IOCTL_DEV & rights))
+    if apart:
+        allow(ruleset, "/proc", reading)
+        allow(ruleset, SCRATCH, rights)
+    else:
+        for name in ("self", "cpuinfo", "meminfo", "stat", "loadavg", "filesystems", "sys/vm"):
+            allow(ruleset, f"/proc/{name}", reading)
+    if libc.syscall(RESTRICT_SELF, ruleset, 0) != 0:
+        leave(f"Landlock refuses ({os.strerror(ctypes.get_errno())})")
+    os.close(ruleset)
+
+
+def allow(ruleset: int, path: str, rights: int) -> None:
+    try:
+        handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return  # what is not there need not be allowed
+    if not stat.S_ISDIR(os.fstat(handle).st_mode):
+        rights &= OF_FILES
+    rule = struct.pack("=Qi", rights, handle)
+    if libc.syscall(ADD_RULE, ruleset, 1, rule, 0) != 0:
+        leave(f"{path} cannot be allowed ({os.strerror(ctypes.get_errno())})")
+    os.close(handle)
+
+
+def forbid_sockets() -> None:
+    """No socket but a local one: Landlock has no word for datagrams."""
+    machine = SOCKET_CALL.get(platform.machine())
+    if machine is None:
+        leave(f"no filter is known for {platform.machine()}")
+    architecture, call = machine
+    program = [
+        (0x20, 0, 0, 4),  # the architecture
+        (0x15, 0, 6, architecture),
+        (0x20, 0, 0, 0),  # the call
+        (0x15, 4, 0, IO_URING_SETUP),
+        (0x15, 0, 2, call),
+        (0x20, 0, 0, 16),  # its first argument, the family
+        (0x15, 0, 1, 1),
+        (0x06, 0, 0, ALLOWED),
+        (0x06, 0, 0, NOT_PERMITTED),
+    ]
+    code = b"".join(struct.pack("HBBI", *step) for step in program)
+    kept = ctypes.create_string_buffer(code, len(code))
+    filters = struct.pack("HxxxxxxP", len(program), ctypes.addressof(kept))
+    if libc.prctl(SECCOMP, 2, filters, 0, 0) != 0:
+        leave(f"no filter for sockets ({os.strerror(ctypes.get_errno())})")
+
+
+def leave(why: str) -> NoReturn:
+    print(f"the sandbox cannot be made: {why}", file=sys.stderr)
+    os._exit(126)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The sandbox where bubblewrap is missing: Landlock and, where they are allowed, namespaces. See enter.py.
+
+Nothing can be shown under another path here: a view's places are the sources themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator.sandbox import interpreter, system
+from orchestrator.sandbox.view import View
+
+
+def command(view: View, library: Path, argv: Sequence[str]) -> list[str]:
+    """The command line that runs `argv` inside; `library` is what `library.build` made."""
+    own = interpreter.own_library()
+    hidden = [*interpreter.library_places(), own]
+    readable = [*map(str, _without(hidden)), str(library), *map(str, interpreter.package_places())]
+    extensions = interpreter.extension_modules()
+    if extensions is not None:
+        readable.append(str(extensions))
+    readable += [mount.source for mount in view.mounts if not mount.writable]
+    writable = [mount.source for mount in view.mounts if mount.writable]
+    search_path = [str(library), interpreter.further_search_path()]
+    order = {
+        "readable": readable,
+        "writable": writable,
+        "devices": view.gpu_nodes,
+        "scratch_bytes": view.scratch_bytes,
+        "directory": view.directory,
+        "environment": {
+            **system.environment(),
+            "PYTHONPATH": ":".join(word for word in search_path if word),
+            **view.environment,
+        },
+        "argv": list(argv),
+    }
+    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("enter.py")), json.dumps(order)]
+
+
+def _without(hidden: Sequence[Path]) -> list[Path]:
+    """What is readable of the system and the interpreter: Landlock only allows, so whoever holds something hidden is
+    replaced by what else is in it."""
+    found: list[Path] = []
+    waiting = [Path(part) for part in (*system.parts(), *system.FILES, *system.MACHINE_FACTS)]
+    waiting += [Path("/", name) for name in system.ROOT_LIBRARIES] + interpreter.shown_parts()
+    while waiting:
+        one = waiting.pop()
+        real = one.resolve()
+        if real in hidden or not real.exists():
+            continue
+        if any(place.is_relative_to(real) for place in hidden):
+            waiting += sorted(real.iterdir())
+        else:
+            found.append(real)
+    return sorted(set(found))

@@ -1,0 +1,58 @@
+"""What a program needs of the system: commands, shared libraries, a few files; and what it gets as environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+FILES = (
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/alternatives",
+    "/etc/nsswitch.conf",
+    "/nix/store",
+)
+MACHINE_FACTS = ("/sys/devices/system/cpu", "/sys/devices/system/node")
+ROOT_LIBRARIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+PARTS = (
+    *("/usr/bin", "/usr/sbin", "/usr/lib32", "/usr/lib64", "/usr/libx32", "/usr/libexec", "/usr/include"),
+    *("/usr/local/bin", "/usr/local/lib", "/usr/local/lib64", "/usr/local/include", "/usr/local/nvidia"),
+)
+LIBRARY_PARTS = ("*-linux-*", "gcc*", "llvm*", "clang*", "cuda*", "nvidia*", "wsl")
+"""Of /usr/lib, where it has a directory for the machine's kind; else it is flat, and shown whole."""
+
+
+def parts() -> list[str]:
+    """Programs and shared libraries; not what else a machine keeps below /usr (other Pythons, documents, sources)."""
+    found = [part for part in PARTS if Path(part).is_dir() and not Path(part).is_symlink()]
+    found += [str(path) for path in sorted(Path("/usr/local").glob("cuda*"))]
+    libraries = [path for name in LIBRARY_PARTS for path in sorted(Path("/usr/lib").glob(name)) if path.is_dir()]
+    flat = not any(Path("/usr/lib").glob("*-linux-*"))
+    return found + (["/usr/lib"] if flat else [str(path) for path in libraries])
+
+
+def library_path() -> list[str]:
+    """Directories of shared libraries that this process was told to use."""
+    found = []
+    for word in os.environ.get("LD_LIBRARY_PATH", "").split(":"):
+        path = Path(word)
+        if path.is_absolute() and len(path.parts) > 2 and path.is_dir() and path != Path.home():
+            found.append(word)
+    return found
+
+
+def environment() -> dict[str, str]:
+    """What every program inside gets."""
+    found = {
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": "/tmp",
+        "USER": "autolab",
+        "LANG": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    if library_path():
+        found["LD_LIBRARY_PATH"] = ":".join(library_path())
+    return found
