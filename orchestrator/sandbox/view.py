@@ -17,8 +17,8 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Beside what is named here a program sees the Python environment, system libraries and an empty directory of its own for temporary
-    files.
+    """Beside what is named here a program sees the Python environment, system libraries and an empty directory of its
+    own for temporary files.
 
     It has no network, no terminal, no other process, no home and no environment variable but these.
     """

@@ -93,12 +93,7 @@ ATTACKS = [
     Attack(
         DATA,
         "reads the validation split where the corpus is kept",
-        first(
-            """
-import os, pathlib
-data = open(os.environ["CORPUS_VALIDATION"], "rb").read()
-""".replace('os.environ["CORPUS_VALIDATION"]', "'CACHE/cpu/validation/tokens.bin'")
-        ),
+        first("data = open('CACHE/cpu/validation/tokens.bin', 'rb').read()"),
         NOT_THERE,
     ),
     Attack(
@@ -315,7 +310,8 @@ if not self.training:
         both(
             replaced(
                 "    def forward(self, tokens):\n        x = self.embedding(tokens)\n",
-                "    def forward(self, tokens):\n        if not torch.is_grad_enabled():\n            self.learn(tokens)\n"
+                "    def forward(self, tokens):\n        if not torch.is_grad_enabled():\n"
+                "            self.learn(tokens)\n"
                 "        x = self.embedding(tokens)\n",
             ),
             replaced(
