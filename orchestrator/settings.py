@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import json
+import re
 import tomllib
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -11,9 +14,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
 from orchestrator.errors import LabError
+from orchestrator.targets.target import NanogptTarget, ScriptTarget, Target, check_apart, script_target
 
 Profile = Literal["gpu", "cpu"]
 ROLES = ("researcher", "planner", "worker", "reviewer", "reporter")
+SCRIPT_KEYS = ("command", "metric", "direction", "progress", "timeout_seconds")
 
 
 class _Section(BaseModel):
@@ -26,9 +31,16 @@ class LabSection(_Section):
 
 
 class TargetSection(_Section):
-    kind: Literal["nanogpt"] = "nanogpt"
+    """What is optimised (orchestrator.targets). The keys of a script are for kind "script" alone."""
+
+    kind: Literal["nanogpt", "script"] = "nanogpt"
     editable: list[str] = Field(default=["train.py"], min_length=1)
     protected: list[str] = ["prepare.py"]
+    command: list[str] | None = None
+    metric: str | None = None
+    direction: Literal["minimise", "maximise"] | None = None
+    progress: str | None = None
+    timeout_seconds: PositiveFloat | None = None
 
 
 class RunSection(_Section):
@@ -82,6 +94,37 @@ class Settings(_Section):
     models: dict[str, ModelSection]
     team: TeamSection
 
+    def optimised(self) -> Target:
+        """The target that the section describes. Raises LabError that names the key."""
+        section = self.target
+        editable, protected = tuple(section.editable), tuple(section.protected)
+        if section.kind == "nanogpt":
+            surplus = [key for key in SCRIPT_KEYS if getattr(section, key) is not None]
+            if surplus:
+                raise LabError(
+                    f'target.{surplus[0]} is for kind "script", and target.kind is "nanogpt".',
+                    'Take it out, or set kind = "script".',
+                )
+            check_apart(editable, protected)
+            return NanogptTarget(editable, protected)
+        missing = [key for key in SCRIPT_KEYS if key != "progress" and getattr(section, key) is None]
+        missing += [key for key in ("editable", "protected") if key not in section.model_fields_set]
+        if missing:
+            raise LabError(
+                f'target.{missing[0]} is missing, and kind "script" needs it.',
+                "Add it; `autolab init --from REPO` in a new place shows every key explained.",
+            )
+        return script_target(
+            command=tuple(section.command or ()),
+            editable=editable,
+            protected=protected,
+            metric=section.metric or "",
+            direction=section.direction or "",
+            progress=section.progress or "",
+            budget_seconds=self.run.budget_seconds,
+            timeout_seconds=section.timeout_seconds or 0,
+        )
+
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "lab": LabSection,
@@ -107,6 +150,10 @@ def read_settings(path: Path) -> Settings:
     except ValidationError as error:
         raise _settings_error(path, error) from error
     _check_models(path, settings)
+    try:
+        settings.optimised()
+    except LabError as error:
+        raise LabError(f"{path.name}: {error.sentence}", error.remedy) from error
     return settings
 
 
@@ -157,8 +204,8 @@ def template(name: str) -> str:
     return files("orchestrator").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def settings_text(profile: Profile, budget_seconds: float) -> str:
-    """`autolab.toml` for a new lab."""
+def settings_text(profile: Profile, budget_seconds: float, script: ScriptTarget | None = None) -> str:
+    """`autolab.toml` for a new lab; with `script` one that optimises that program."""
     gpu = profile == "gpu"
     values: dict[str, Any] = {
         "profile": profile,
@@ -170,6 +217,36 @@ def settings_text(profile: Profile, budget_seconds: float) -> str:
         "memory_gib": 0 if gpu else 4,
     }
     text = template("autolab.toml")
-    for key, value in values.items():
-        text = text.replace("{" + key + "}", str(value))
-    return text
+    if script is None:
+        text = text.replace("{target}", template("nanogpt.toml").rstrip())
+    else:
+        text = text.replace("{target}", template("script.toml").rstrip())
+        values |= _script_values(script)
+    # One pass: a value may hold what looks like a key.
+    return re.sub(r"\{(\w+)\}", lambda found: str(values[found[1]]) if found[1] in values else found[0], text)
+
+
+def _script_values(script: ScriptTarget) -> dict[str, str]:
+    """The keys of a script as TOML."""
+    return {
+        "command": _toml_list(script.command),
+        "editable": _toml_list(script.editable),
+        "protected": _toml_list(script.protected),
+        "metric": _toml_text(script.metric.pattern),
+        "direction": _toml_text(script.direction),
+        "progress": f"progress = {_toml_text(script.progress.pattern)}"
+        if script.progress
+        else "# progress = '(\\d+)%'",
+        "timeout_seconds": f"{script.timeout_seconds:g}",
+    }
+
+
+def _toml_list(texts: Iterable[str]) -> str:
+    return f"[{', '.join(_toml_text(text) for text in texts)}]"
+
+
+def _toml_text(text: str) -> str:
+    """A string in 'single quotes' where it has backslashes, else a basic string, whose escapes are JSON's."""
+    if "\\" in text and "'" not in text and text.isprintable():
+        return f"'{text}'"
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,115 @@
+"""A script's score is what its pattern finds in what it prints, and every wrong description is one sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestrator.errors import LabError
+from orchestrator.targets.printed import NoMetric, progress_of, read_metric
+from orchestrator.targets.recognition import AUTORESEARCH_METRIC, AUTORESEARCH_PROGRESS
+from orchestrator.targets.target import Direction, ScriptTarget, script_target
+
+
+def script(**changes: Any) -> ScriptTarget:
+    values: dict[str, Any] = {
+        "command": ("python", "train.py"),
+        "editable": ("train.py",),
+        "protected": ("prepare.py",),
+        "metric": AUTORESEARCH_METRIC,
+        "direction": "minimise",
+        "progress": AUTORESEARCH_PROGRESS,
+        "budget_seconds": 300,
+        "timeout_seconds": 600,
+    }
+    return script_target(**{**values, **changes})
+
+
+SUMMARY = """step 00001 (3.0%) | loss: 9.1\rstep 00953 (100.0%) | loss: 2.99
+---
+val_bpb:          0.997900
+training_seconds: 300.1
+peak_vram_mb:     45060.2
+"""
+
+
+def test_the_summary_block_of_autoresearch_gives_its_score() -> None:
+    assert read_metric(SUMMARY, script()) == 0.9979
+
+
+def test_the_last_match_counts() -> None:
+    assert read_metric("val_bpb: 3.0\n" + SUMMARY + "val_bpb: 0.5\nbye\n", script()) == 0.5
+    assert read_metric("a=1 a=2\nb\n", script(metric=r"a=(\d)")) == 2.0
+
+
+def test_colours_and_progress_bars_do_not_hide_a_score() -> None:
+    assert read_metric("\x1b[1;32mval_bpb:  0.9\x1b[0m\r\n", script()) == 0.9
+    assert read_metric("half\rval_bpb: 0.9\rdone", script()) == 0.9
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "printed nothing that target.metric matches"),
+        ("Traceback: out of memory\n", "printed nothing that target.metric matches"),
+        ("val_bpb: nan\n", "not finite"),
+        ("val_bpb: 0.9\nval_bpb: inf\n", "not finite"),
+        ("val_bpb: soon\n", "'soon' where target.metric expects a number"),
+        ("val_bpb: 1_0\n", "expects a number"),
+        ("val_bpb: " + "9" * 5000 + "\n", "printed nothing"),
+    ],
+)
+def test_what_gives_no_score_is_told_in_a_sentence(text: str, words: str) -> None:
+    found = read_metric(text, script())
+    assert isinstance(found, NoMetric) and words in found.sentence
+
+
+def test_a_group_that_took_no_part_in_the_match_is_told() -> None:
+    found = read_metric("done\n", script(metric=r"done(?: with (\d+))?"))
+    assert isinstance(found, NoMetric) and "no number in its group" in found.sentence
+
+
+def test_progress_is_read_as_per_cent_or_as_done_of_total() -> None:
+    assert progress_of("\rstep 00953 (25.0%) | loss: 2.99", script()) == 0.25
+    assert progress_of("epoch 3/4", script(progress=r"epoch (\d+)/(\d+)")) == 0.75
+    assert progress_of("epoch 9/4", script(progress=r"epoch (\d+)/(\d+)")) == 1.0
+    assert progress_of("epoch 1/0", script(progress=r"epoch (\d+)/(\d+)")) is None
+    assert progress_of("loss 3", script()) is None
+    assert progress_of("step 1 (9.0%)", script(progress="")) is None
+
+
+def test_a_cost_is_less_where_the_metric_is_better() -> None:
+    assert Direction.MAXIMISE.cost(0.9) < Direction.MAXIMISE.cost(0.8)
+    assert Direction.MINIMISE.cost(0.8) < Direction.MINIMISE.cost(0.9)
+    assert Direction.MAXIMISE.cost(Direction.MAXIMISE.cost(0.9)) == 0.9
+
+
+def test_scores_of_a_script_are_self_reported() -> None:
+    assert script().self_reported
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "remedy"),
+    [
+        ({"command": ()}, "target.command is empty", "train.py"),
+        ({"metric": ""}, "target.metric is empty", "group"),
+        ({"metric": "val: ("}, "target.metric is no regular expression", "single quotes"),
+        ({"metric": "val: .*"}, "has 0 groups, and one is wanted", "brackets"),
+        ({"metric": "(a)(b)"}, "has 2 groups, and one is wanted", "(?:"),
+        ({"progress": "(a)(b)(c)"}, "target.progress has 3 groups, and one or two is wanted", "done and total"),
+        ({"progress": "%"}, "target.progress has 0 groups", "brackets"),
+        ({"protected": ("prepare.py", "train.py")}, "train.py stands in both", "one of the two"),
+        ({"editable": ("../train.py",)}, "'../train.py', which is no plain path", "from the top"),
+        ({"editable": ("/etc/passwd",)}, "no plain path", "from the top"),
+        ({"editable": ("./train.py",)}, "no plain path", "from the top"),
+        ({"protected": ("autolab.toml",)}, "the lab's own", "Take it out"),
+        ({"editable": (".git/config",)}, "the lab's own", "Take it out"),
+        ({"editable": ("a.py", "a.py")}, "'a.py' twice", "one out"),
+        ({"timeout_seconds": 200}, "less than run.budget_seconds", "room"),
+    ],
+)
+def test_a_wrong_description_names_the_key_and_the_remedy(changes: dict[str, Any], words: str, remedy: str) -> None:
+    with pytest.raises(LabError) as told:
+        script(**changes)
+    assert words in told.value.sentence and remedy in told.value.remedy
