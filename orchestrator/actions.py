@@ -117,6 +117,7 @@ ACTIONS: tuple[Action, ...] = (
         footer="message",
     ),
     Action("add", Kind.COMMAND, "add an experiment of your own", verb="add"),
+    Action("import", Kind.COMMAND, "take over earlier results (results.tsv) that agents see", verb="import"),
     # the lab
     Action("start", Kind.LAB, "start the daemon", ("S",), "start"),
     Action(

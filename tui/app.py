@@ -207,7 +207,7 @@ class ControlRoom(App[str]):
                 self._read(action, arguments)
             case Kind.LAB if action.name == "start":
                 self._steering.start_daemon()
-            case Kind.COMMAND if action.name != "add":
+            case Kind.COMMAND if action.name not in ("add", "import"):  # those two read a file
                 self._steering.order(order)
             case Kind.LAB if action.name == "stop":
                 self._steering.order(order)

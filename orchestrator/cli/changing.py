@@ -6,18 +6,21 @@ import asyncio
 import json
 import sys
 from argparse import Namespace
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from orchestrator import daemon
 from orchestrator.actor import who
 from orchestrator.errors import LabError, UsageError
+from orchestrator.history import read_results
 from orchestrator.lab import Lab, daemon_of, find_lab
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Command, Experiment
 from orchestrator.store.states import State
 
 PATIENCE_SECONDS = 60.0
+MOST_FILE_BYTES = 16 * 2**20
 
 
 def send(lab: Lab, verb: str, arguments: dict[str, Any]) -> str:
@@ -95,7 +98,7 @@ def message(words: Namespace) -> int:
 
 def add(words: Namespace) -> int:
     lab = find_lab(words.lab)
-    patch = _read_patch(words.patch)
+    patch = _read_text(words.patch, "The patch", "Name a file with a unified diff.")
     number = int(send(lab, "add", {"title": words.title, "hypothesis": words.hypothesis, "patch": patch}))
     experiment = asyncio.run(_experiment(lab, number))
     if experiment is not None and experiment.state is State.REJECTED:
@@ -104,15 +107,40 @@ def add(words: Namespace) -> int:
     return 0
 
 
+def import_results(words: Namespace) -> int:
+    name, lab = _file_and_lab(words.words)
+    text = _read_text(name, "The results", "Name a results.tsv.")
+    read_results(text, name)  # a broken file is told here, before anything is left for the daemon
+    return _tell(send(find_lab(lab), "import", {"name": name, "text": text}))
+
+
+def _file_and_lab(words: list[str]) -> tuple[str, str | None]:
+    """`[LAB] FILE`, and the other way round where the words leave no doubt."""
+    match words:
+        case [only]:
+            return only, None
+        case [first, second] if Path(first).is_file() and Path(second).is_dir():
+            return first, second
+        case [first, second]:
+            return second, first
+        case _:
+            raise UsageError("Too many words.", "It takes [LAB] FILE.")
+
+
 async def _experiment(lab: Lab, number: int) -> Experiment | None:
     async with Reader(lab.database) as reader:
         return await reader.experiment(number)
 
 
-def _read_patch(name: str) -> str:
-    if name == "-":
-        return sys.stdin.read()
+def _read_text(name: str, what: str, remedy: str) -> str:
+    """A text file that a person names; - is standard input."""
     try:
-        return Path(name).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabError(f"The patch {name} cannot be read ({error}).", "Name a file with a unified diff.") from error
+        with nullcontext(sys.stdin.buffer) if name == "-" else Path(name).expanduser().open("rb") as file:
+            content = file.read(MOST_FILE_BYTES + 1)
+        if len(content) > MOST_FILE_BYTES:
+            raise LabError(f"{what} in {name} cannot be read: more than {MOST_FILE_BYTES // 2**20} MiB.", remedy)
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise LabError(f"{what} in {name} cannot be read: it is no UTF-8 text (byte {error.start}).", remedy) from error
+    except OSError as error:
+        raise LabError(f"{what} in {name} cannot be read ({error.strerror}).", remedy) from error

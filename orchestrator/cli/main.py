@@ -83,6 +83,8 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     )
     json(made)
     lab(made)
+    made = verb("import", changing.import_results)
+    made.add_argument("words", nargs="+", metavar="[LAB] FILE", help="a results.tsv; - reads it from standard input")
     for name in ("pause", "resume"):
         made = verb(name, changing.pause_or_resume)
         made.add_argument("words", nargs="*", metavar="[ID] [LAB]")

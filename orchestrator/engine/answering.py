@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from orchestrator.engine.context import Context
+from orchestrator.engine.importing import import_results
 from orchestrator.engine.judging import Judging
 from orchestrator.engine.measuring import Measuring
 from orchestrator.engine.requeueing import new_attempt
@@ -125,6 +126,8 @@ class Answering:
                 return await self._message(str(words["agent"]), str(words["text"]), actor)
             case "add":
                 return await add_patch(self._context, words, actor)
+            case "import":
+                return await import_results(self._context.store, words, actor)
             case "stop":
                 return self._end_lab(command, bool(words.get("now")))
             case _:

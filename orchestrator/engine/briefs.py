@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.engine.context import Context
+from orchestrator.history import MARK
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import RAN, State
 from orchestrator.views import Baseline, baseline_of
@@ -30,7 +31,20 @@ async def _situation(context: Context) -> str:
     recent = [e for e in await context.store.results(sort="updated", limit=RECENT) if e.state in RAN and e.id > 0]
     if recent:
         parts.append("Latest outcomes:\n" + "\n".join(_outcome_line(experiment) for experiment in recent))
+    parts += await _earlier_results(context)
     return "\n\n".join(parts)
+
+
+async def _earlier_results(context: Context) -> list[str]:
+    """What was imported, in short: the counts and the last that were kept."""
+    counts = await context.store.history_counts()
+    if not counts:
+        return []
+    tally = ", ".join(f"{n} {status}" for status, n in counts.items())
+    kept = await context.store.history(limit=RECENT, status="keep")
+    lines = "\n".join(f"- {one.description!r}: val_bpb {one.score:g} there" for one in kept if one.score is not None)
+    told = f"Earlier results, {MARK} ({tally}); `list_experiments` shows them."
+    return [f"{told} Kept there last:\n{lines}" if lines else told]
 
 
 def _baseline_line(baseline: Baseline) -> str:

@@ -156,4 +156,22 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE runs ADD COLUMN exit_code INTEGER;
     ALTER TABLE runs ADD COLUMN provenance TEXT NOT NULL DEFAULT '{}';
     """,
+    # 3: earlier results from elsewhere; score is null for a crash, as it was measured there
+    """
+    CREATE TABLE history (
+        id INTEGER PRIMARY KEY,
+        commit_id TEXT NOT NULL,
+        score REAL,
+        memory_gb REAL NOT NULL,
+        status TEXT NOT NULL CHECK (status IN ('keep', 'discard', 'crash')),
+        description TEXT NOT NULL,
+        idea TEXT NOT NULL,
+        bare_idea TEXT NOT NULL,
+        origin TEXT NOT NULL,
+        imported_at TEXT NOT NULL
+    );
+    CREATE UNIQUE INDEX history_once ON history (commit_id, status, description, ifnull(score, 0), memory_gb);
+    CREATE INDEX history_by_idea ON history (idea);
+    CREATE INDEX history_by_bare_idea ON history (bare_idea);
+    """,
 )

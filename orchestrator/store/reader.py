@@ -15,6 +15,7 @@ from orchestrator.store.database import connect, database_error
 from orchestrator.store.records import (
     AgentRow,
     Command,
+    Earlier,
     Event,
     Experiment,
     Master,
@@ -233,6 +234,28 @@ class Reader:
         for row in rows:
             groups.setdefault(row["commit_id"], []).append(float(row["val_bpb"]))
         return list(groups.values())
+
+    # -- earlier results from elsewhere
+
+    async def history(self, *, limit: int, status: str | None = None) -> list[Earlier]:
+        """The last `limit` imported results, in the order of their files; they are no experiments."""
+        where, values = ("WHERE status = ?", [status]) if status else ("", [])
+        rows = await self.rows(f"SELECT * FROM history {where} ORDER BY id DESC LIMIT ?", [*values, limit])
+        return [Earlier.from_row(row) for row in reversed(rows)]
+
+    async def history_counts(self) -> dict[str, int]:
+        """How many imported results there are, by status; empty when nothing was imported."""
+        rows = await self.rows("SELECT status, count(*) AS n FROM history GROUP BY status")
+        return {str(row["status"]): int(row["n"]) for row in rows}
+
+    async def earlier_twin(self, idea: str) -> Earlier | None:
+        """The last imported result of the same idea (orchestrator.history.idea_of)."""
+        if not idea:
+            return None
+        row = await self.row(
+            "SELECT * FROM history WHERE idea = ? OR bare_idea = ? ORDER BY id DESC LIMIT 1", [idea] * 2
+        )
+        return None if row is None else Earlier.from_row(row)
 
     # -- everything else
 

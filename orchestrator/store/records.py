@@ -223,3 +223,17 @@ class Letter(_FromRow):
     agent: str
     text: str
     read_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier(_FromRow):
+    """An imported result: another tool measured it elsewhere, so it is no experiment of this lab."""
+
+    id: int
+    commit_id: str
+    score: float | None  # null for a crash
+    memory_gb: float
+    status: str  # orchestrator.history.Status
+    description: str
+    origin: str  # the file's name
+    imported_at: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from orchestrator.history import EarlierResult
 from orchestrator.store.pen import Pen
 from orchestrator.store.records import Command, Letter, utc_now
 
@@ -90,6 +91,26 @@ class Roster(Pen):
             (role, agent, limit),
         )
         return [Letter.from_row(row) for row in reversed(rows)]
+
+    # -- history
+
+    async def add_history(self, results: Sequence[EarlierResult], origin: str, actor: str) -> int:
+        """Keep earlier results; returns how many are new. A row that is there already is left as it is."""
+        async with self._change():
+            before = await self.row("SELECT count(*) AS n FROM history")
+            now = utc_now()
+            for one in results:
+                await self._do(
+                    "INSERT OR IGNORE INTO history (commit_id, score, memory_gb, status, description, idea, bare_idea,"
+                    " origin, imported_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (one.commit, one.score, one.memory_gb, one.status, one.description, *one.ideas, origin, now),
+                )
+            after = await self.row("SELECT count(*) AS n FROM history")
+            assert before is not None and after is not None
+            added = int(after["n"]) - int(before["n"])
+            if added:
+                await self._event("lab", actor, f"{added} earlier results imported from {origin}")
+        return added
 
     # -- commands
 

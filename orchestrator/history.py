@@ -1,0 +1,120 @@
+"""Earlier results that another tool measured elsewhere: karpathy/autoresearch's results.tsv, read as data.
+
+Its five columns are commit, val_bpb (0 for a crash), memory_gb, status (keep, discard or crash) and description.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orchestrator.errors import LabError
+from orchestrator.runs.log_text import inert
+
+COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")
+MOST_ROWS = 20_000
+MOST_BYTES = 4 * 2**20
+LONGEST_DESCRIPTION = 400
+"""Characters; agents read these lines, so no row may fill their memory."""
+LONGEST_COMMIT = 64
+MARK = "imported, not measured here"
+
+
+class Status(StrEnum):
+    KEEP = "keep"
+    DISCARD = "discard"
+    CRASH = "crash"
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierResult:
+    """One row: what was tried, and what came of it there."""
+
+    commit: str
+    score: float | None  # val_bpb as measured there; None for a crash
+    memory_gb: float
+    status: Status
+    description: str
+
+    @property
+    def ideas(self) -> tuple[str, str]:
+        """The idea as it is written, and without the remark in brackets that may end it ("(too slow)")."""
+        bare = re.sub(r"(?:\s*\([^()]*\))+\s*$", "", self.description)
+        return idea_of(self.description), idea_of(bare)
+
+
+def read_results(text: str, name: str) -> list[EarlierResult]:
+    """The rows of the results.tsv called `name`, in its order. Raises LabError for the first broken row."""
+    try:
+        return parse_results(text)
+    except LabError as error:
+        raise LabError(f"{name}: {error.sentence[:1].lower()}{error.sentence[1:]}", error.remedy) from error
+
+
+def parse_results(text: str) -> list[EarlierResult]:
+    """The same for a text without a name; sentences begin with the line."""
+    if len(text.encode("utf-8", errors="replace")) > MOST_BYTES:
+        raise LabError(f"The file is larger than {MOST_BYTES // 2**20} MiB.", "Import it in parts.")
+    lines = [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
+    header = tuple(cell.strip() for cell in lines[0].split("\t"))
+    if header != COLUMNS:
+        raise LabError(
+            f"Line 1 is not the header of a results.tsv: it is {_shown(lines[0])}.",
+            f"It must hold, with tabs between them: {' '.join(COLUMNS)}.",
+        )
+    rows = [_row(number, line) for number, line in enumerate(lines[1:], start=2) if line.strip()]
+    if len(rows) > MOST_ROWS:
+        raise LabError(f"The file has {len(rows)} rows, more than {MOST_ROWS}.", "Import it in parts.")
+    return rows
+
+
+def _row(number: int, line: str) -> EarlierResult:
+    cells = [cell.strip() for cell in line.split("\t")]
+    if len(cells) != len(COLUMNS):
+        hint = " (are there spaces where tabs should be?)" if len(cells) == 1 else ""
+        raise _broken(number, f"has {len(cells)} of {len(COLUMNS)} columns{hint}", "Separate the columns with tabs.")
+    commit, val_bpb, memory_gb, status, description = cells
+    if not commit or len(commit) > LONGEST_COMMIT or re.fullmatch(r"[\w.-]+", commit) is None:
+        raise _broken(number, f"has {_shown(commit)} as its commit", "Write a short hash or a name, as in bea057b.")
+    score = _number(val_bpb)
+    if score is None or score < 0:
+        raise _broken(number, f"has {_shown(val_bpb)} as val_bpb", "Write a number; 0 stands for a crash.")
+    memory = _number(memory_gb)
+    if memory is None or memory < 0:
+        raise _broken(number, f"has {_shown(memory_gb)} as memory_gb", "Write gigabytes, as in 44.0.")
+    if status not in list(Status):
+        raise _broken(number, f"has the status {_shown(status)}", f"It is one of: {', '.join(Status)}.")
+    if (status == Status.CRASH) != (score == 0):
+        said = f"a val_bpb of {score:g}"
+        raise _broken(number, f"has the status {status} and {said}", "A crash has 0, and nothing else has.")
+    words = " ".join(inert(description).split())
+    if not words:
+        raise _broken(number, "has no description", "Say what was tried.")
+    return EarlierResult(commit, score or None, memory, Status(status), words[:LONGEST_DESCRIPTION])
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and "_" not in text else None
+
+
+def _shown(text: str) -> str:
+    return repr(text[:60]) if text else "nothing"
+
+
+def _broken(number: int, what: str, remedy: str) -> LabError:
+    return LabError(f"Line {number} {what}.", remedy)
+
+
+_WORD = re.compile(r"(?:(?<!\S)-)?(?:\d+(?:\.\d+)?|\.\d+)(?:e[+-]?\d+)?[^\W_]*%?|[^\W_]+")
+
+
+def idea_of(title: str) -> str:
+    """A title by its words and numbers alone, so that two ways of writing it are the same: case and punctuation do
+    not count, signs and fractions of numbers do."""
+    return " ".join(_WORD.findall(title.casefold()))
