@@ -23,4 +23,5 @@ async def import_results(store: Writer, words: dict[str, Any], actor: str) -> st
     known = len(results) - added
     if not added:
         return f"nothing is new: all {known} results of {name} are here already"
-    return f"{added} results of {name} are imported as history" + (f"; {known} were here already" if known else "")
+    many = "1 result of" if added == 1 else f"{added} results of"
+    return f"{many} {name} imported as history" + (f"; {known} were here already" if known else "")

@@ -28,13 +28,13 @@ def call(tools: Sequence[Tool], name: str) -> Any:
 
 def test_import_adds_a_file_once_and_says_so_the_second_time(lab: Path) -> None:
     first = autolab("import", str(lab), str(SAMPLE))
-    assert (first.returncode, first.stdout) == (0, "5 results of results.tsv are imported as history.\n"), first.stderr
+    assert (first.returncode, first.stdout) == (0, "5 results of results.tsv imported as history.\n"), first.stderr
     again = autolab("import", str(SAMPLE), str(lab))  # the other order leaves no doubt either
     assert (again.returncode, again.stdout) == (0, "Nothing is new: all 5 results of results.tsv are here already.\n")
     longer = lab.parent / "longer.tsv"
     longer.write_text(SAMPLE.read_text() + "4e5f607\t1.160000\t4.1\tkeep\tMuon\n")
     more = autolab("import", str(lab), str(longer))
-    assert more.stdout == "1 results of longer.tsv are imported as history; 5 were here already.\n"
+    assert more.stdout == "1 result of longer.tsv imported as history; 5 were here already.\n"
 
 
 def test_imported_rows_are_no_results_of_this_lab(lab: Path) -> None:
