@@ -63,7 +63,12 @@ def run_seconds(run: Run) -> float | None:
     return None if run.ended_at is None else round(seconds_since(run.started_at, run.ended_at), 3)
 
 
-def result_json(experiment: Experiment, runs: list[Run]) -> dict[str, Any]:
+async def is_self_reported(reader: Reader) -> bool:
+    """Whether the lab's scores are what its target prints of itself (kind "script"), not what a scorer measured."""
+    return await reader.meta("target", "nanogpt") == "script"
+
+
+def result_json(experiment: Experiment, runs: list[Run], self_reported: bool) -> dict[str, Any]:
     """One entry of `autolab results --json` (DESIGN 8)."""
     return {
         "id": experiment.id,
@@ -81,7 +86,7 @@ def result_json(experiment: Experiment, runs: list[Run]) -> dict[str, Any]:
         "parent": experiment.parent,
         "team": experiment.team,
         "source": experiment.source,
-        "self_reported": False,
+        "self_reported": self_reported,
         "unsandboxed": any(run.sandbox == "off" for run in valid_runs(experiment, runs)),
         "reason": experiment.reason,
     }
@@ -90,7 +95,8 @@ def result_json(experiment: Experiment, runs: list[Run]) -> dict[str, Any]:
 async def results_json(reader: Reader) -> list[dict[str, Any]]:
     experiments = await reader.results(sort="id", descending=False, limit=None)
     runs = await reader.runs_of_many([experiment.id for experiment in experiments])
-    return [result_json(experiment, runs[experiment.id]) for experiment in experiments]
+    self_reported = await is_self_reported(reader)
+    return [result_json(experiment, runs[experiment.id], self_reported) for experiment in experiments]
 
 
 async def queue_json(reader: Reader) -> list[dict[str, Any]]:

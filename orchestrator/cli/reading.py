@@ -136,7 +136,7 @@ async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
     runs = await reader.runs_of(experiment_id)
     events = await reader.events(experiment_id=experiment_id)
     return {
-        **views.result_json(experiment, runs),
+        **views.result_json(experiment, runs, await views.is_self_reported(reader)),
         "variable": experiment.variable,
         "edit": experiment.edit,
         "author": experiment.author,
