@@ -35,6 +35,11 @@ class Corpus:
     library: Path  # Python's standard library as the sandbox shows it
 
 
+def own_data(profile: str) -> Corpus:
+    """No corpus of Autolab's: a target of kind "script" brings its own data, so there are no splits and no budget."""
+    return Corpus(profile, "the script's own", "", "", "", 0.0)
+
+
 def prepare_corpus(profile: str, progress: Progress | None = None, *, check: bool = False) -> Corpus:
     """Build the corpus (idempotent, resumable); with `check` only verify that it is there.
 

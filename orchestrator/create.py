@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
+import contextlib
 import shutil
-import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from orchestrator.adopting import Adopted, adopt
 from orchestrator.branches import Repository
-from orchestrator.corpus import Progress, prepare_corpus
+from orchestrator.corpus import Progress, own_data, prepare_corpus
+from orchestrator.engine.protection import installed
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, LabLock
 from orchestrator.settings import ROLES, Profile, settings_text, template
 from orchestrator.store.writer import Writer
+from orchestrator.targets.recognition import Wishes
+from orchestrator.targets.target import NanogptTarget
 from roles.role_file import shipped
 
 LEAST_FREE_BYTES = 200 * 2**20
@@ -29,41 +33,86 @@ def choose_profile(wish: str) -> Profile:
     return "gpu" if gpu_count() > 0 else "cpu"
 
 
-async def create_lab(root: Path, wish: str, source: Path | None, progress: Progress | None = None) -> Lab:
-    """Make a lab at `root`. Nothing is left behind when it fails. Blocks while data is prepared.
+@dataclass(frozen=True, slots=True)
+class NewLab:
+    """A lab that was made; `notes` are sentences on what was recognised, kept and left out."""
 
-    `source` is a git repository whose train.py the lab starts from. Raises LabError for a place that is taken, a full
-    or read-only disk, or data that cannot be prepared.
+    lab: Lab
+    notes: tuple[str, ...]
+
+
+async def create_lab(
+    root: Path,
+    wish: str,
+    source: str | None = None,
+    wishes: Wishes | None = None,
+    progress: Progress | None = None,
+) -> NewLab:
+    """Make a lab at `root`. Nothing is left behind when it fails. Blocks while data is prepared or cloned.
+
+    `source` is a git repository, by path or URL, that the lab is a clone of; `wishes` say what is optimised there.
+    Raises LabError for a place that is taken, a full or read-only disk, data that cannot be prepared, or a source that
+    cannot be cloned or is not recognised.
     """
     lab = Lab(root)
     _check_place(lab)
     profile = choose_profile(wish)
-    contents = _contents(source)
-    corpus = prepare_corpus(profile, progress)
-    contents["autolab.toml"] = settings_text(profile, corpus.budget_seconds).encode()
     existed = root.exists()
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        repository = Repository.create(root, contents, "Start the lab", IGNORED)
-        lock = LabLock(lab)
-        lock.acquire()
-        try:
-            async with Writer(lab.database) as store:
-                await store.set_meta("profile", profile)
-                await store.set_meta("data_fingerprint", corpus.fingerprint)
-                await store.add_start(repository.head("refs/heads/master"), "start", "the starting point of this lab")
-        finally:
-            lock.release()
+        if source is None:
+            made = _from_nothing(lab, profile, progress)
+        else:
+            made = adopt(source, lab, profile, wishes or Wishes(), IGNORED, progress, profile_is_a_wish=wish != "auto")
+        await _begin(lab, made)
     except BaseException as error:
-        if not existed:
-            shutil.rmtree(root, ignore_errors=True)
+        _clear(root, existed)
         if isinstance(error, OSError):
             raise LabError(
                 f"The lab cannot be made at {root} ({error.strerror or error}).",
                 "Choose a place that you can write to, with free disk space.",
             ) from error
         raise
-    return lab
+    return NewLab(lab, made.notes)
+
+
+def _from_nothing(lab: Lab, profile: Profile, progress: Progress | None) -> Adopted:
+    """Autolab's own target in a repository of its own."""
+    corpus = prepare_corpus(profile, progress)
+    contents = {name: installed(name).read_bytes() for name in ("train.py", "prepare.py")}
+    contents["program.md"] = template("program.md").encode()
+    contents |= {f"roles/{role}.md": shipped(role).read_bytes() for role in ROLES}
+    contents["autolab.toml"] = settings_text(profile, corpus.budget_seconds).encode()
+    lab.root.mkdir(parents=True, exist_ok=True)
+    repository = Repository.create(lab.root, contents, "Start the lab", IGNORED)
+    return Adopted(repository.head(), profile, NanogptTarget(("train.py",), ("prepare.py",)), corpus, ())
+
+
+async def _begin(lab: Lab, made: Adopted) -> None:
+    """The database, with the start in it."""
+    lock = LabLock(lab)
+    lock.acquire()
+    try:
+        async with Writer(lab.database) as store:
+            await store.set_meta("profile", made.profile)
+            await store.set_meta("target", "script" if made.target.self_reported else "nanogpt")
+            corpus = made.corpus or own_data(made.profile)
+            await store.set_meta("data_fingerprint", corpus.fingerprint)
+            await store.add_start(made.commit, "start", "the starting point of this lab")
+    finally:
+        lock.release()
+
+
+def _clear(root: Path, existed: bool) -> None:
+    """Take away what was made; a directory that was there before stays, empty as it was."""
+    if not existed:
+        shutil.rmtree(root, ignore_errors=True)
+        return
+    with contextlib.suppress(OSError):
+        for path in root.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def _check_place(lab: Lab) -> None:
@@ -74,7 +123,7 @@ def _check_place(lab: Lab) -> None:
     if lab.root.is_dir() and any(lab.root.iterdir()):
         raise LabError(
             f"{lab.root} is not empty.",
-            "Name a new directory; `--from REPO` starts from another repository's train.py.",
+            "Name a new directory; `--from REPO` makes it a lab of a repository that you have.",
         )
     parent = next(place for place in (lab.root, *lab.root.parents) if place.exists())
     try:
@@ -86,33 +135,3 @@ def _check_place(lab: Lab) -> None:
             f"Only {free // 2**20} MiB are free at {parent}; a lab needs {LEAST_FREE_BYTES // 2**20} MiB.",
             "Free some disk space or choose another place.",
         )
-
-
-def _contents(source: Path | None) -> dict[str, bytes]:
-    """The tracked files of a new lab but for its settings."""
-    spec = importlib.util.find_spec("nanogpt")
-    assert spec is not None and spec.origin is not None
-    target = Path(spec.origin).parent
-    contents = {name: (target / name).read_bytes() for name in ("train.py", "prepare.py")}
-    contents["program.md"] = template("program.md").encode()
-    for role in ROLES:
-        contents[f"roles/{role}.md"] = shipped(role).read_bytes()
-    if source is not None:
-        contents["train.py"] = _train_py_of(source)
-    return contents
-
-
-def _train_py_of(source: Path) -> bytes:
-    git = subprocess.run(
-        ["git", "-C", str(source), "show", "HEAD:train.py"], capture_output=True, stdin=subprocess.DEVNULL, check=False
-    )
-    if git.returncode != 0:
-        raise LabError(
-            f"{source} is no git repository with a train.py at its top.", "Name one that follows the training contract."
-        )
-    if b"def build_model(" not in git.stdout or b"import prepare" not in git.stdout:
-        raise LabError(
-            f"The train.py of {source} does not follow the training contract: it needs build_model() and prepare.",
-            "See the section on train.py in the README.",
-        )
-    return git.stdout

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from orchestrator.branches import Repository
-from orchestrator.corpus import prepare_corpus
+from orchestrator.corpus import own_data, prepare_corpus
 from orchestrator.engine.answering import answer_without_daemon
 from orchestrator.engine.context import Context
 from orchestrator.engine.engine import Ending, Engine
@@ -39,12 +39,16 @@ async def opened(lab: Lab) -> AsyncIterator[Context]:
     lock = LabLock(lab)
     lock.acquire()
     try:
-        await check_master(repository, settings.target.protected)
-        corpus = await asyncio.to_thread(prepare_corpus, settings.lab.profile, check=True)
+        if settings.optimised().self_reported:
+            corpus = own_data(settings.lab.profile)
+        else:
+            await check_master(repository, settings.target.protected)
+            corpus = await asyncio.to_thread(prepare_corpus, settings.lab.profile, check=True)
         walls = await asyncio.to_thread(needed_walls, corpus.library, settings.run.sandbox)
         slots = None if settings.lab.slots == "auto" else settings.lab.slots
         executor = local_executor(profile=settings.lab.profile, slots=slots)
         async with Writer(lab.database) as store:
+            await _check_kind(store, settings.target.kind)
             await _check_data(store, corpus.fingerprint, settings.lab.profile)
             yield Context(lab, settings, store, repository, executor, corpus, walls)
     finally:
@@ -61,6 +65,17 @@ async def _check_data(store: Writer, fingerprint: str, profile: str) -> None:
             f"The data of profile {profile} is not what this lab was measured on"
             f" (fingerprint {fingerprint[:12]}, the lab has {known[:12]}); scores would not compare.",
             "Use the Python and the data that the lab was made with, or make a new lab.",
+        )
+
+
+async def _check_kind(store: Writer, kind: str) -> None:
+    known = await store.meta("target")
+    if not known:  # a database from before there were kinds, or a new one
+        await store.set_meta("target", kind)
+    elif known != kind:
+        raise LabError(
+            f"This lab was made for a target of kind {known}, and autolab.toml says {kind}; scores would not compare.",
+            f'Set kind = "{known}" again, or make a new lab.',
         )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import importlib.metadata
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from orchestrator.runs.slots import gpu_slots, machine_memory
 from orchestrator.sandbox import walls
 from orchestrator.sandbox.library import source_library
 from orchestrator.settings import Settings, read_settings
+from orchestrator.targets.target import ScriptTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,18 @@ def _lab(lab: Lab) -> list[Finding]:
     except LabError as error:
         return [*findings, Finding("settings", False, error.sentence, error.remedy, True)]
     findings.append(Finding("settings", True, "autolab.toml is valid"))
+    target = settings.optimised()
+    if isinstance(target, ScriptTarget):
+        findings.append(_command(target, lab.root))
     return findings + [_model(name, settings) for name in sorted(settings.models)]
+
+
+def _command(target: ScriptTarget, root: Path) -> Finding:
+    """Whether the program that a script target starts is on this machine."""
+    program = target.command[0]
+    found = shutil.which(program) or ("/" in program and (root / program).is_file())
+    remedy = f"Install {program}, or change target.command in autolab.toml."
+    return Finding("target", bool(found), f"a script: {shlex.join(target.command)}", remedy, True)
 
 
 def _model(name: str, settings: Settings) -> Finding:

@@ -10,6 +10,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from orchestrator import daemon
@@ -17,18 +18,22 @@ from orchestrator.actor import who
 from orchestrator.cli.watching import watch
 from orchestrator.create import create_lab
 from orchestrator.engine.engine import Ending
-from orchestrator.errors import LabError
+from orchestrator.errors import LabError, UsageError
 from orchestrator.lab import Lab, daemon_of, find_lab
 from orchestrator.store.reader import Reader
+from orchestrator.targets.recognition import Wishes
+from orchestrator.targets.target import Direction
 
 STOP_LOOK_SECONDS = 0.2
 
 
 def init(words: Namespace) -> int:
     root = Path(words.place).expanduser().resolve()
-    source = Path(words.source).expanduser().resolve() if words.source else None
+    wishes = _wishes(words)
+    if words.source is None and not wishes.silent:
+        raise UsageError("The --target options describe another repository.", "Name it: --from REPO.")
     if words.progress_json:
-        return _init_for_a_program(root, words.profile, source)
+        return _init_for_a_program(root, words.profile, words.source, wishes)
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -39,21 +44,36 @@ def init(words: Namespace) -> int:
         task = bar.add_task("preparing", total=None)
 
         def show(stage: str, done: int, total: int) -> None:
-            bar.update(task, description=stage, completed=done, total=total or None)
+            bar.update(task, description=escape(stage), completed=done, total=total or None)
 
-        lab = asyncio.run(create_lab(root, words.profile, source, show))
-    print(f"The lab {lab.root} is ready. Open it with `autolab-tui {words.place}`.")
+        made = asyncio.run(create_lab(root, words.profile, words.source, wishes, show))
+    for note in made.notes:
+        print(note)
+    print(f"The lab {made.lab.root} is ready. Open it with `autolab-tui {words.place}`.")
     return 0
 
 
-def _init_for_a_program(root: Path, profile: str, source: Path | None) -> int:
+def _wishes(words: Namespace) -> Wishes:
+    return Wishes(
+        command=words.target_command,
+        editable=tuple(words.target_editable),
+        protected=tuple(words.target_protected),
+        metric=words.target_metric,
+        direction=Direction(words.target_direction) if words.target_direction else None,
+        progress=words.target_progress,
+        budget_seconds=words.target_budget,
+        timeout_seconds=words.target_timeout,
+    )
+
+
+def _init_for_a_program(root: Path, profile: str, source: str | None, wishes: Wishes) -> int:
     """Progress, and an error if there is one, as JSON lines."""
 
     def show(stage: str, done: int, total: int) -> None:
         print(json.dumps({"stage": stage, "done": done, "total": total}), flush=True)
 
     try:
-        asyncio.run(create_lab(root, profile, source, show))
+        asyncio.run(create_lab(root, profile, source, wishes, show))
     except LabError as error:
         print(json.dumps({"error": error.sentence, "remedy": error.remedy}), flush=True)
         return 1

@@ -11,6 +11,7 @@ from typing import NoReturn
 from orchestrator.actions import BY_VERB
 from orchestrator.cli import changing, laboratory, reading
 from orchestrator.errors import LabError, UsageError
+from orchestrator.targets.target import Direction
 
 Verb = Callable[[argparse.Namespace], int]
 
@@ -49,7 +50,8 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     made.add_argument(
         "--profile", choices=("auto", "gpu", "cpu"), default="auto", help="default: a GPU if there is one"
     )
-    made.add_argument("--from", dest="source", metavar="REPO", help="start from the train.py of another repository")
+    made.add_argument("--from", dest="source", metavar="REPO", help="make the lab of a git repository: a path or a URL")
+    _target_words(made)
     made.add_argument("--progress-json", action="store_true", help=argparse.SUPPRESS)
     lab(verb("start", laboratory.start))
     made = verb("stop", laboratory.stop)
@@ -103,6 +105,29 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     return parser, parsers
 
 
+def _target_words(to: argparse.ArgumentParser) -> None:
+    """What is optimised in the repository of --from, where that is not recognised or is to be otherwise."""
+    words = to.add_argument_group(
+        "what is optimised in REPO", "the layout of karpathy/autoresearch needs none of these"
+    )
+    words.add_argument("--target-command", metavar="COMMAND", help="what a run is, as in 'python train.py'")
+    for name, help_text in (("editable", "a file that a patch may change"), ("protected", "a file that must stay")):
+        words.add_argument(
+            f"--target-{name}",
+            action="append",
+            default=[],
+            metavar="FILE",
+            help=f"{help_text}, or a pattern as 'src/*.py'; repeat it for more",
+        )
+    words.add_argument("--target-metric", metavar="PATTERN", help="the score in what is printed: one (group)")
+    words.add_argument("--target-direction", choices=list(map(str, Direction)), help="default: minimise")
+    words.add_argument(
+        "--target-progress", metavar="PATTERN", help="per cent done, one (group); or two, done and total"
+    )
+    words.add_argument("--target-budget", type=_seconds, metavar="SECONDS", help="the training budget of a run")
+    words.add_argument("--target-timeout", type=_seconds, metavar="SECONDS", help="default: twice the budget")
+
+
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The words of a command; options may stand anywhere among them. Raises UsageError."""
     parser, parsers = build_parsers()
@@ -115,6 +140,16 @@ def _count(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
     return number
 
 
