@@ -32,12 +32,12 @@ class Corpus:
     validation: str
     vault: str
     budget_seconds: float  # the profile's usual training budget
-    library: Path  # Python's standard library as the sandbox shows it
+    library: Path | None  # Python's standard library as the sandbox shows it; None: with its text
 
 
 def own_data(profile: str) -> Corpus:
     """No corpus of Autolab's: a target of kind "script" brings its own data, so there are no splits and no budget."""
-    return Corpus(profile, "the script's own", "", "", "", 0.0)
+    return Corpus(profile, "the script's own", "", "", "", 0.0, None)
 
 
 def prepare_corpus(profile: str, progress: Progress | None = None, *, check: bool = False) -> Corpus:

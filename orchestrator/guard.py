@@ -30,10 +30,11 @@ def _drop_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.Asyn
         node.body = node.body[1:] or [ast.Pass()]
 
 
-def refusals(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+def refusals(before: Mapping[str, str], after: Mapping[str, str], contract: bool) -> list[str]:
     """Why the rules refuse this patch, one sentence each; empty when they let it pass.
 
-    `before` and `after` hold the editable files by path.
+    `before` and `after` hold the editable files by path; `contract` says whether train.py has to keep the training
+    contract.
     """
     if dict(before) == dict(after):
         return ["The patch changes nothing."]
@@ -49,7 +50,7 @@ def refusals(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
         except ValueError as error:
             found.append(f"{path}: {error}.")
             continue
-        if path == "train.py":
+        if path == "train.py" and contract:
             found.extend(_contract(path, tree))
     if not found and program_hash(before) == program_hash(after):
         found.append("The patch changes only comments, docstrings or layout.")

@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,8 @@ from orchestrator.targets.target import NanogptTarget, ScriptTarget, Target, che
 
 Profile = Literal["gpu", "cpu"]
 ROLES = ("researcher", "planner", "worker", "reviewer", "reporter")
-SCRIPT_KEYS = ("command", "metric", "direction", "progress", "timeout_seconds")
+SCRIPT_KEYS = ("command", "metric", "direction", "progress", "timeout_seconds", "readable", "environment")
+NEEDED_SCRIPT_KEYS = ("command", "metric", "direction", "timeout_seconds")
 
 
 class _Section(BaseModel):
@@ -41,6 +42,8 @@ class TargetSection(_Section):
     direction: Literal["minimise", "maximise"] | None = None
     progress: str | None = None
     timeout_seconds: PositiveFloat | None = None
+    readable: list[str] | None = None
+    environment: dict[str, str] | None = None
 
 
 class RunSection(_Section):
@@ -107,7 +110,7 @@ class Settings(_Section):
                 )
             check_apart(editable, protected)
             return NanogptTarget(editable, protected)
-        missing = [key for key in SCRIPT_KEYS if key != "progress" and getattr(section, key) is None]
+        missing = [key for key in NEEDED_SCRIPT_KEYS if getattr(section, key) is None]
         missing += [key for key in ("editable", "protected") if key not in section.model_fields_set]
         if missing:
             raise LabError(
@@ -123,6 +126,8 @@ class Settings(_Section):
             progress=section.progress or "",
             budget_seconds=self.run.budget_seconds,
             timeout_seconds=section.timeout_seconds or 0,
+            readable=tuple(section.readable or ()),
+            environment=section.environment,
         )
 
 
@@ -238,11 +243,18 @@ def _script_values(script: ScriptTarget) -> dict[str, str]:
         if script.progress
         else "# progress = '(\\d+)%'",
         "timeout_seconds": f"{script.timeout_seconds:g}",
+        "readable": _toml_list(script.readable),
+        "environment": _toml_table(script.environment),
     }
 
 
 def _toml_list(texts: Iterable[str]) -> str:
     return f"[{', '.join(_toml_text(text) for text in texts)}]"
+
+
+def _toml_table(texts: Mapping[str, str]) -> str:
+    inside = ", ".join(f"{_toml_text(key)} = {_toml_text(text)}" for key, text in texts.items())
+    return f"{{ {inside} }}" if inside else "{}"
 
 
 def _toml_text(text: str) -> str:

@@ -173,6 +173,7 @@ class Judging:
             f"val_bpb of this branch: {_listed(await self._scores_of(experiment))}",
             f"val_bpb of the master before (experiment {base.label}): {_listed(await self._scores_of(base))}",
             f"Source: {experiment.source}",
+            *(["Self-reported: the score is what the program printed."] if self._self_reported else []),
             *(["Unsandboxed: the runs had no sandbox around them."] if await self._unsandboxed(experiment) else []),
             "",
             f"Experiment: {experiment.id}",
@@ -181,6 +182,10 @@ class Judging:
             f"Promoted-By: {actor}",
         ]
         return "\n".join(lines) + "\n"
+
+    @property
+    def _self_reported(self) -> bool:
+        return self._context.settings.optimised().self_reported
 
     async def _unsandboxed(self, experiment: Experiment) -> bool:
         runs = valid_runs(experiment, await self._context.store.runs_of(experiment.id))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from orchestrator.engine.context import Context
 from orchestrator.engine.rebasing import bring_up_to_master
+from orchestrator.engine.self_reported import keep_originals, with_progress, with_score
 from orchestrator.engine.specs import marker_of, spec_of, worktree_of
 from orchestrator.promotion import SEEDS
 from orchestrator.runs import Ended, Lost, NeverStarted, Outcome, Running, RunResult, Slot
@@ -56,9 +57,9 @@ class Measuring:
         for run in await store.runs_underway():
             match await self._context.executor.status(self._context.lab.run_directory(run.id)):
                 case Running() as running:
-                    await self._show(run, running)
+                    await self._show(run, await with_progress(self._context, run, running))
                 case Ended(result=result) if await self._vacated(run):
-                    await self._end(run, _measurement(result))
+                    await self._end(run, _measurement(await with_score(self._context, run, result)))
                     ended += 1
                 case Lost(reason=reason) if await self._vacated(run):
                     await self._end(run, Measurement(str(Outcome.LOST), reason))
@@ -194,6 +195,7 @@ class Measuring:
         try:
             worktree = worktree_of(self._context, run.id)
             await asyncio.to_thread(context.repository.checkout_commit, worktree, commit)
+            await asyncio.to_thread(keep_originals, context, run)
             await context.executor.start(spec_of(context, run, slot))
         except Exception as error:  # the run is told as failed, whatever stood in its way; the lab goes on
             await self._end(run, Measurement(str(Outcome.CRASH), f"the run could not be started: {error}"))

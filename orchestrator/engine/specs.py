@@ -1,15 +1,18 @@
 """What a run is ordered to do: its commands, and what the code that agents wrote is shown while it runs.
 
 The trainer sees its worktree and its own output directory, and the train split once its budget has begun. The processes
-that answer the scorer see the worktree and the weights. The scorer itself is Autolab's own and runs outside.
+that answer the scorer see the worktree and the weights. The scorer itself is Autolab's own and runs outside. A script
+of a repository sees its worktree and what autolab.toml lets it read.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from orchestrator.engine.context import Context
 from orchestrator.engine.protection import installed, scorer_hash
@@ -17,8 +20,11 @@ from orchestrator.runs import Limits, RunSpec, Slot
 from orchestrator.runs.child import of_slot
 from orchestrator.runs.provenance import versions
 from orchestrator.runs.slots import device_files, device_kind
-from orchestrator.sandbox import Mount, View, enclose
+from orchestrator.sandbox import Mount, View, enclose, search_path
 from orchestrator.store.records import Run
+from orchestrator.targets.target import ScriptTarget
+
+Clock = Literal["cpu", "wall"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +52,22 @@ def marker_of(context: Context, run_id: int) -> str:
 
 def spec_of(context: Context, run: Run, slot: Slot) -> RunSpec:
     """The order for one run."""
+    match context.settings.optimised():
+        case ScriptTarget() as script:
+            return _of_script(context, run, slot, script)
+        case _:
+            return _of_nanogpt(context, run, slot)
+
+
+def _of_nanogpt(context: Context, run: Run, slot: Slot) -> RunSpec:
+    """Training, then scoring by Autolab's own scorer."""
     settings, walls = context.settings, context.walls
     directory, worktree = context.lab.run_directory(run.id), worktree_of(context, run.id)
     real = Places(
         str(worktree), str(directory / "out"), str(installed("answer.py").parent), str(directory / "weights.pt")
     )
     places = ALIKE if walls.moves else real
-    clock = "wall" if slot.gpu is not None else "cpu"
+    clock: Clock = "wall" if slot.gpu is not None else "cpu"
     common = {"AUTOLAB_PROFILE": settings.lab.profile, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
     trainer = {
         **common,
@@ -72,11 +87,8 @@ def spec_of(context: Context, run: Run, slot: Slot) -> RunSpec:
         train = enclose(walls, View((work, out), places.work, {**of_the_slot, **trainer}, nodes), train)
         seen = View((work, weights, *tools), places.work, {**of_the_slot, **common}, nodes)
         answer = enclose(walls, seen, answer)
-    return RunSpec(
-        run_id=run.id,
-        marker=marker_of(context, run.id),
-        run_dir=str(directory),
-        worktree=str(worktree),
+    return replace(
+        _common(context, run, slot),
         train_command=train,
         score_command=[
             *(sys.executable, "-P", "-m", "nanogpt.evaluate"),
@@ -89,13 +101,9 @@ def spec_of(context: Context, run: Run, slot: Slot) -> RunSpec:
         ],
         env=trainer,
         score_env=common,
-        seed=run.seed,
-        clock="wall" if slot.gpu is not None else "cpu",
+        clock=clock,
         budget_seconds=settings.run.budget_seconds,
-        slot=slot.name,
-        gpu=slot.gpu,
         protected={path: str(installed(path)) for path in settings.target.protected},
-        sandbox=walls.kind,
         train_data=str(Path(context.corpus.train) / "tokens.bin"),
         known_facts={
             **versions(),
@@ -104,6 +112,70 @@ def spec_of(context: Context, run: Run, slot: Slot) -> RunSpec:
             "scorer": scorer_hash(),
         },
         limits=_limits(context),
+    )
+
+
+def originals_of(context: Context, run_id: int) -> Path:
+    """Where the protected files of a script are kept as they were committed."""
+    return context.lab.run_directory(run_id) / "originals"
+
+
+def _of_script(context: Context, run: Run, slot: Slot, script: ScriptTarget) -> RunSpec:
+    """The command of a repository: what it prints is its score. It may write to its worktree, which goes with it."""
+    walls, worktree = context.walls, worktree_of(context, run.id)
+    work = "/autolab/work" if walls.moves else str(worktree)
+    environment = {
+        "AUTOLAB_SEED": str(run.seed),
+        "AUTOLAB_BUDGET_SECONDS": f"{script.budget_seconds:g}",
+        "PYTHONUNBUFFERED": "1",
+        **script.environment,
+    }
+    command = list(script.command)
+    program = shutil.which(command[0], path=search_path()) or shutil.which(command[0])
+    if walls.sealed:
+        shown = [path for path in (*map(expanded, script.readable), *_beside(program)) if Path(path).exists()]
+        mounts = (Mount(str(worktree), work, writable=True), *(Mount(path, path) for path in shown))
+        seen = View(mounts, work, {**of_slot(slot.gpu, "wall"), **environment}, device_files(slot))
+        command = enclose(walls, seen, [program or command[0], *command[1:]])
+    return replace(
+        _common(context, run, slot),
+        train_command=command,
+        env=environment,
+        budget_seconds=script.timeout_seconds,
+        protected={path: str(originals_of(context, run.id) / path) for path in script.protected},
+        known_facts={**versions(), "device": device_kind(slot)},
+        limits=replace(_limits(context), grace_seconds=0.0),
+    )
+
+
+def expanded(path: str) -> str:
+    return str(Path(path).expanduser())
+
+
+def _beside(program: str | None) -> list[str]:
+    """A program that stands where the sandbox shows nothing, and what it is a link to."""
+    if program is None or str(Path(program).parent) in search_path().split(":"):
+        return []
+    return list(dict.fromkeys([program, str(Path(program).resolve())]))
+
+
+def _common(context: Context, run: Run, slot: Slot) -> RunSpec:
+    """What every kind of run has."""
+    return RunSpec(
+        run_id=run.id,
+        marker=marker_of(context, run.id),
+        run_dir=str(context.lab.run_directory(run.id)),
+        worktree=str(worktree_of(context, run.id)),
+        train_command=[],
+        score_command=None,
+        env={},
+        score_env={},
+        seed=run.seed,
+        clock="wall",
+        budget_seconds=0.0,
+        slot=slot.name,
+        gpu=slot.gpu,
+        sandbox=context.walls.kind,
     )
 
 

@@ -92,7 +92,7 @@ async def add_patch(context: Context, words: dict[str, Any], actor: str) -> str:
             reason="a person's own patch",
             program=program_hash(after),
         )
-        refused = refusals(before, after)
+        refused = refusals(before, after, contract=not context.settings.optimised().self_reported)
         if refused:
             await context.store.move(experiment.id, State.REJECTED, "rejected by the guard: " + " ".join(refused))
         else:

@@ -219,7 +219,7 @@ class Toolbox:
         after = {
             path: await asyncio.to_thread((self._worktree / path).read_text, "utf-8", "replace") for path in before
         }
-        refused = refusals(before, after)
+        refused = refusals(before, after, contract=not self._context.settings.optimised().self_reported)
         program = program_hash(after)
         if not refused and program is not None:
             twin = await self._context.store.same_program(program, experiment.id)

@@ -115,7 +115,7 @@ class Supervisor:
             self.deadlines.note(sight)
             if handover is not None:
                 handover.serve(lambda: self._begin(sight), lambda: self.deadlines.save(sight))
-            elif self.metrics.curve.started:
+            elif self.metrics.curve.started or self.spec.score_command is None:
                 self._begin(sight)
             self.deadlines.check(sight)
 

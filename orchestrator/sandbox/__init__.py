@@ -4,7 +4,8 @@
 that runs a program inside. The engine builds views; nothing here knows what a lab or a run is.
 """
 
+from orchestrator.sandbox.system import search_path
 from orchestrator.sandbox.view import Mount, View
 from orchestrator.sandbox.walls import Walls, enclose, needed_walls, walls
 
-__all__ = ["Mount", "View", "Walls", "enclose", "needed_walls", "walls"]
+__all__ = ["Mount", "View", "Walls", "enclose", "needed_walls", "search_path", "walls"]

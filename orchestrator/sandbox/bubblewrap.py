@@ -13,8 +13,10 @@ USER = "1000"
 """Inside nobody is root, whoever started Autolab."""
 
 
-def command(program: str, view: View, library: Path, argv: Sequence[str]) -> list[str]:
-    """The command line that runs `argv` inside; `program` is bubblewrap, `library` what `library.build` made."""
+def command(program: str, view: View, library: Path | None, argv: Sequence[str]) -> list[str]:
+    """The command line that runs `argv` inside; `program` is bubblewrap, `library` what `library.build` made, or
+    None where the text of the standard library is no secret.
+    """
     words = [program, *_namespaces(), *_system(view), *_python(library)]
     for mount in view.mounts:
         words += ["--bind" if mount.writable else "--ro-bind", mount.source, mount.place]
@@ -54,17 +56,17 @@ def _system(view: View) -> Iterator[str]:
         yield from ("--dev-bind-try", node, node)
 
 
-def _python(library: Path) -> Iterator[str]:
+def _python(library: Path | None) -> Iterator[str]:
     for part in interpreter.shown_parts():
         yield from ("--ro-bind", str(part), str(part))
     own = interpreter.own_library()
     shown = [*map(Path, system.parts()), *interpreter.shown_parts()]
     for place in interpreter.library_places():
-        if place != own and any(place.is_relative_to(part) for part in shown):
+        if library is not None and place != own and any(place.is_relative_to(part) for part in shown):
             yield from ("--tmpfs", str(place))
-    yield from ("--ro-bind", str(library), str(own))
+    yield from ("--ro-bind", str(library or own), str(own))
     extensions = interpreter.extension_modules()
-    if extensions is not None:
+    if extensions is not None and library is not None:
         yield from ("--ro-bind", str(extensions), str(own / "lib-dynload"))
     for place in interpreter.package_places():
         yield from ("--ro-bind", str(place), str(place))

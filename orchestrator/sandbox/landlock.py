@@ -14,17 +14,18 @@ from orchestrator.sandbox import interpreter, system
 from orchestrator.sandbox.view import View
 
 
-def command(view: View, library: Path, argv: Sequence[str]) -> list[str]:
-    """The command line that runs `argv` inside; `library` is what `library.build` made."""
-    own = interpreter.own_library()
-    hidden = [*interpreter.library_places(), own]
-    readable = [*map(str, _without(hidden)), str(library), *map(str, interpreter.package_places())]
+def command(view: View, library: Path | None, argv: Sequence[str]) -> list[str]:
+    """The command line that runs `argv` inside; `library` is what `library.build` made, or None where
+    the text of the standard library is no secret.
+    """
+    hidden = [] if library is None else [*interpreter.library_places(), interpreter.own_library()]
+    readable = list(map(str, (*_without(hidden), library or interpreter.own_library(), *interpreter.package_places())))
     extensions = interpreter.extension_modules()
     if extensions is not None:
         readable.append(str(extensions))
     readable += [mount.source for mount in view.mounts if not mount.writable]
     writable = [mount.source for mount in view.mounts if mount.writable]
-    search_path = [str(library), interpreter.further_search_path()]
+    search_path = [str(library or ""), interpreter.further_search_path()]
     order = {
         "readable": readable,
         "writable": writable,

@@ -43,10 +43,15 @@ def library_path() -> list[str]:
     return found
 
 
+def search_path() -> str:
+    """Where programs are looked for inside: beside this Python, then in the system."""
+    return f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+
+
 def environment() -> dict[str, str]:
     """What every program inside gets."""
     found = {
-        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+        "PATH": search_path(),
         "HOME": "/tmp",
         "USER": "autolab",
         "LANG": "C.UTF-8",

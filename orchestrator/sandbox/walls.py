@@ -23,7 +23,7 @@ class Walls:
     """A sandbox that has been seen to work here; `kind` "off" is none at all."""
 
     kind: Literal["bubblewrap", "landlock", "off"]
-    library: Path  # what `library.build` made
+    library: Path | None  # what `library.build` made; None shows the library with its text
     program: str = ""
 
     @property
@@ -46,7 +46,7 @@ def enclose(walls: Walls, view: View, argv: Sequence[str]) -> list[str]:
 
 
 @cache
-def walls(library: Path) -> Walls | None:
+def walls(library: Path | None) -> Walls | None:
     """The best sandbox that works here, or None."""
     program = shutil.which("bwrap")
     if program is not None and _works(found := Walls("bubblewrap", library, program)):
@@ -54,7 +54,7 @@ def walls(library: Path) -> Walls | None:
     return found if _works(found := Walls("landlock", library)) else None
 
 
-def needed_walls(library: Path, wanted: Literal["auto", "off"]) -> Walls:
+def needed_walls(library: Path | None, wanted: Literal["auto", "off"]) -> Walls:
     """Raises LabError when runs ought to be sandboxed and cannot be."""
     if wanted == "off":
         return Walls("off", library)

@@ -20,6 +20,10 @@ AUTORESEARCH_SECONDS = 300.0
 """The training budget of karpathy/autoresearch where prepare.py does not say otherwise (its README)."""
 AUTORESEARCH_METRIC = r"^val_bpb:\s+(\S+)\s*$"
 AUTORESEARCH_PROGRESS = r"^step \d+ \((\d+(?:\.\d+)?)%\)"
+AUTORESEARCH_DATA = "~/.cache/autoresearch"
+"""Where its prepare.py puts data and tokenizer (its README)."""
+UV_ENVIRONMENT = "~/.cache/autoresearch/venv"
+"""A run has no network to make an environment from: `UV_PROJECT_ENVIRONMENT=... uv sync` makes this one beforehand."""
 _PINNED = ("pyproject.toml", "uv.lock", ".python-version", "requirements.txt")
 """Files that say which packages run: a change in them is a change of the measure, not of the idea."""
 _MOST_BYTES = 4 * 2**20
@@ -107,7 +111,15 @@ def _autoresearch(text: Callable[[str], str], tracked: Sequence[str]) -> ScriptT
         progress=AUTORESEARCH_PROGRESS,
         budget_seconds=budget,
         timeout_seconds=2 * budget,  # its program.md: a run of more than twice the budget counts as failed
+        readable=(AUTORESEARCH_DATA, *([UV_ENVIRONMENT] if uses_uv else [])),
+        environment=_uv(UV_ENVIRONMENT) if uses_uv else {},
     )
+
+
+def _uv(environment: str) -> dict[str, str]:
+    """What makes `uv run` take an environment as it is, without network and cache."""
+    place = str(Path(environment).expanduser())
+    return {"UV_PROJECT_ENVIRONMENT": place, "UV_NO_SYNC": "1", "UV_NO_CACHE": "1", "UV_OFFLINE": "1"}
 
 
 def _constant(source: str, name: str) -> float | None:
@@ -170,6 +182,8 @@ def _changed(found: ScriptTarget, wishes: Wishes, tracked: Sequence[str]) -> Scr
         progress=progress,
         budget_seconds=budget,
         timeout_seconds=wishes.timeout_seconds or 2 * budget,
+        readable=found.readable,
+        environment=found.environment,
     )
 
 

@@ -7,7 +7,8 @@ prints is its score, so every such score is self-reported.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePosixPath
 
@@ -52,6 +53,8 @@ class ScriptTarget:
     progress: re.Pattern[str] | None  # one group: per cent done; two groups: done and total
     budget_seconds: float  # what a run is granted
     timeout_seconds: float  # wall seconds of the whole command, start-up and evaluation included
+    readable: tuple[str, ...] = ()  # outside the work tree: data, environments; `~` is the home directory
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def self_reported(self) -> bool:
@@ -71,6 +74,8 @@ def script_target(
     progress: str,
     budget_seconds: float,
     timeout_seconds: float,
+    readable: tuple[str, ...] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> ScriptTarget:
     """A script as a person described it. Raises LabError that names the key, says what is wrong, and what to do.
 
@@ -81,6 +86,7 @@ def script_target(
     check_paths("editable", editable)
     check_paths("protected", protected)
     check_apart(editable, protected)
+    check_readable(readable)
     if timeout_seconds < budget_seconds:
         raise LabError(
             f"target.timeout_seconds ({timeout_seconds:g}) is less than run.budget_seconds ({budget_seconds:g}):"
@@ -103,7 +109,20 @@ def script_target(
         else None,
         budget_seconds=budget_seconds,
         timeout_seconds=timeout_seconds,
+        readable=readable,
+        environment=dict(environment or {}),
     )
+
+
+def check_readable(paths: tuple[str, ...]) -> None:
+    """Raises LabError for a path that is not absolute, or that shows everything."""
+    for path in paths:
+        pure = PurePosixPath(path)
+        if not (pure.is_absolute() or path.startswith("~/")) or ".." in pure.parts or str(pure) in ("/", "~"):
+            raise LabError(
+                f"target.readable names {path!r}, which is no path from / or ~/ to something in particular.",
+                "Name the directory that holds the data, as in '~/.cache/autoresearch'.",
+            )
 
 
 def check_paths(key: str, paths: tuple[str, ...]) -> None:

@@ -18,7 +18,7 @@ def train():
 
 
 def judged(after: str) -> str:
-    return " ".join(refusals({"train.py": GOOD}, {"train.py": after}))
+    return " ".join(refusals({"train.py": GOOD}, {"train.py": after}, contract=True))
 
 
 def test_a_change_of_code_passes() -> None:

@@ -1,0 +1,90 @@
+"""Another repository as a target, end to end: its command in the sandbox, its own word for the score, real promotions."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import autolab
+from layouts import git, make_repository
+
+FIT = '''"""Fits nothing, and prints how well."""
+import os
+import random
+
+DEPTH = 3
+SECRET = os.environ.get("SECRET_TOKEN", "none")
+
+
+def main():
+    random.seed(int(os.environ["AUTOLAB_SEED"]))
+    for step in range(1, 5):
+        print(f"epoch {step}/4", flush=True)
+    home = os.path.exists(os.path.expanduser("~/.ssh")) or os.path.exists(HERE)
+    print("sees the lab or a home:", home, "secret:", SECRET)
+    open("left behind", "w").write("in a work tree that goes")
+    print("accuracy = 0.1")
+    print(f"accuracy = {0.5 + 0.1 * DEPTH + random.uniform(-0.001, 0.001):.6f}")
+
+
+main()
+'''
+DESCRIBED = (
+    *("--target-command", "python3 fit.py", "--target-editable", "fit.py", "--target-protected", "data.csv"),
+    *("--target-metric", r"accuracy = (\S+)", "--target-direction", "maximise"),
+    *("--target-progress", r"epoch (\d+)/(\d+)", "--target-budget", "5", "--target-timeout", "30"),
+)
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("SECRET_TOKEN", "hf_secret")
+    root = tmp_path / "mein Läb"
+    source = make_repository(tmp_path / "source", {"fit.py": FIT.replace("HERE", repr(str(root))), "data.csv": "1,2\n"})
+    made = autolab("init", str(root), "--profile", "cpu", "--from", str(source), *DESCRIBED)
+    assert made.returncode == 0, made.stderr
+    yield root
+    autolab("stop", "--now", str(root))
+
+
+def add(lab: Path, title: str, old: str, new: str) -> None:
+    before = (lab / "fit.py").read_text()
+    assert old in before
+    lines = difflib.unified_diff(
+        before.splitlines(True), before.replace(old, new).splitlines(True), "a/fit.py", "b/fit.py"
+    )
+    patch = lab.parent / "one.diff"
+    patch.write_text("".join(lines))
+    told = autolab("add", str(lab), "--title", title, "--hypothesis", "better", "--patch", str(patch))
+    assert told.returncode == 0, told.stderr
+
+
+def results(lab: Path) -> dict[str, Any]:
+    return {one["title"]: one for one in json.loads(autolab("results", str(lab), "--json").stdout)}
+
+
+def test_a_script_is_run_in_the_sandbox_and_its_word_is_taken_as_such(lab: Path) -> None:
+    add(lab, "one deeper", "DEPTH = 3", "DEPTH = 4")
+    add(lab, "less deep", "DEPTH = 3", "DEPTH = 2")
+    add(lab, "changes the data", 'print("accuracy = 0.1")', 'open("data.csv", "w").write("0")')
+    add(lab, "prints no score", "accuracy = {", "accuracy is {")
+    add(lab, "asks the network", 'print("accuracy = 0.1")', "__import__('socket').create_connection(('1.1.1.1', 53), 3)")
+    done = autolab("run", str(lab), "--experiments", "5", timeout=300)
+    assert done.returncode == 0, done.stderr
+    found = results(lab)
+    assert found["one deeper"]["state"] == "promoted" and found["less deep"]["state"] == "discarded"
+    assert found["one deeper"]["val_bpb"] == pytest.approx(-0.9, abs=0.002), "more is better: its sign is changed"
+    assert found["start"]["self_reported"] and found["one deeper"]["self_reported"]
+    assert not found["one deeper"]["unsandboxed"]
+    assert found["changes the data"]["state"] == "invalid" and "data.csv" in found["changes the data"]["reason"]
+    assert found["prints no score"]["val_bpb"] == pytest.approx(-0.1), "the last match counts"
+    assert found["asks the network"]["state"] == "crashed" and "unreachable" in found["asks the network"]["reason"]
+    log = autolab("log", "1", str(lab)).stdout
+    assert "sees the lab or a home: False secret: none" in log
+    assert "Self-reported" in git(lab, "log", "-1", "--format=%B", "master")
+    assert git(lab, "show", "master:fit.py").count("DEPTH = 4") == 1
+    assert not (lab / "left behind").exists()
