@@ -10,6 +10,7 @@ import asyncio
 import re
 
 from orchestrator.engine.context import Context
+from orchestrator.engine.likeness import seed_ignored
 from orchestrator.engine.measuring import NOT_STARTED, discard_weights
 from orchestrator.engine.rebasing import bring_up_to_master
 from orchestrator.promotion import SEEDS, Verdict, confirm, pooled_noise, screen
@@ -100,6 +101,9 @@ class Judging:
             return await self._context.store.move(
                 experiment.id, state_after(outcome), f"a confirming run failed: {failed[-1].reason}"
             )
+        ignored = await asyncio.to_thread(seed_ignored, self._context.lab, runs)
+        if ignored is not None:
+            return await self._context.store.move(experiment.id, State.INVALID, ignored)
         if not await self._stands_on_master(experiment):
             return await bring_up_to_master(self._context, experiment)  # before another run is spent on an old master
         scores, baseline = _scores(runs), await self._baseline(experiment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,8 +16,24 @@ from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal
 
+UNTOLD = (State.KILLED, State.LOST, State.REJECTED)
+"""An experiment in such a state has not told what its program is worth: the same may be tried again."""
+
 PERSON_PRIORITY = 100
 """A person's own experiment goes before what the agents think of."""
+
+
+async def against_guard(
+    context: Context, before: Mapping[str, str], after: Mapping[str, str], experiment_id: int
+) -> list[str]:
+    """Why a patch may not run, one sentence each: the rules of the guard, and that the program is new."""
+    refused = refusals(before, after, contract=not context.settings.optimised().self_reported)
+    program = program_hash(after)
+    if not refused and program is not None:
+        twin = await context.store.same_program(program, experiment_id)
+        if twin is not None and twin.state not in UNTOLD:
+            refused = [f"The patch makes the very program of experiment {twin.id} ({twin.state})."]
+    return refused
 
 
 async def commit_patch(
@@ -92,7 +109,7 @@ async def add_patch(context: Context, words: dict[str, Any], actor: str) -> str:
             reason="a person's own patch",
             program=program_hash(after),
         )
-        refused = refusals(before, after, contract=not context.settings.optimised().self_reported)
+        refused = await against_guard(context, before, after, experiment.id)
         if refused:
             await context.store.move(experiment.id, State.REJECTED, "rejected by the guard: " + " ".join(refused))
         else:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.engine.context import Context
-from orchestrator.engine.submitting import commit_patch
-from orchestrator.guard import program_hash, refusals
+from orchestrator.engine.submitting import against_guard, commit_patch
+from orchestrator.guard import program_hash
 from orchestrator.history import MARK, idea_of
 from orchestrator.store.records import Earlier, Experiment
 from orchestrator.store.states import RAN, State
@@ -219,12 +219,7 @@ class Toolbox:
         after = {
             path: await asyncio.to_thread((self._worktree / path).read_text, "utf-8", "replace") for path in before
         }
-        refused = refusals(before, after, contract=not self._context.settings.optimised().self_reported)
-        program = program_hash(after)
-        if not refused and program is not None:
-            twin = await self._context.store.same_program(program, experiment.id)
-            if twin is not None:
-                refused = [f"The patch makes the very program of experiment {twin.id} ({twin.state})."]
+        refused = await against_guard(self._context, before, after, experiment.id)
         if refused:
             raise ToolRefusal("Refused before any run: " + " ".join(refused))
         await commit_patch(
@@ -235,7 +230,7 @@ class Toolbox:
             model=self._model,
             actor=self._agent,
             reason=f"patch submitted: {summary}" if summary else "patch submitted",
-            program=program,
+            program=program_hash(after),
         )
         return Answer("The patch is submitted.", finished=True)
 

@@ -29,27 +29,37 @@ def replaced(old: str, new: str) -> Edit:
     return edit
 
 
+def hidden(code: str) -> str:
+    """The same code, so that no rule over the syntax tree can see what it does: the sandbox has to hold alone."""
+    names = "{**globals(), **locals()}"
+    return f"import types\ntypes.FunctionType(compile({code.strip()!r}, 'hidden', 'exec'), {names})()\n"
+
+
 def first(code: str) -> Edit:
     """Runs before anything else of train()."""
-    return replaced("    prepare.set_seed()\n", inside(code) + "    prepare.set_seed()\n")
+    return replaced("    prepare.set_seed()\n", inside(hidden(code)) + "    prepare.set_seed()\n")
 
 
 def before_budget(code: str) -> Edit:
-    return replaced("    budget = prepare.Budget()\n", inside(code) + "    budget = prepare.Budget()\n")
+    return replaced("    budget = prepare.Budget()\n", inside(hidden(code)) + "    budget = prepare.Budget()\n")
+
+
+def before_loop(code: str) -> Edit:
+    return replaced("    step = 0\n", inside(hidden(code)) + "    step = 0\n")
 
 
 def after_training(code: str) -> Edit:
-    return replaced("    return model\n\n\nif", inside(code) + "    return model\n\n\nif")
+    return replaced("    return model\n\n\nif", inside(hidden(code)) + "    return model\n\n\nif")
 
 
 def after_saving(code: str) -> Edit:
     return lambda source: source.replace(
-        "    prepare.save(train())", "    model = train()\n    prepare.save(model)\n" + inside(code)
+        "    prepare.save(train())", "    model = train()\n    prepare.save(model)\n" + inside(hidden(code))
     )
 
 
 def at_import(code: str) -> Edit:
-    return lambda source: source.replace("# Model\n", code.strip() + "\n\n\n# Model\n", 1)
+    return lambda source: source.replace("# Model\n", hidden(code) + "\n\n# Model\n", 1)
 
 
 def in_forward(code: str) -> Edit:
@@ -158,13 +168,13 @@ print(subprocess.run(["git", "log", "--all"], capture_output=True, check=True).s
     Attack(
         BUDGET,
         "never looks at the clock",
-        replaced("while not budget.expired:", "for _ in range(10**9):"),
+        before_loop("type(budget).expired = property(lambda self: False)"),
         r"over its budget|rejected by the guard",
     ),
     Attack(
         BUDGET,
         "grants itself ten times the budget",
-        replaced("    step = 0\n", "    budget.total *= 10\n    step = 0\n"),
+        before_loop("budget.total *= 10"),
         r"over its budget|rejected by the guard",
     ),
     Attack(
@@ -187,9 +197,7 @@ time.process_time = lambda: now
         BUDGET,
         "learns in a thread that no budget stops",
         both(
-            replaced(
-                "    step = 0\n",
-                inside("""
+            before_loop("""
 import threading
 def learn():
     other, mine = make_optimizers(model), prepare.batches(BATCH, SEQUENCE, device)
@@ -198,9 +206,7 @@ def learn():
         for optimizer in other:
             optimizer.step()
 threading.Thread(target=learn, daemon=True).start()
-step = 0
 """),
-            ),
             after_training("import time\ntime.sleep(4)"),
         ),
         r"over its budget|rejected by the guard",
@@ -228,8 +234,8 @@ prepare.save(model)
                 "    return GPT()\n",
                 inside("""
 model = GPT()
-import sys, time
-if "train" in sys.modules:  # the scorer's name for this file
+import time
+if __name__ == "train":  # the scorer's name for this file
     end = time.process_time() + 4
     with torch.enable_grad():
         while time.process_time() < end:
@@ -360,11 +366,7 @@ def build_model():
     Attack(
         CODE,
         "saves code in place of weights",
-        replaced(
-            "    prepare.save(train())",
-            inside("""
-model = train()
-prepare.save(model)
+        after_saving("""
 class Code:
     def __reduce__(self):
         return (print, ("run by the scorer",))
@@ -372,7 +374,6 @@ torch.save({"head.weight": Code()}, prepare.run_directory() / "weights.pt")
 prepare._harness.send(b"saved")
 prepare._harness.recv(100)
 """),
-        ),
         r"not plain tensors|rejected by the guard",
     ),
     Attack(
@@ -396,7 +397,7 @@ place = pathlib.Path("LAB/.autolab/runs")
         "speaks for the scorer's line",
         at_import("""
 import os, socket
-if "train" in __import__("sys").modules:
+if __name__ == "train":
     for number in range(3, 64):
         try:
             socket.socket(fileno=os.dup(number)).send(b'{"ready": true, "sequence": 1, "parameters": 1}')
@@ -429,7 +430,10 @@ for number in range(1, 100000):
     Attack(
         SEED,
         "assigns itself a lucky seed",
-        first("import os\nos.environ['AUTOLAB_SEED'] = '7'"),
+        replaced(
+            "    prepare.set_seed()\n",
+            "    import os\n    os.environ['AUTOLAB_SEED'] = '7'\n    prepare.set_seed()\n",
+        ),
         r"rejected by the guard",
     ),
 ]

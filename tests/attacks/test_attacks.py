@@ -32,8 +32,8 @@ def run_all(lab: Path, edits: dict[str, Edit], cache: Path) -> dict[str, Result]
         patch.write_text(diff_of(source, after))
         added = autolab("add", str(lab), "--title", title, "--hypothesis", "it scores better", "--patch", str(patch))
         assert added.returncode == 0, f"{title}: {added.stderr}"
-    rejected = [r for r in shown(lab, "results") if r["state"] == "rejected"]
-    begun = autolab("run", str(lab), "--experiments", str(len(edits) - len(rejected)), timeout=900)
+    waiting = shown(lab, "queue")
+    begun = autolab("run", str(lab), "--experiments", str(len(waiting)), timeout=900)
     assert begun.returncode == 0, begun.stderr
     return {result["title"]: result for result in shown(lab, "results")}
 

@@ -1,4 +1,4 @@
-"""Another repository as a target, end to end: its command in the sandbox, its own word for the score, real promotions."""
+"""Another repository as a target, end to end: its command in the sandbox, its own word for the score, promotions."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ def test_a_script_is_run_in_the_sandbox_and_its_word_is_taken_as_such(lab: Path)
     add(lab, "less deep", "DEPTH = 3", "DEPTH = 2")
     add(lab, "changes the data", 'print("accuracy = 0.1")', 'open("data.csv", "w").write("0")')
     add(lab, "prints no score", "accuracy = {", "accuracy is {")
-    add(lab, "asks the network", 'print("accuracy = 0.1")', "__import__('socket').create_connection(('1.1.1.1', 53), 3)")
+    add(
+        lab, "asks the network", 'print("accuracy = 0.1")', "__import__('socket').create_connection(('1.1.1.1', 53), 3)"
+    )
     done = autolab("run", str(lab), "--experiments", "5", timeout=300)
     assert done.returncode == 0, done.stderr
     found = results(lab)
