@@ -87,9 +87,14 @@ def result_json(experiment: Experiment, runs: list[Run], self_reported: bool) ->
         "team": experiment.team,
         "source": experiment.source,
         "self_reported": self_reported,
-        "unsandboxed": any(run.sandbox == "off" for run in valid_runs(experiment, runs)),
         "reason": experiment.reason,
+        **({"unsandboxed": True} if unsandboxed(experiment, runs) else {}),
     }
+
+
+def unsandboxed(experiment: Experiment, runs: list[Run]) -> bool:
+    """Whether a score of the experiment comes from a run without a sandbox around it."""
+    return any(run.sandbox == "off" for run in valid_runs(experiment, runs))
 
 
 async def results_json(reader: Reader) -> list[dict[str, Any]]:

@@ -115,7 +115,7 @@ def results(words: Namespace) -> int:
                     _number(e["val_bpb"]),
                     _number(e["delta"], "+.4f"),
                     sum(run["val_bpb"] is not None for run in e["runs"]),
-                    e["title"] + UNSANDBOXED * e["unsandboxed"],
+                    e["title"] + UNSANDBOXED * e.get("unsandboxed", False),
                     e["reason"],
                 )
                 for e in found
@@ -251,8 +251,7 @@ async def _tsv_rows(reader: Reader) -> list[tuple[str, str, str, str, str]]:
                 f"{experiment.val_bpb or 0:.6f}",
                 f"{memory / 2**30:.1f}",
                 kept if experiment.val_bpb is not None else "crash",
-                " ".join(experiment.title.split())
-                + UNSANDBOXED * any(run.sandbox == "off" for run in runs[experiment.id]),
+                " ".join(experiment.title.split()) + UNSANDBOXED * views.unsandboxed(experiment, runs[experiment.id]),
             )
         )
     return rows
@@ -270,7 +269,7 @@ def export(words: Namespace) -> int:
         writer.writerows(ask(lab, _tsv_rows))
     else:
         rows = ask(lab, views.results_json)
-        columns = [key for key in (rows[0] if rows else {"id": 0}) if key != "runs"]
+        columns = list(dict.fromkeys(key for row in rows or [{"id": 0}] for key in row if key != "runs"))
         table = csv.DictWriter(text, [*columns, "runs"], lineterminator="\n")
         table.writeheader()
         for row in rows:

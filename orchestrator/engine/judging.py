@@ -17,7 +17,7 @@ from orchestrator.promotion import SEEDS, Verdict, confirm, pooled_noise, screen
 from orchestrator.runs import Outcome
 from orchestrator.store.records import Experiment, Master, Run
 from orchestrator.store.states import ACTIVE, ENDED, State
-from orchestrator.views import valid_runs
+from orchestrator.views import unsandboxed
 
 _FAILURES = {
     Outcome.KILLED: State.KILLED,
@@ -192,8 +192,7 @@ class Judging:
         return self._context.settings.optimised().self_reported
 
     async def _unsandboxed(self, experiment: Experiment) -> bool:
-        runs = valid_runs(experiment, await self._context.store.runs_of(experiment.id))
-        return any(run.sandbox == "off" for run in runs)
+        return unsandboxed(experiment, await self._context.store.runs_of(experiment.id))
 
     async def _scores_of(self, experiment: Experiment) -> list[float]:
         runs = await self._context.store.runs_of(experiment.id)

@@ -81,7 +81,7 @@ def test_a_script_is_run_in_the_sandbox_and_its_word_is_taken_as_such(lab: Path)
     assert found["one deeper"]["state"] == "promoted" and found["less deep"]["state"] == "discarded"
     assert found["one deeper"]["val_bpb"] == pytest.approx(-0.9, abs=0.002), "more is better: its sign is changed"
     assert found["start"]["self_reported"] and found["one deeper"]["self_reported"]
-    assert not found["one deeper"]["unsandboxed"]
+    assert "unsandboxed" not in found["one deeper"]
     assert found["changes the data"]["state"] == "invalid" and "data.csv" in found["changes the data"]["reason"]
     assert found["prints no score"]["val_bpb"] == pytest.approx(-0.1), "the last match counts"
     assert found["asks the network"]["state"] == "crashed" and "unreachable" in found["asks the network"]["reason"]
