@@ -81,7 +81,7 @@ class Judging:
         )
 
     async def _compare(self, experiment: Experiment, runs: list[Run]) -> Experiment | None:
-        baseline = await self._baseline(experiment)
+        baseline = await self._baseline(experiment, runs[0].device)
         if baseline is None:
             return None  # its baseline is still being measured
         verdict = screen(_scores(runs)[0], baseline)
@@ -106,10 +106,11 @@ class Judging:
             return await self._context.store.move(experiment.id, State.INVALID, ignored)
         if not await self._stands_on_master(experiment):
             return await bring_up_to_master(self._context, experiment)  # before another run is spent on an old master
-        scores, baseline = _scores(runs), await self._baseline(experiment)
+        device = runs[0].device
+        scores, baseline = _scores(runs), await self._baseline(experiment, device)
         if len(scores) < len(SEEDS) or baseline is None:
             return None
-        noise = pooled_noise(await self._context.store.score_groups())
+        noise = pooled_noise(await self._context.store.score_groups(device))
         assert noise is not None  # its own runs are a group already
         verdict = confirm(scores, baseline, noise)
         if not verdict.passed:
@@ -120,8 +121,11 @@ class Judging:
         master = await self._context.store.master()
         return master is not None and experiment.parent == master.commit_id
 
-    async def _baseline(self, experiment: Experiment) -> list[float] | None:
-        """The scores of the commit that the experiment stands on; None until all its seeds are measured."""
+    async def _baseline(self, experiment: Experiment, device: str) -> list[float] | None:
+        """The scores on one kind of device of the commit that the experiment stands on.
+
+        None until all its seeds are measured there.
+        """
         row = await self._context.store.row(
             "SELECT experiment_id FROM masters WHERE commit_id = ?", (experiment.parent,)
         )
@@ -133,7 +137,7 @@ class Judging:
             [
                 run
                 for run in await self._context.store.runs_of(base.id)
-                if run.commit_id == base.commit_id and run.attempt == base.attempt
+                if run.commit_id == base.commit_id and run.attempt == base.attempt and run.device == device
             ]
         )
         return scores if len(scores) >= len(SEEDS) else None

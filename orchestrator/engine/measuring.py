@@ -105,8 +105,10 @@ class Measuring:
             return 0
         begun = 0
         for slot in await self._free_slots():
-            wanted = await self._next()
-            if wanted is None or not await self._start(wanted, slot):
+            wanted = await self._next(device_kind(slot))
+            if wanted is None:
+                continue  # another slot may be of a kind that has something to do
+            if not await self._start(wanted, slot):
                 break
             begun += 1
         return begun
@@ -115,11 +117,16 @@ class Measuring:
         taken = {run.slot for run in await self._context.store.runs_underway()}
         return [slot for slot in self._context.executor.slots() if slot.name not in taken]
 
-    async def _next(self) -> Wanted | None:
+    async def _next(self, device: str) -> Wanted | None:
+        """What a slot of this kind of device had best run."""
         paused = await self._context.store.meta("paused") == "yes"
         if paused or await self.halted() is not None:
             return None
-        return await self._wanted_baseline() or await self._wanted_confirmation() or await self._wanted_screen()
+        return (
+            await self._wanted_baseline(device)
+            or await self._wanted_confirmation(device)
+            or await self._wanted_screen()
+        )
 
     async def halted(self) -> str | None:
         """Why nothing new may start although nobody paused the lab: master itself cannot be measured.
@@ -140,16 +147,21 @@ class Measuring:
         experiment = await self._context.store.experiment(master.experiment_id) if master is not None else None
         return experiment, await self._at_head(experiment) if experiment is not None else []
 
-    async def _wanted_baseline(self) -> Wanted | None:
+    async def _wanted_baseline(self, device: str) -> Wanted | None:
+        """Each kind of device has a baseline of its own."""
         experiment, runs = await self._baseline()
+        runs = [run for run in runs if run.device == device]
         return _missing(experiment, RunKind.BASELINE, runs) if experiment is not None else None
 
-    async def _wanted_confirmation(self) -> Wanted | None:
+    async def _wanted_confirmation(self, device: str) -> Wanted | None:
+        """On the kind of device that its screening run had."""
         master = await self._context.store.master()
         for experiment in await self._context.store.in_states([State.CONFIRMING]):
             if master is None or experiment.parent != master.commit_id:
                 continue  # it is rebased as soon as its runs under way have ended
             runs = await self._at_head(experiment)
+            if any(run.device != device for run in runs):
+                continue
             if all(run.outcome is None or run.outcome == NOT_STARTED or run.val_bpb is not None for run in runs):
                 wanted = _missing(experiment, RunKind.CONFIRM, runs)
                 if wanted is not None:

@@ -227,12 +227,16 @@ class Reader:
         rows = await self.rows("SELECT * FROM runs WHERE outcome IS NULL OR ended_at >= ? ORDER BY id", (at,))
         return [Run.from_row(row) for row in rows]
 
-    async def score_groups(self) -> list[list[float]]:
-        """The scores of every group of valid runs of one commit: what the noise is estimated from."""
-        groups: dict[str, list[float]] = {}
-        rows = await self.rows("SELECT commit_id, val_bpb FROM runs WHERE val_bpb IS NOT NULL ORDER BY id")
+    async def score_groups(self, device: str | None = None) -> list[list[float]]:
+        """The scores of every group of valid runs of one commit on one kind of device: what noise is estimated from.
+
+        `device` takes the groups of that kind alone.
+        """
+        groups: dict[tuple[str, str], list[float]] = {}
+        rows = await self.rows("SELECT commit_id, device, val_bpb FROM runs WHERE val_bpb IS NOT NULL ORDER BY id")
         for row in rows:
-            groups.setdefault(row["commit_id"], []).append(float(row["val_bpb"]))
+            if device is None or row["device"] == device:
+                groups.setdefault((row["commit_id"], row["device"]), []).append(float(row["val_bpb"]))
         return list(groups.values())
 
     # -- earlier results from elsewhere

@@ -259,8 +259,13 @@ class Writer(Roster):
             (experiment_id,),
         )
         await self._do(
-            "UPDATE experiments SET delta = val_bpb - (SELECT base.val_bpb FROM masters JOIN experiments AS base"
-            " ON base.id = masters.experiment_id WHERE masters.commit_id = experiments.parent)"
+            "UPDATE experiments SET delta = val_bpb - (SELECT avg(base_run.val_bpb) FROM masters"
+            " JOIN experiments AS base ON base.id = masters.experiment_id"
+            " JOIN runs AS base_run ON base_run.experiment_id = base.id AND base_run.commit_id = base.commit_id"
+            " AND base_run.attempt = base.attempt"
+            " WHERE masters.commit_id = experiments.parent AND base_run.device IN (SELECT device FROM runs"
+            " WHERE runs.experiment_id = experiments.id AND runs.commit_id = experiments.commit_id"
+            " AND runs.attempt = experiments.attempt AND runs.val_bpb IS NOT NULL))"
             " WHERE id = ? OR parent IN (SELECT commit_id FROM masters WHERE experiment_id = ?)",
             (experiment_id, experiment_id),
         )

@@ -177,3 +177,20 @@ async def test_a_locked_database_is_told_as_locked(tmp_path: Path) -> None:
 async def test_a_missing_database_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="autolab start"):
         await Reader(tmp_path / "runs.db").open()
+
+
+async def test_a_difference_is_taken_within_one_kind_of_device(tmp_path: Path) -> None:
+    """A baseline measured on two kinds of device is two baselines."""
+    async with Writer(tmp_path / "runs.db") as store:
+        start = await store.add_start("aaa", "start", "the start")
+        for device, score in (("slow", 3.0), ("fast", 2.0)):
+            run = await store.begin_run(start, RunKind.BASELINE, 1, Place("cpu0", device, "bubblewrap"), "aaa")
+            await store.end_run(run.id, Measurement("scored", "scored", score))
+        number = await a_ready_experiment(store)
+        experiment = await store.experiment(number)
+        assert experiment is not None
+        run = await store.begin_run(experiment, RunKind.SCREEN, 1, Place("cpu0", "fast", "bubblewrap"), "bbb")
+        await store.end_run(run.id, Measurement("scored", "scored", 1.9))
+        experiment = await store.experiment(number)
+        assert experiment is not None and experiment.delta == pytest.approx(-0.1)
+        assert await store.score_groups("slow") == [[3.0]] and len(await store.score_groups()) == 3
