@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
 from orchestrator.errors import LabError
+from orchestrator.evidence import Rule
 from orchestrator.targets.target import NanogptTarget, ScriptTarget, Target, check_apart, script_target
 
 Profile = Literal["gpu", "cpu"]
@@ -61,7 +62,7 @@ class RunSection(_Section):
 
 
 class PromotionSection(_Section):
-    rule: Literal["measured"] = "measured"
+    rule: Rule = "sequential"
 
 
 class ModelSection(_Section):

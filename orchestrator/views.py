@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from orchestrator.evidence import noise_of
 from orchestrator.lab import Lab, daemon_of
-from orchestrator.promotion import pooled_noise
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run, SlotRow, seconds_since, utc_now
 
@@ -33,7 +33,8 @@ class Baseline:
 
 async def baseline_of(reader: Reader) -> Baseline:
     master = await reader.master()
-    noise = pooled_noise(await reader.score_groups())
+    pooled = noise_of(await reader.score_groups())
+    noise = pooled.deviation if pooled is not None else None
     if master is None:
         return Baseline(None, None, None, 0, noise, None)
     experiment = await reader.experiment(master.experiment_id)

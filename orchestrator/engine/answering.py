@@ -15,7 +15,6 @@ from orchestrator.engine.measuring import Measuring
 from orchestrator.engine.requeueing import new_attempt
 from orchestrator.engine.submitting import add_patch
 from orchestrator.errors import LabError
-from orchestrator.promotion import Verdict
 from orchestrator.store.records import Command, Experiment, Run
 from orchestrator.store.states import ENDED, IllegalMove, State
 
@@ -224,8 +223,8 @@ class Answering:
                 f"Experiment {experiment.id} was measured on an older master.",
                 f"Measure it on the present one first: `autolab requeue {experiment.id}`.",
             )
-        verdict = Verdict(True, f"promoted by {actor}'s own decision (it was {experiment.state}: {experiment.reason})")
-        await self._judging.merge(experiment, verdict, actor)
+        reason = f"promoted by {actor}'s own decision (it was {experiment.state}: {experiment.reason})"
+        await self._judging.merge(experiment, reason, actor)
         return f"experiment {experiment.id} is merged into master"
 
     # -- the lab

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import re
 
+from orchestrator.engine.contest import baseline_experiment, runs_at_head, scores_of, standing
 from orchestrator.engine.context import Context
 from orchestrator.engine.likeness import seed_ignored
 from orchestrator.engine.measuring import NOT_STARTED, discard_weights
 from orchestrator.engine.rebasing import bring_up_to_master
-from orchestrator.promotion import SEEDS, Verdict, confirm, pooled_noise, screen
+from orchestrator.evidence import Action
 from orchestrator.runs import Outcome
 from orchestrator.store.records import Experiment, Master, Run
 from orchestrator.store.states import ACTIVE, ENDED, State
@@ -52,11 +53,7 @@ class Judging:
         return steps
 
     async def _step(self, experiment: Experiment) -> Experiment | None:
-        runs = [
-            run
-            for run in await self._context.store.runs_of(experiment.id)
-            if run.commit_id == experiment.commit_id and run.attempt == experiment.attempt
-        ]
+        runs = await runs_at_head(self._context, experiment)
         match experiment.state:
             case State.RUNNING:
                 return await self._after_screen(experiment, runs)
@@ -81,15 +78,14 @@ class Judging:
         )
 
     async def _compare(self, experiment: Experiment, runs: list[Run]) -> Experiment | None:
-        baseline = await self._baseline(experiment, runs[0].device)
-        if baseline is None:
+        found = await standing(self._context, experiment, runs)
+        if found is None:
             return None  # its baseline is still being measured
-        verdict = screen(_scores(runs)[0], baseline)
-        if not verdict.passed:
-            return await self._context.store.move(experiment.id, State.DISCARDED, verdict.reason)
+        if found.decision.action is Action.DROP:
+            return await self._context.store.move(experiment.id, State.DISCARDED, found.decision.reason)
         if not await self._stands_on_master(experiment):
             return await bring_up_to_master(self._context, experiment)
-        return await self._context.store.move(experiment.id, State.CONFIRMING, verdict.reason)
+        return await self._context.store.move(experiment.id, State.CONFIRMING, found.decision.reason)
 
     async def _after_confirmation(self, experiment: Experiment, runs: list[Run]) -> Experiment | None:
         if any(not run.ended for run in runs):
@@ -106,58 +102,33 @@ class Judging:
             return await self._context.store.move(experiment.id, State.INVALID, ignored)
         if not await self._stands_on_master(experiment):
             return await bring_up_to_master(self._context, experiment)  # before another run is spent on an old master
-        device = runs[0].device
-        scores, baseline = _scores(runs), await self._baseline(experiment, device)
-        if len(scores) < len(SEEDS) or baseline is None:
+        found = await standing(self._context, experiment, runs)
+        if found is None or found.decision.action in (Action.RUN, Action.BASELINE):
             return None
-        noise = pooled_noise(await self._context.store.score_groups(device))
-        assert noise is not None  # its own runs are a group already
-        verdict = confirm(scores, baseline, noise)
-        if not verdict.passed:
-            return await self._context.store.move(experiment.id, State.NOT_CONFIRMED, verdict.reason)
-        return await self.merge(experiment, verdict, "autolab")
+        if found.decision.action is Action.DROP:
+            return await self._context.store.move(experiment.id, State.NOT_CONFIRMED, found.decision.reason)
+        return await self.merge(experiment, found.decision.reason, "autolab")
 
     async def _stands_on_master(self, experiment: Experiment) -> bool:
         master = await self._context.store.master()
         return master is not None and experiment.parent == master.commit_id
 
-    async def _baseline(self, experiment: Experiment, device: str) -> list[float] | None:
-        """The scores on one kind of device of the commit that the experiment stands on.
-
-        None until all its seeds are measured there.
-        """
-        row = await self._context.store.row(
-            "SELECT experiment_id FROM masters WHERE commit_id = ?", (experiment.parent,)
-        )
-        if row is None:
-            return None
-        base = await self._context.store.experiment(row["experiment_id"])
-        assert base is not None
-        scores = _scores(
-            [
-                run
-                for run in await self._context.store.runs_of(base.id)
-                if run.commit_id == base.commit_id and run.attempt == base.attempt and run.device == device
-            ]
-        )
-        return scores if len(scores) >= len(SEEDS) else None
-
     # -- promotion
 
-    async def merge(self, experiment: Experiment, verdict: Verdict, actor: str) -> Experiment:
+    async def merge(self, experiment: Experiment, reason: str, actor: str) -> Experiment:
         """Merge a measured experiment into master, as it was measured, and tell the store.
 
         Killed between the two, `adopt_merges` completes it at the next start.
         """
         context = self._context
         assert experiment.parent is not None and experiment.commit_id is not None
-        message = await self._message(experiment, verdict, actor)
+        message = await self._message(experiment, reason, actor)
         merged = await asyncio.to_thread(context.repository.merge, experiment.parent, experiment.commit_id, message)
         moved = await asyncio.to_thread(context.repository.advance, "refs/heads/master", merged, experiment.parent)
         if not moved:  # a person moved master at this very moment: the next look sees the new master
             await self.follow_master()
             return experiment
-        promoted = await context.store.promote(experiment.id, merged, verdict.reason, actor=actor)
+        promoted = await context.store.promote(experiment.id, merged, reason, actor=actor)
         await self.update_checkout()
         return promoted
 
@@ -167,16 +138,13 @@ class Judging:
         if not update.updated:
             await self._context.store.event("lab", "autolab", update.sentence)
 
-    async def _message(self, experiment: Experiment, verdict: Verdict, actor: str) -> str:
-        store = self._context.store
-        row = await store.row("SELECT experiment_id FROM masters WHERE commit_id = ?", (experiment.parent,))
-        assert row is not None
-        base = await store.experiment(row["experiment_id"])
+    async def _message(self, experiment: Experiment, reason: str, actor: str) -> str:
+        base = await baseline_experiment(self._context, experiment)
         assert base is not None
         lines = [
             f"Promote experiment {experiment.label}: {experiment.title}",
             "",
-            verdict.reason[:1].upper() + verdict.reason[1:] + ".",
+            reason[:1].upper() + reason[1:] + ".",
             "",
             f"val_bpb of this branch: {_listed(await self._scores_of(experiment))}",
             f"val_bpb of the master before (experiment {base.label}): {_listed(await self._scores_of(base))}",
@@ -199,8 +167,7 @@ class Judging:
         return unsandboxed(experiment, await self._context.store.runs_of(experiment.id))
 
     async def _scores_of(self, experiment: Experiment) -> list[float]:
-        runs = await self._context.store.runs_of(experiment.id)
-        return _scores([r for r in runs if r.commit_id == experiment.commit_id and r.attempt == experiment.attempt])
+        return scores_of(await runs_at_head(self._context, experiment))
 
     # -- a master that moved without the store
 
@@ -240,10 +207,6 @@ class Judging:
         await self._context.store.promote(experiment.id, head, "a real gain: merged just before the daemon was stopped")
         await self.update_checkout()
         return True
-
-
-def _scores(runs: list[Run]) -> list[float]:
-    return [run.val_bpb for run in runs if run.val_bpb is not None]
 
 
 def _listed(scores: list[float]) -> str:

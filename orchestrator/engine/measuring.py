@@ -11,11 +11,12 @@ import os
 import shutil
 from dataclasses import dataclass
 
+from orchestrator.engine.contest import runs_at_head, standing
 from orchestrator.engine.context import Context
 from orchestrator.engine.rebasing import bring_up_to_master
 from orchestrator.engine.self_reported import keep_originals, with_progress, with_score
 from orchestrator.engine.specs import marker_of, spec_of, worktree_of
-from orchestrator.promotion import SEEDS
+from orchestrator.evidence import BASELINE_SEEDS, Action, seeds
 from orchestrator.runs import Ended, Lost, NeverStarted, Outcome, Running, RunResult, Slot
 from orchestrator.runs.slots import device_kind
 from orchestrator.store.records import Experiment, Run, RunKind
@@ -145,27 +146,31 @@ class Measuring:
     async def _baseline(self) -> tuple[Experiment | None, list[Run]]:
         master = await self._context.store.master()
         experiment = await self._context.store.experiment(master.experiment_id) if master is not None else None
-        return experiment, await self._at_head(experiment) if experiment is not None else []
+        return experiment, await runs_at_head(self._context, experiment) if experiment is not None else []
 
     async def _wanted_baseline(self, device: str) -> Wanted | None:
         """Each kind of device has a baseline of its own."""
         experiment, runs = await self._baseline()
         runs = [run for run in runs if run.device == device]
-        return _missing(experiment, RunKind.BASELINE, runs) if experiment is not None else None
+        return _missing(experiment, runs) if experiment is not None else None
 
     async def _wanted_confirmation(self, device: str) -> Wanted | None:
-        """On the kind of device that its screening run had."""
+        """On the kind of device that its screening run had; a run of the baseline where that tells more."""
         master = await self._context.store.master()
         for experiment in await self._context.store.in_states([State.CONFIRMING]):
             if master is None or experiment.parent != master.commit_id:
                 continue  # it is rebased as soon as its runs under way have ended
-            runs = await self._at_head(experiment)
-            if any(run.device != device for run in runs):
-                continue
-            if all(run.outcome is None or run.outcome == NOT_STARTED or run.val_bpb is not None for run in runs):
-                wanted = _missing(experiment, RunKind.CONFIRM, runs)
-                if wanted is not None:
-                    return wanted
+            runs = await runs_at_head(self._context, experiment)
+            if any(run.device != device or not _is_scored(run) for run in runs):
+                continue  # one at a time: each may settle it
+            found = await standing(self._context, experiment, runs)
+            if found is not None and found.decision.action is Action.RUN:
+                return _next_seed(experiment, RunKind.CONFIRM, runs)
+            if found is not None and found.decision.action is Action.BASELINE:
+                baseline = await runs_at_head(self._context, found.base)
+                baseline = [run for run in baseline if run.device == device]
+                if all(run.ended for run in baseline):
+                    return _next_seed(found.base, RunKind.BASELINE, baseline)
         return None
 
     async def _wanted_screen(self) -> Wanted | None:
@@ -177,7 +182,7 @@ class Measuring:
                 return None
             experiment = await bring_up_to_master(self._context, ready[0])
             if experiment.state is State.READY:
-                return Wanted(experiment, RunKind.SCREEN, SEEDS[0])
+                return Wanted(experiment, RunKind.SCREEN, seeds(1)[0])
 
     async def _may_begin_another(self) -> bool:
         if self._limit is None:
@@ -195,10 +200,6 @@ class Measuring:
         """Whether as many experiments as asked for have come to an outcome."""
         return self._limit is not None and await self.outcomes() >= self._limit
 
-    async def _at_head(self, experiment: Experiment) -> list[Run]:
-        runs = await self._context.store.runs_of(experiment.id)
-        return [r for r in runs if r.commit_id == experiment.commit_id and r.attempt == experiment.attempt]
-
     async def _start(self, wanted: Wanted, slot: Slot) -> bool:
         context, commit = self._context, wanted.experiment.commit_id
         assert commit is not None
@@ -215,11 +216,22 @@ class Measuring:
         return True
 
 
-def _missing(experiment: Experiment, kind: RunKind, runs: list[Run]) -> Wanted | None:
-    """The first assigned seed that has neither a score nor a run under way."""
+def _missing(experiment: Experiment, runs: list[Run]) -> Wanted | None:
+    """The first of the baseline's seeds that has neither a score nor a run under way."""
     have = {run.seed for run in runs if run.outcome is None or run.val_bpb is not None}
-    seed = next((seed for seed in SEEDS if seed not in have), None)
-    return None if seed is None else Wanted(experiment, kind, seed)
+    seed = next((seed for seed in seeds(BASELINE_SEEDS) if seed not in have), None)
+    return None if seed is None else Wanted(experiment, RunKind.BASELINE, seed)
+
+
+def _next_seed(experiment: Experiment, kind: RunKind, runs: list[Run]) -> Wanted:
+    """Another run, with the first seed that has no score."""
+    have = {run.seed for run in runs if run.val_bpb is not None}
+    return Wanted(experiment, kind, next(seed for seed in seeds(len(have) + 1) if seed not in have))
+
+
+def _is_scored(run: Run) -> bool:
+    """Or never started, which counts as not there."""
+    return run.val_bpb is not None or run.outcome == NOT_STARTED
 
 
 def _measurement(result: RunResult) -> Measurement:

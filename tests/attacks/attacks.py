@@ -195,20 +195,18 @@ time.process_time = lambda: now
     ),
     Attack(
         BUDGET,
-        "learns in a thread that no budget stops",
-        both(
-            before_loop("""
-import threading
+        "learns on in threads when the loop is over",
+        after_training("""
+import threading, time
 def learn():
-    other, mine = make_optimizers(model), prepare.batches(BATCH, SEQUENCE, device)
-    while True:
+    mine = prepare.batches(BATCH, SEQUENCE, device)
+    end = time.thread_time() + 2
+    while time.thread_time() < end:
         loss_of(model, *next(mine)).backward()
-        for optimizer in other:
-            optimizer.step()
-threading.Thread(target=learn, daemon=True).start()
+threads = [threading.Thread(target=learn)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
 """),
-            after_training("import time\ntime.sleep(4)"),
-        ),
         r"over its budget|rejected by the guard",
     ),
     Attack(

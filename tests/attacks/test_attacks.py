@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import json
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,12 @@ from attacks import ATTACKS, Attack, Edit
 from conftest import autolab, set_key
 from honest import HONEST
 
+from orchestrator.daemon import opened
+from orchestrator.engine.measuring import Measuring
+from orchestrator.lab import Lab
+from orchestrator.store.records import Run
+from orchestrator.store.states import State
+
 Result = dict[str, Any]
 
 
@@ -23,8 +31,8 @@ def diff_of(before: str, after: str) -> str:
     return "".join(lines)
 
 
-def run_all(lab: Path, edits: dict[str, Edit], cache: Path) -> dict[str, Result]:
-    """Add every patch with `autolab add`, run them all, and return their results by title."""
+def add_all(lab: Path, edits: dict[str, Edit], cache: Path) -> None:
+    """Add every patch with `autolab add`, as a person would."""
     source = (lab / "train.py").read_text()
     patch = lab.parent / "one.diff"
     for title, edit in edits.items():
@@ -32,6 +40,10 @@ def run_all(lab: Path, edits: dict[str, Edit], cache: Path) -> dict[str, Result]
         patch.write_text(diff_of(source, after))
         added = autolab("add", str(lab), "--title", title, "--hypothesis", "it scores better", "--patch", str(patch))
         assert added.returncode == 0, f"{title}: {added.stderr}"
+
+
+def run_all(lab: Path) -> dict[str, Result]:
+    """Run all that waits to its outcome; results by title."""
     waiting = shown(lab, "queue")
     begun = autolab("run", str(lab), "--experiments", str(len(waiting)), timeout=900)
     assert begun.returncode == 0, begun.stderr
@@ -61,7 +73,9 @@ def make_lab(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Iterator
 
 @pytest.fixture(scope="module")
 def attacked(make_lab: Callable[[str], Path], corpus: Path) -> dict[str, Result]:
-    return run_all(make_lab("attacked"), {attack.title: attack.edit for attack in ATTACKS}, corpus.parent)
+    lab = make_lab("attacked")
+    add_all(lab, {attack.title: attack.edit for attack in ATTACKS}, corpus.parent)
+    return run_all(lab)
 
 
 @pytest.mark.timeout(1200)
@@ -73,17 +87,32 @@ def test_the_attack_is_refused_for_what_it_does(attacked: dict[str, Result], att
     assert re.search(attack.refused, result["reason"]), result["reason"]
 
 
+async def measure_all(lab: Path, patience: float = 900.0) -> dict[str, Run]:
+    """One run of each, without anybody who judges: a promotion in between would change what the others stand on."""
+    async with opened(Lab(lab)) as context:
+        measuring, deadline = Measuring(context), time.monotonic() + patience
+        while await context.store.in_states([State.READY]) or await context.store.runs_underway():
+            await measuring.collect()
+            await measuring.launch()
+            await asyncio.sleep(0.2)
+            assert time.monotonic() < deadline
+        found = await context.store.in_states([State.RUNNING])
+        return {one.title: (await context.store.runs_of(one.id))[-1] for one in found}
+
+
 @pytest.fixture(scope="module")
-def unusual(make_lab: Callable[[str], Path], corpus: Path) -> dict[str, Result]:
-    return run_all(make_lab("unusual"), HONEST, corpus.parent)
+def unusual(make_lab: Callable[[str], Path], corpus: Path) -> dict[str, Run]:
+    lab = make_lab("unusual")
+    add_all(lab, HONEST, corpus.parent)
+    return asyncio.run(measure_all(lab))
 
 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("title", HONEST)
-def test_the_honest_patch_gets_its_score(unusual: dict[str, Result], title: str) -> None:
-    result = unusual[title]
-    assert result["val_bpb"] is not None and result["val_bpb"] > 2, result
-    assert all(run["val_bpb"] is not None for run in result["runs"])
+def test_the_honest_patch_gets_its_score(unusual: dict[str, Run], title: str) -> None:
+    run = unusual[title]
+    assert run.val_bpb is not None and run.val_bpb > 2, run.reason
+    assert run.sandbox != "off" and run.provenance.keys() >= {"code", "fixed", "data", "weights", "torch", "device"}
 
 
 def test_there_are_at_least_two_attacks_for_every_clause() -> None:

@@ -1,0 +1,51 @@
+"""How much the score of one and the same commit scatters from run to run, and how well that is known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist, fmean
+
+NORMAL = NormalDist()
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """`deviation`: standard deviation of one run; `freedom`: degrees of freedom it was estimated with."""
+
+    deviation: float
+    freedom: int
+
+    def interval(self, confidence: float = 0.9) -> tuple[float, float]:
+        """Where the true deviation lies, by Wilson and Hilferty's approximation of chi-square (PNAS 17, 1931)."""
+        low, high = (_chi_square(self.freedom, 0.5 + side * confidence / 2) for side in (1, -1))
+        squares = self.deviation**2 * self.freedom
+        return math.sqrt(squares / low), math.sqrt(squares / high) if high > 0 else math.inf
+
+    def deviate(self, difference: float, error: float) -> float:
+        """A difference in standard errors, as the normal deviate that is as improbable.
+
+        `error` is its standard error by this noise, whose own uncertainty makes it a t statistic: approximation 26.7.8
+        of Abramowitz and Stegun's Handbook.
+        """
+        if error == 0:
+            return math.copysign(math.inf, difference) if difference else 0.0
+        t = difference / error
+        return t * (1 - 1 / (4 * self.freedom)) / math.sqrt(1 + t * t / (2 * self.freedom))
+
+
+def noise_of(groups: Iterable[Sequence[float]]) -> Noise | None:
+    """Pooled over every group of runs of one commit on one kind of device; None before there are two runs of one."""
+    squares, freedom = 0.0, 0
+    for scores in groups:
+        if len(scores) >= 2:
+            mean = fmean(scores)
+            squares += sum((score - mean) ** 2 for score in scores)
+            freedom += len(scores) - 1
+    return Noise(math.sqrt(squares / freedom), freedom) if freedom else None
+
+
+def _chi_square(freedom: int, probability: float) -> float:
+    part = 2 / (9 * freedom)
+    return float(freedom * max(0.0, 1 - part + NORMAL.inv_cdf(probability) * math.sqrt(part)) ** 3)

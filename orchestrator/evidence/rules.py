@@ -1,0 +1,107 @@
+"""The rules of promotion: what to do with an experiment after each of its runs.
+
+`sequential` looks after every run from the third on whether the mean beats the baseline's, each time at the same
+nominal level (repeated significance tests at a constant boundary: Pocock, Biometrika 64, 1977), and drops as soon as a
+gain has become unlikely, so that an idea that does nothing costs little more than its screening run. An experiment
+without any gain is promoted with the probability ERROR_RATE at most, over all looks together. `measured` and `greedy`
+are there to compare with: three runs each and two standard errors; and whatever scores better once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import fmean
+from typing import Literal
+
+from orchestrator.evidence.noise import Noise
+
+Rule = Literal["sequential", "measured", "greedy"]
+
+BASELINE_SEEDS = 3
+"""A master is measured with so many seeds before anything is compared with it."""
+
+ERROR_RATE = 0.04
+"""Found by simulation for a baseline of three runs and a well-known noise; tests/evidence keeps it true."""
+
+FEWEST, MOST = 3, 5
+"""Runs of an experiment before it can be promoted, and before it is dropped for want of evidence."""
+
+PROMOTE_AT = 2.0
+"""Normal deviate at every look."""
+
+DROP_BELOW = {1: 0.4, 2: 0.6, 3: 0.9, 4: 1.2}
+"""By the number of runs: below such a deviate the promotion has become unlikely. bench/promotion.py weighs them."""
+
+
+class Action(StrEnum):
+    PROMOTE = "promote"
+    DROP = "drop"
+    RUN = "run"  # once more, with the next seed
+    BASELINE = "baseline"  # a run of the baseline with the next seed: its mean is what is least known
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    action: Action
+    reason: str  # one sentence with the figures
+
+
+def seeds(count: int) -> tuple[int, ...]:
+    """The first assigned seeds: the same for baseline and candidate, in the same order."""
+    return tuple(range(1, count + 1))
+
+
+def decide(rule: Rule, scores: Sequence[float], baseline: Sequence[float], noise: Noise) -> Decision:
+    """What to do after the runs that there are; `scores` and `baseline` hold at least one each."""
+    if rule == "greedy":
+        return _greedy(scores, baseline)
+    if rule == "measured":
+        return _measured(scores, baseline, noise)
+    return _sequential(scores, baseline, noise)
+
+
+def _sequential(scores: Sequence[float], baseline: Sequence[float], noise: Noise) -> Decision:
+    count = len(scores)
+    if count > len(baseline):
+        words = f"{_facts(scores, baseline)}: the baseline gets run {len(baseline) + 1} before the next look"
+        return Decision(Action.BASELINE, words)
+    error = noise.deviation * math.sqrt(1 / count + 1 / len(baseline))
+    deviate = noise.deviate(fmean(baseline) - fmean(scores), error)
+    facts = f"{_facts(scores, baseline)}, {deviate:+.2f} standard errors"
+    if count >= FEWEST and deviate >= PROMOTE_AT:
+        return Decision(Action.PROMOTE, f"a real gain: {facts}, {PROMOTE_AT:.2f} needed")
+    if count >= MOST:
+        return Decision(Action.DROP, f"within noise after {count} runs: {facts}, {PROMOTE_AT:.2f} needed")
+    if deviate < DROP_BELOW[count]:
+        hope = "does not beat the baseline" if deviate <= 0 else "a gain has become unlikely"
+        return Decision(Action.DROP, f"{hope}: {facts}, {DROP_BELOW[count]:.2f} needed to go on")
+    return Decision(Action.RUN, f"worth another seed: {facts}")
+
+
+def _measured(scores: Sequence[float], baseline: Sequence[float], noise: Noise) -> Decision:
+    facts = _facts(scores, baseline)
+    if len(scores) == 1:
+        if scores[0] < fmean(baseline):
+            return Decision(Action.RUN, f"beats the baseline, two more seeds will tell: {facts}")
+        return Decision(Action.DROP, f"does not beat the baseline: {facts}")
+    if len(scores) < BASELINE_SEEDS:
+        return Decision(Action.RUN, f"another seed: {facts}")
+    margin = 2 * noise.deviation * math.sqrt(1 / len(scores) + 1 / len(baseline))
+    if fmean(baseline) - fmean(scores) > margin:
+        return Decision(Action.PROMOTE, f"a real gain: {facts}, {-margin:+.4f} needed")
+    return Decision(Action.DROP, f"within noise: {facts}, {-margin:+.4f} needed")
+
+
+def _greedy(scores: Sequence[float], baseline: Sequence[float]) -> Decision:
+    if scores[0] < baseline[0]:
+        return Decision(Action.PROMOTE, f"better once: {_facts(scores, baseline)}")
+    return Decision(Action.DROP, f"not better: {_facts(scores, baseline)}")
+
+
+def _facts(scores: Sequence[float], baseline: Sequence[float]) -> str:
+    mean, base = fmean(scores), fmean(baseline)
+    runs = "1 run" if len(scores) == 1 else f"{len(scores)} runs"
+    return f"{mean:.4f} ({runs}) against {base:.4f} ({len(baseline)}), {mean - base:+.4f}"

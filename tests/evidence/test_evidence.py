@@ -1,0 +1,142 @@
+"""Noise, decisions and belief: right where the answer is known, and as often wrong as they say where it is chance."""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean, stdev
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.evidence import Action, Decision, Noise, believed, decide, expected_false, noise_of, seeds
+from orchestrator.evidence.belief import Measured
+from orchestrator.evidence.rules import ERROR_RATE, FEWEST, MOST
+
+WELL_KNOWN = 200
+scores = st.lists(st.floats(min_value=0.5, max_value=9.0), min_size=2, max_size=6)
+
+
+@given(scores)
+def test_the_noise_of_one_group_is_its_standard_deviation(group: list[float]) -> None:
+    noise = noise_of([group])
+    assert noise is not None and noise.deviation == pytest.approx(stdev(group), abs=1e-9)
+
+
+def test_groups_are_pooled_by_their_degrees_of_freedom() -> None:
+    noise = noise_of([[1.0, 3.0], [2.0, 2.0, 2.0], [7.0]])
+    assert noise is not None and noise.freedom == 3 and noise.deviation == pytest.approx(math.sqrt(2 / 3))
+
+
+def test_without_a_repeated_run_there_is_no_noise_to_know() -> None:
+    assert noise_of([[1.0], [2.0], []]) is None
+
+
+def test_the_noise_is_known_better_with_more_runs() -> None:
+    few, many = Noise(0.01, 2).interval(), Noise(0.01, 50).interval()
+    assert few[0] < many[0] < 0.01 < many[1] < few[1]
+    assert many == pytest.approx((0.00861, 0.01199), abs=2e-5)  # sqrt(50 / chi-square of 0.95 and 0.05)
+
+
+def test_the_same_difference_says_less_when_the_noise_is_poorly_known() -> None:
+    assert Noise(1.0, 2).deviate(3.0, 1.0) < Noise(1.0, 10).deviate(3.0, 1.0) < 3.0
+    # t of 2.228 with 10 degrees of freedom is exceeded as often as a normal deviate of 1.96
+    assert Noise(1.0, 10).deviate(2.228, 1.0) == pytest.approx(1.96, abs=0.02)
+
+
+def play(effect: float, random: np.random.Generator, baseline_runs: int = 3) -> tuple[Decision, int, int]:
+    """One experiment whose true gain is `effect` standard deviations; what came of it, and what it cost in runs."""
+    baseline = list(random.standard_normal(baseline_runs))
+    runs = [float(random.standard_normal() - effect)]
+    while True:
+        decision = decide("sequential", runs, baseline, Noise(1.0, WELL_KNOWN))
+        if decision.action is Action.RUN:
+            runs.append(float(random.standard_normal() - effect))
+        elif decision.action is Action.BASELINE:
+            baseline.append(float(random.standard_normal()))
+        else:
+            return decision, len(runs), len(baseline) - baseline_runs
+
+
+def test_an_idea_that_does_nothing_is_promoted_no_more_often_than_stated_and_costs_little() -> None:
+    random = np.random.default_rng(1)
+    played = [play(0.0, random) for _ in range(8000)]
+    rate = fmean(decision.action is Action.PROMOTE for decision, _, _ in played)
+    assert rate < ERROR_RATE
+    assert fmean(runs + extra for _, runs, extra in played) < 1.9
+
+
+def test_a_gain_far_above_noise_is_promoted_almost_always() -> None:
+    random = np.random.default_rng(2)
+    assert fmean(play(4.0, random)[0].action is Action.PROMOTE for _ in range(2000)) > 0.97
+
+
+def test_a_harm_is_hardly_ever_promoted() -> None:
+    random = np.random.default_rng(3)
+    assert fmean(play(-1.5, random)[0].action is Action.PROMOTE for _ in range(4000)) < 0.001
+
+
+@given(
+    st.lists(st.floats(min_value=2.9, max_value=3.1), min_size=1, max_size=MOST),
+    st.lists(st.floats(min_value=2.9, max_value=3.1), min_size=3, max_size=6),
+)
+def test_the_rule_always_comes_to_an_end_and_never_promotes_without_replication(
+    runs: list[float], baseline: list[float]
+) -> None:
+    decision = decide("sequential", runs, baseline, Noise(0.01, 6))
+    if len(runs) < FEWEST:
+        assert decision.action is not Action.PROMOTE
+    if len(runs) >= MOST and len(baseline) >= len(runs):
+        assert decision.action in (Action.PROMOTE, Action.DROP)
+    if decision.action is Action.PROMOTE:
+        assert fmean(runs) < fmean(baseline)
+    assert f"{fmean(runs):.4f}" in decision.reason
+
+
+def test_a_change_of_seed_alone_is_within_noise() -> None:
+    assert decide("sequential", [3.00, 3.02, 2.99], [3.01, 2.99, 3.02], Noise(0.015, 4)).action is not Action.PROMOTE
+
+
+def test_greedy_promotes_what_is_better_once_and_measured_wants_three_runs() -> None:
+    noise = Noise(0.01, 6)
+    assert decide("greedy", [2.9999], [3.0], noise).action is Action.PROMOTE
+    assert decide("greedy", [3.0], [3.0], noise).action is Action.DROP
+    assert decide("measured", [2.99], [3.0] * 3, noise).action is Action.RUN
+    assert decide("measured", [2.99, 2.99], [3.0] * 3, noise).action is Action.RUN
+    assert decide("measured", [2.99] * 3, [3.0] * 3, noise).action is Action.DROP
+    assert decide("measured", [2.97] * 3, [3.0] * 3, noise).action is Action.PROMOTE
+
+
+def test_the_assigned_seeds_are_the_same_for_all() -> None:
+    assert seeds(3) == (1, 2, 3)
+
+
+def test_the_best_of_many_nulls_is_hardly_believed() -> None:
+    random = np.random.default_rng(4)
+    nulls = [Measured(float(gain), 1.0) for gain in random.standard_normal(60)]
+    best = max(nulls, key=lambda one: one.gain)
+    belief = believed(best, nulls, 1.0)
+    assert best.gain > 2 and belief.gain < best.gain / 3 and belief.false > 0.1
+
+
+def test_a_gain_far_above_noise_is_believed_nearly_whole() -> None:
+    gains = [Measured(gain, 0.1) for gain in (0.0, 3.0, -2.0, 1.0, -1.0, 2.5, 0.5)]
+    belief = believed(gains[1], gains, 0.1)
+    assert belief.gain == pytest.approx(3.0, abs=0.05) and belief.false < 1e-6
+    assert expected_false([belief, believed(gains[0], gains, 0.1)]) == pytest.approx(0.5, abs=0.1)
+
+
+def test_believed_gains_are_on_average_the_true_ones() -> None:
+    """The winners of a simulated lab: the raw gain flatters, the believed one does not."""
+    random = np.random.default_rng(5)
+    raw, shrunk, true = [], [], []
+    for _ in range(200):
+        effects = random.standard_normal(40) * 0.7 - 0.7
+        measured = [Measured(float(effect + random.standard_normal()), 1.0) for effect in effects]
+        best = max(range(40), key=lambda number: measured[number].gain)
+        raw.append(measured[best].gain)
+        shrunk.append(believed(measured[best], measured, 1.0).gain)
+        true.append(effects[best])
+    assert fmean(raw) - fmean(true) > 0.8
+    assert abs(fmean(shrunk) - fmean(true)) < 0.25
