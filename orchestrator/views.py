@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from orchestrator.evidence import noise_of
+from orchestrator.evidence import BASELINE_SEEDS, Belief, Measured, believed, expected_false, noise_of, prior_of
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run, SlotRow, seconds_since, utc_now
@@ -24,6 +24,9 @@ class Baseline:
     runs: int
     noise: float | None
     start_bpb: float | None  # the mean of experiment 0
+    believed: float | None = None  # the gain since the start that is left after the winner's curse
+    promotions: int = 0
+    expected_false: float = 0.0  # of these promotions
 
     @property
     def gain(self) -> float | None:
@@ -47,7 +50,36 @@ async def baseline_of(reader: Reader) -> Baseline:
         len(runs),
         noise,
         start.val_bpb if start else None,
+        *await _believed_so_far(reader),
     )
+
+
+async def _believed_so_far(reader: Reader) -> tuple[float | None, int, float]:
+    """The believed gain of all promotions together, how many there are, and how many of them are expected false."""
+    beliefs = await beliefs_of(reader)
+    rows = await reader.rows("SELECT id FROM experiments WHERE state = 'promoted' AND delta IS NOT NULL")
+    promoted = [beliefs[row["id"]] for row in rows if row["id"] in beliefs]
+    if not promoted:
+        return None, 0, 0.0
+    return sum(belief.gain for belief in promoted), len(promoted), expected_false(promoted)
+
+
+async def beliefs_of(reader: Reader) -> dict[int, Belief]:
+    """What to believe of the gain of every experiment that was measured against a baseline, by its id."""
+    noise = noise_of(await reader.score_groups())
+    if noise is None:
+        return {}
+    rows = await reader.rows(
+        "SELECT e.id, e.delta, count(r.id) AS runs FROM experiments AS e JOIN runs AS r ON r.experiment_id = e.id"
+        " AND r.commit_id = e.commit_id AND r.attempt = e.attempt AND r.val_bpb IS NOT NULL"
+        " WHERE e.delta IS NOT NULL GROUP BY e.id"
+    )
+    measured = {
+        row["id"]: Measured(-row["delta"], noise.deviation * (1 / row["runs"] + 1 / BASELINE_SEEDS) ** 0.5)
+        for row in rows
+    }
+    prior = prior_of(list(measured.values()), noise.deviation)
+    return {number: believed(one, prior) for number, one in measured.items()}
 
 
 def runs_at_head(experiment: Experiment, runs: list[Run]) -> list[Run]:

@@ -151,10 +151,16 @@ def result_cells(experiment: Experiment, runs: Sequence[Run]) -> tuple[Cell, ...
         Said(score(experiment.val_bpb), Tone.STRONG if promoted else Tone.PLAIN),
         Said(difference(experiment.delta), Tone.GOOD if better else Tone.DIM),
         Said(spread(runs), Tone.DIM),
-        Said(plain(experiment.title), Tone.STRONG if promoted else Tone.PLAIN),
+        Said(marked(experiment, runs), Tone.STRONG if promoted else Tone.PLAIN),
         Said(plain(experiment.reason), Tone.DIM),
         Said(plain(experiment.source), Tone.DIM),
     )
+
+
+def marked(experiment: Experiment, runs: Sequence[Run]) -> str:
+    """The title, with a mark where a score comes from a run without a sandbox."""
+    bare = any(run.sandbox == "off" and run.val_bpb is not None for run in runs)
+    return f"[unsandboxed] {plain(experiment.title)}" if bare else plain(experiment.title)
 
 
 def queue_cells(experiment: Experiment) -> tuple[Cell, ...]:

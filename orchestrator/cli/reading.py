@@ -78,6 +78,12 @@ def status(words: Namespace) -> int:
         f"master   {(master['commit'] or '-')[:9]}  val_bpb {_number(master['val_bpb'])}"
         f" (mean of {master['runs']} runs, noise {_number(master['noise'])})"
     )
+    baseline = ask(lab, views.baseline_of)
+    if baseline.gain is not None and baseline.believed is not None:
+        print(
+            f"gain     {baseline.gain:.4f} since the start, {baseline.believed:.4f} of it believed;"
+            f" {baseline.promotions} promotions, {baseline.expected_false:.1f} of them expected to be none"
+        )
     for slot in facts["slots"]:
         work = f"run {slot['run']}" if slot["run"] is not None else "idle"
         print(f"slot     {slot['name']}  {work}  busy {slot['busy_fraction']:.0%}")
@@ -102,18 +108,21 @@ def queue(words: Namespace) -> int:
 
 
 def results(words: Namespace) -> int:
-    found = ask(find_lab(words.lab), views.results_json)
+    lab = find_lab(words.lab)
+    found = ask(lab, views.results_json)
     if words.json:
         _print_json(found)
     else:
+        beliefs = ask(lab, views.beliefs_of)
         _table(
-            ("id", "state", "val_bpb", "delta", "runs", "title", "reason"),
+            ("id", "state", "val_bpb", "delta", "believed", "runs", "title", "reason"),
             (
                 (
                     e["id"],
                     e["state"],
                     _number(e["val_bpb"]),
                     _number(e["delta"], "+.4f"),
+                    _number(-beliefs[e["id"]].gain if e["id"] in beliefs else None, "+.4f"),
                     sum(run["val_bpb"] is not None for run in e["runs"]),
                     e["title"] + UNSANDBOXED * e.get("unsandboxed", False),
                     e["reason"],

@@ -4,7 +4,7 @@
 once more; `belief` says how much of a measured gain to believe.
 """
 
-from orchestrator.evidence.belief import Belief, believed, expected_false
+from orchestrator.evidence.belief import Belief, Measured, Prior, believed, expected_false, prior_of
 from orchestrator.evidence.noise import Noise, noise_of
 from orchestrator.evidence.rules import BASELINE_SEEDS, Action, Decision, Rule, decide, seeds
 
@@ -13,11 +13,14 @@ __all__ = [
     "Action",
     "Belief",
     "Decision",
+    "Measured",
     "Noise",
+    "Prior",
     "Rule",
     "believed",
     "decide",
     "expected_false",
     "noise_of",
+    "prior_of",
     "seeds",
 ]

@@ -34,9 +34,17 @@ class Measured:
     error: float
 
 
-def believed(one: Measured, all_of_them: Sequence[Measured], noise: float) -> Belief:
-    """What to believe of one measured gain, in the light of all; `noise` is the deviation of a run."""
-    centre, spread = _prior(all_of_them, noise)
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """How true gains scatter in this lab, as far as the measured ones tell."""
+
+    centre: float
+    spread: float
+
+
+def believed(one: Measured, prior: Prior) -> Belief:
+    """What to believe of one measured gain."""
+    centre, spread = prior.centre, prior.spread
     if one.error == 0 or spread == 0:
         gain, deviation = (one.gain, 0.0) if one.error == 0 else (centre, 0.0)
     else:
@@ -52,13 +60,13 @@ def expected_false(promoted: Sequence[Belief]) -> float:
     return sum(belief.false for belief in promoted)
 
 
-def _prior(measured: Sequence[Measured], noise: float) -> tuple[float, float]:
-    """Mean and deviation of true gains, as far as the measured ones tell: the middle half, which no outlier moves."""
+def prior_of(measured: Sequence[Measured], noise: float) -> Prior:
+    """From all measured gains; the centre from their middle half, which no outlier moves. `noise` is one run's."""
     if len(measured) < FEW:
-        return 0.0, GUESS * noise
+        return Prior(0.0, GUESS * noise)
     gains = sorted(one.gain for one in measured)
     quarter = len(gains) // 4
     middle = gains[quarter : len(gains) - quarter]
     centre = min(0.0, fmean(middle))
     scatter = fmean([(one.gain - centre) ** 2 for one in measured])
-    return centre, math.sqrt(max(noise**2 / 4, scatter - fmean([one.error**2 for one in measured])))
+    return Prior(centre, math.sqrt(max(noise**2 / 4, scatter - fmean([one.error**2 for one in measured]))))

@@ -10,8 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.evidence import Action, Decision, Noise, believed, decide, expected_false, noise_of, seeds
-from orchestrator.evidence.belief import Measured
+from orchestrator.evidence import (
+    Action,
+    Decision,
+    Measured,
+    Noise,
+    believed,
+    decide,
+    expected_false,
+    noise_of,
+    prior_of,
+    seeds,
+)
 from orchestrator.evidence.rules import ERROR_RATE, FEWEST, MOST
 
 WELL_KNOWN = 200
@@ -116,15 +126,16 @@ def test_the_best_of_many_nulls_is_hardly_believed() -> None:
     random = np.random.default_rng(4)
     nulls = [Measured(float(gain), 1.0) for gain in random.standard_normal(60)]
     best = max(nulls, key=lambda one: one.gain)
-    belief = believed(best, nulls, 1.0)
+    belief = believed(best, prior_of(nulls, 1.0))
     assert best.gain > 2 and belief.gain < best.gain / 3 and belief.false > 0.1
 
 
 def test_a_gain_far_above_noise_is_believed_nearly_whole() -> None:
     gains = [Measured(gain, 0.1) for gain in (0.0, 3.0, -2.0, 1.0, -1.0, 2.5, 0.5)]
-    belief = believed(gains[1], gains, 0.1)
+    prior = prior_of(gains, 0.1)
+    belief = believed(gains[1], prior)
     assert belief.gain == pytest.approx(3.0, abs=0.05) and belief.false < 1e-6
-    assert expected_false([belief, believed(gains[0], gains, 0.1)]) == pytest.approx(0.5, abs=0.1)
+    assert expected_false([belief, believed(gains[0], prior)]) == pytest.approx(0.5, abs=0.1)
 
 
 def test_believed_gains_are_on_average_the_true_ones() -> None:
@@ -136,7 +147,7 @@ def test_believed_gains_are_on_average_the_true_ones() -> None:
         measured = [Measured(float(effect + random.standard_normal()), 1.0) for effect in effects]
         best = max(range(40), key=lambda number: measured[number].gain)
         raw.append(measured[best].gain)
-        shrunk.append(believed(measured[best], measured, 1.0).gain)
+        shrunk.append(believed(measured[best], prior_of(measured, 1.0)).gain)
         true.append(effects[best])
     assert fmean(raw) - fmean(true) > 0.8
     assert abs(fmean(shrunk) - fmean(true)) < 0.25
