@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from orchestrator.engine.context import Context
+from orchestrator.engine.sizing import against_size
 from orchestrator.errors import LabError
 from orchestrator.guard import program_hash, refusals
 from orchestrator.store.records import Experiment
@@ -24,16 +25,16 @@ PERSON_PRIORITY = 100
 
 
 async def against_guard(
-    context: Context, before: Mapping[str, str], after: Mapping[str, str], experiment_id: int
+    context: Context, before: Mapping[str, str], after: Mapping[str, str], experiment_id: int, worktree: Path
 ) -> list[str]:
-    """Why a patch may not run, one sentence each: the rules of the guard, and that the program is new."""
+    """Why a patch may not run, one sentence each: the guard's rules, that the program is new, and that it fits."""
     refused = refusals(before, after, contract=not context.settings.optimised().self_reported)
     program = program_hash(after)
     if not refused and program is not None:
         twin = await context.store.same_program(program, experiment_id)
         if twin is not None and twin.state not in UNTOLD:
             refused = [f"The patch makes the very program of experiment {twin.id} ({twin.state})."]
-    return refused
+    return refused or await against_size(context, worktree)
 
 
 async def commit_patch(
@@ -109,7 +110,7 @@ async def add_patch(context: Context, words: dict[str, Any], actor: str) -> str:
             reason="a person's own patch",
             program=program_hash(after),
         )
-        refused = await against_guard(context, before, after, experiment.id)
+        refused = await against_guard(context, before, after, experiment.id, worktree)
         if refused:
             await context.store.move(experiment.id, State.REJECTED, "rejected by the guard: " + " ".join(refused))
         else:

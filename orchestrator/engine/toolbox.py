@@ -219,7 +219,7 @@ class Toolbox:
         after = {
             path: await asyncio.to_thread((self._worktree / path).read_text, "utf-8", "replace") for path in before
         }
-        refused = await against_guard(self._context, before, after, experiment.id)
+        refused = await against_guard(self._context, before, after, experiment.id, self._worktree)
         if refused:
             raise ToolRefusal("Refused before any run: " + " ".join(refused))
         await commit_patch(

@@ -1,6 +1,6 @@
 """Builds a train.py's model without its memory, and says how large it is: one line of JSON on standard output.
 
-    python -I -u probe.py TRAIN_PY [MEMORY_BYTES]
+    python -u probe.py TRAIN_PY [MEMORY_BYTES]
 
 It runs an agent's code, so size.py starts it inside the sandbox. It imports nothing but torch; `import prepare` finds
 the file beside TRAIN_PY. The model is built on torch's meta device, where a tensor has a shape and no values, and

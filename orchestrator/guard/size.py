@@ -54,7 +54,7 @@ def probe(
     `program` is where the hook's process finds probe.py. In doubt nothing is refused: a probe that is killed, runs
     out of time or says nothing sensible leaves the judgement to the run. Blocks.
     """
-    command = [python, "-I", "-u", str(program), str(train), *([] if memory is None else [str(memory)])]
+    command = [python, "-u", str(program), str(train), *([] if memory is None else [str(memory)])]
     try:
         told = _answer(run(command).stdout)
     except (subprocess.TimeoutExpired, OSError):
