@@ -1,8 +1,9 @@
 """The audit: a random part of the condemned is finished all the same, and shows what the rule destroys.
 
 Which runs are finished is decided by a hash of the lab's and the run's ids, so it can be reproduced and nobody chooses.
-Evidence is of two kinds: condemned runs that were finished for the audit, and finished runs that the rule, learnt from
-all the others, would have condemned. Both are fair samples of what it condemns, so they are counted together.
+Evidence is of two kinds, counted together: condemned runs that were finished for the audit, and recorded runs that the
+rule as it stands now would have condemned. The second kind flatters a little, for the margins were fitted to it; the
+first does not, and each of its runs that came back stands for ten when the margins are learnt anew.
 
 The rule stops condemning while the share of them that came back is above the limit, or while fewer are checked than
 the audit's part of those stopped. What it would condemn in that time is finished, becomes evidence, and lets it go on
@@ -47,7 +48,7 @@ class Audit:
     condemned: int
     stopped: int
     audited: int  # of the condemned, finished and scored
-    rehearsed: int  # finished runs that would have been condemned
+    rehearsed: int  # recorded runs that would have been condemned
     came_back: int  # of both
     rate: float | None
     low: float

@@ -6,8 +6,9 @@ most (Cauchy weights, with the median of |delta| as their width). At delta zero 
 is to be expected to have there, and still makes up, and the residuals show how far that scatters. The margin is the
 upper end of the one-sided prediction interval for one more such run (Student's t, so few records make a wide margin).
 
-Many checkpoints give many chances to err. So all margins are widened by one factor, the smallest at which no more than
-the limit of the recorded runs beyond them at any checkpoint came back.
+Many checkpoints give many chances to err. So all margins are widened by one factor, the smallest at which, of the
+recorded runs beyond them at any checkpoint, no larger share came back than the limit allows. The share is counted with
+half a run more on either side (Krichevsky and Trofimov 1981), so that a few runs without a comeback prove nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from orchestrator.stopping.quantiles import normal_quantile, t_quantile
 FEWEST_FREEDOM = 5.0
 """Degrees of freedom, weights counted, below which a checkpoint has no margin: a spread from fewer is a guess."""
 
+UNSEEN = 0.5
+"""Runs that came back, and that did not, added to those that were seen: the correction for small numbers."""
+
 Array = NDArray[np.float64]
 
 
@@ -36,10 +40,6 @@ class Table:
     deltas: Array
     weights: Array
     came_back: NDArray[np.bool_]
-
-    def without(self, row: int) -> Table:
-        kept = np.arange(len(self.deltas)) != row
-        return Table(self.gaps[kept], self.noises[kept], self.deltas[kept], self.weights[kept], self.came_back[kept])
 
 
 def table_of(records: Sequence[Record]) -> Table:
@@ -66,7 +66,7 @@ def fitted_margins(table: Table, limit: float, fewest: int) -> Array:
     expected, reach = _level_runs(table, limit, fewest)
     with np.errstate(invalid="ignore"):
         times = (table.gaps - expected) / reach  # how often the reach fits into the gap
-        noticed = (table.gaps > noise_factor(limit) * table.noises) & np.isfinite(times)
+    noticed = (table.gaps > noise_factor(limit) * table.noises) & np.isfinite(times)
     worst = np.where(noticed, times, -np.inf).max(axis=1, initial=-np.inf)
     return np.maximum(expected + _widening(worst, table, limit) * reach, 0.0)
 
@@ -98,12 +98,14 @@ def _level_runs(table: Table, limit: float, fewest: int) -> tuple[Array, Array]:
 
 
 def _widening(worst: Array, table: Table, limit: float) -> float:
-    """The smallest factor, 1 or more, beyond which at most `limit` of the recorded runs came back."""
+    """The smallest factor, 1 or more, beyond which the share of the recorded runs that came back keeps to the limit."""
     order = np.argsort(-worst)
     beyond = np.cumsum(table.weights[order])
     back = np.cumsum((table.weights * table.came_back)[order])
-    allowed = np.flatnonzero((worst[order] > 1) & (back <= limit * beyond))
-    if not (worst > 1).any():
+    outside = worst[order] > 1
+    if not outside.any():
         return 1.0
-    first_left_out = int(allowed[-1]) + 1 if len(allowed) else 0
-    return max(1.0, float(worst[order[first_left_out]])) if first_left_out < len(order) else 1.0
+    share = (back + UNSEEN) / (beyond + 2 * UNSEEN)
+    allowed = np.flatnonzero(outside & (share <= limit))
+    first_within = int(allowed[-1]) + 1 if len(allowed) else 0
+    return max(1.0, float(worst[order[first_within]])) if first_within < len(order) else 1.0
