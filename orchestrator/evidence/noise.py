@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import NormalDist, fmean
 
 NORMAL = NormalDist()
+FARTHEST = 8.0
+"""Normal deviates beyond that are all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +28,13 @@ class Noise:
     def deviate(self, difference: float, error: float) -> float:
         """A difference in standard errors, as the normal deviate that is as improbable.
 
-        `error` is its standard error by this noise, whose own uncertainty makes it a t statistic: approximation 26.7.8
-        of Abramowitz and Stegun's Handbook.
+        `error` is its standard error by this noise, whose own uncertainty makes it a t statistic.
         """
         if error == 0:
-            return math.copysign(math.inf, difference) if difference else 0.0
-        t = difference / error
-        return t * (1 - 1 / (4 * self.freedom)) / math.sqrt(1 + t * t / (2 * self.freedom))
+            return math.copysign(FARTHEST, difference) if difference else 0.0
+        beyond = (1 - _within(abs(difference / error), self.freedom)) / 2
+        deviate = -NORMAL.inv_cdf(beyond) if beyond > 1e-15 else FARTHEST
+        return math.copysign(min(deviate, FARTHEST), difference)
 
 
 def noise_of(groups: Iterable[Sequence[float]]) -> Noise | None:
@@ -44,6 +46,20 @@ def noise_of(groups: Iterable[Sequence[float]]) -> Noise | None:
             squares += sum((score - mean) ** 2 for score in scores)
             freedom += len(scores) - 1
     return Noise(math.sqrt(squares / freedom), freedom) if freedom else None
+
+
+def _within(t: float, freedom: int) -> float:
+    """The probability that Student's t lies within -t..t: formulas 26.7.3 and 26.7.4 of Abramowitz and Stegun."""
+    angle = math.atan(t / math.sqrt(freedom))
+    square = math.cos(angle) ** 2
+    odd = freedom % 2 == 1
+    term = math.cos(angle) if odd else 1.0
+    total = term if freedom > 1 else 0.0
+    for step in range(2 if odd else 1, freedom - 1, 2):
+        term *= step / (step + 1) * square
+        total += term
+    inside = math.sin(angle) * total
+    return 2 / math.pi * (angle + inside) if odd else inside
 
 
 def _chi_square(freedom: int, probability: float) -> float:

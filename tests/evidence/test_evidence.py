@@ -51,8 +51,15 @@ def test_the_noise_is_known_better_with_more_runs() -> None:
 
 def test_the_same_difference_says_less_when_the_noise_is_poorly_known() -> None:
     assert Noise(1.0, 2).deviate(3.0, 1.0) < Noise(1.0, 10).deviate(3.0, 1.0) < 3.0
-    # t of 2.228 with 10 degrees of freedom is exceeded as often as a normal deviate of 1.96
-    assert Noise(1.0, 10).deviate(2.228, 1.0) == pytest.approx(1.96, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("t", "freedom", "deviate"),  # quantiles of Student's t and of the normal distribution from the tables
+    [(31.821, 1, 2.3263), (9.925, 2, 2.5758), (4.541, 3, 2.3263), (2.228, 10, 1.9600), (2.364, 100, 2.3263)],
+)
+def test_a_t_statistic_becomes_the_normal_deviate_of_the_tables(t: float, freedom: int, deviate: float) -> None:
+    assert Noise(1.0, freedom).deviate(t, 1.0) == pytest.approx(deviate, abs=2e-3)
+    assert Noise(1.0, freedom).deviate(-t, 1.0) == pytest.approx(-deviate, abs=2e-3)
 
 
 def play(effect: float, random: np.random.Generator, baseline_runs: int = 3) -> tuple[Decision, int, int]:
