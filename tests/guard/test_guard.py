@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from orchestrator.guard import changed_units, program_hash, refusals
+from orchestrator.guard import changed_units, refusals
 from roles.offline.catalogue import CATALOGUE
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "attacks"))
@@ -96,8 +93,8 @@ def test_what_the_file_had_before_never_counts_against_a_patch() -> None:
     [
         "rng = torch.Generator().manual_seed(prepare.seed() + 17)",
         "import math, time, random, functools, contextlib; begin = time.monotonic()",
-        "from torch.utils.checkpoint import checkpoint",
-        "import threading",
+        "from torch.utils.checkpoint import checkpoint; print(checkpoint)",
+        "import threading; threading.Thread(target=print).start()",
         "import numpy as np; rng = np.random.default_rng(prepare.seed())",
         "print('one more line', flush=True)",
     ],
@@ -124,55 +121,6 @@ def test_unusual_and_honest_patches_pass(title: str) -> None:
 @pytest.mark.parametrize("attack", [attack for attack in ATTACKS if attack.clause == SEED], ids=lambda a: a.title)
 def test_a_seed_of_ones_own_is_refused_before_any_run(attack: object) -> None:
     assert judged(attack.edit(TRAIN), TRAIN)  # type: ignore[attr-defined]
-
-
-# The program
-
-
-def test_comments_docstrings_and_names_do_not_make_a_new_program() -> None:
-    assert "the program is the same" in judged("# a thought\n" + GOOD.replace("A model.", "The model."))
-    assert program_hash({"a.py": "x = 1  # one"}) == program_hash({"a.py": "x = 1\n"})
-    assert program_hash({"a.py": "x = 1"}) != program_hash({"a.py": "x = 2"})
-    renamed = (
-        TRAIN.replace("logits", "answers")
-        .replace("for block in", "for layer in")
-        .replace("x = block(x)", "x = layer(x)")
-    )
-    assert renamed != TRAIN and program_hash({"t.py": renamed}) == program_hash({"t.py": TRAIN})
-    assert program_hash({"t.py": "W = 2 * 64"}) == program_hash({"t.py": "W: int = 128"})
-    assert program_hash({"t.py": "f(a=1, b=2)"}) == program_hash({"t.py": "f(b=2, a=1)"})
-    assert program_hash({"t.py": "def f(): pass\ndef g(): return 1"}) == program_hash(
-        {"t.py": "def g(): return 1\ndef f(): pass"}
-    )
-
-
-def test_what_does_not_parse_has_no_hash() -> None:
-    assert program_hash({"a.py": "def ("}) is None
-
-
-NAMES = st.from_regex(r"[a-z]{3,8}", fullmatch=True).filter(str.isidentifier)
-
-
-@given(NAMES, st.integers(0, 30))
-def test_renaming_a_local_and_adding_comments_never_changes_the_hash(name: str, line: int) -> None:
-    tree = ast.parse(TRAIN)
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    if name in used or name in dir(__builtins__) or name in ("prepare", "torch", "True", "None", "False"):
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.name == "train":
-            for part in ast.walk(node):
-                if isinstance(part, ast.Name) and part.id == "optimizers":
-                    part.id = name
-    lines = ast.unparse(tree).splitlines()
-    lines.insert(line, "# " + name)
-    assert program_hash({"t.py": "\n".join(lines)}) == program_hash({"t.py": TRAIN})
-
-
-@given(st.integers(1, 4096))
-def test_another_constant_is_always_another_program(width: int) -> None:
-    changed = TRAIN.replace("WIDTH = prepare.pick(cpu=64", f"WIDTH = prepare.pick(cpu={width}")
-    assert (program_hash({"t.py": changed}) == program_hash({"t.py": TRAIN})) is (width == 64)
 
 
 def test_what_changed_is_told_by_the_names_of_its_parts() -> None:
