@@ -90,9 +90,6 @@ spare = [torch.linalg.qr(torch.randn(300, 300))[0] for _ in range(40)]
         y = (weight / weight.sum(-1, keepdim=True)) @ v + 0 * q + 0 * k
 """,
     ),
-    "takes half of the sequence at once": replaced(
-        "SEQUENCE = prepare.pick(cpu=128, gpu=2048)", "SEQUENCE = prepare.pick(cpu=48, gpu=1024)"
-    ),
     "keeps the best of its own training losses": both(
         replaced("    step = 0\n", "    best, kept = 1e9, None\n    step = 0\n"),
         replaced(
@@ -107,10 +104,6 @@ spare = [torch.linalg.qr(torch.randn(300, 300))[0] for _ in range(40)]
         "        step += 1\n",
         "        step += 1\n        if step % 20 == 0:\n            prepare.save(model)\n"
         "            print('\\033[31mred', step)\n",
-    ),
-    "drops features while it learns, never while it answers": replaced(
-        "        x = x + self.mlp(self.mlp_norm(x))\n",
-        "        x = x + F.dropout(self.mlp(self.mlp_norm(x)), 0.1, self.training)\n",
     ),
     "computes in two bytes": replaced(
         "            with prepare.precision():\n", "            with torch.autocast('cpu', dtype=torch.bfloat16):\n"

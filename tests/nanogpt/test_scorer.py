@@ -82,7 +82,7 @@ def test_the_score_of_a_known_distribution_is_what_a_computation_by_hand_gives(t
     assert score.val_bpb == pytest.approx(bits[windows[:, :-1], windows[:, 1:]].mean(), abs=1e-5)
 
 
-@pytest.mark.parametrize("sequence", [1, 50, 64, 128, 4096])
+@pytest.mark.parametrize("sequence", [1, 50, 4096])
 def test_every_target_is_predicted_once_whatever_the_model_takes_at_once(
     tmp_path: Path, split: Path, sequence: int
 ) -> None:
