@@ -5,16 +5,28 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
 from pathlib import Path
+
+import psutil
 
 from orchestrator.engine.context import Context
 from orchestrator.guard.size import PROBE, probe
 from orchestrator.runs.child import NICENESS, of_slot
-from orchestrator.runs.slots import gpu_reading
+from orchestrator.runs.family import has_ended, kill_group
+from orchestrator.runs.slots import gpu_reading, machine_memory
 from orchestrator.sandbox import Mount, View, enclose
 
-PROBE_SECONDS = 60.0
+PROBE_SECONDS = 30.0
+LOOK_SECONDS = 0.05
+MOST_PROCESSES = 64
+MOST_OUTPUT_BLOCKS = 4096  # of 512 bytes
 WORK, PROGRAM = "/autolab/work", "/autolab/probe.py"
+
+BOUNDED = 'ulimit -c 0; ulimit -f "$1"; ulimit -d "$2"; shift 2; exec nice -n "$@"'
+"""The shell sets the limits, so that the daemon need not fork."""
 
 
 async def against_size(context: Context, worktree: Path) -> list[str]:
@@ -33,19 +45,47 @@ def _refused(context: Context, worktree: Path) -> list[str]:
         if walls.sealed:
             view = View((Mount(str(worktree), work), Mount(str(PROBE), program)), work, environment)
             command = enclose(walls, view, command)
-        return subprocess.run(
-            ["nice", "-n", str(NICENESS), *command],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=PROBE_SECONDS,
-            env={} if walls.sealed else {**environment, "PATH": os.defpath, "HOME": "/nonexistent"},
-            check=False,
-        )
+        return bounded(command, {} if walls.sealed else {**environment, "PATH": os.defpath, "HOME": "/nonexistent"})
 
     found = probe(Path(work) / "train.py", run, _memory(context), Path(program))
     return list(found.refused)
+
+
+def bounded(command: list[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command within PROBE_SECONDS, its memory, output and processes bounded. Raises TimeoutExpired and OSError.
+
+    A program that breaks a bound is killed, with all that it started.
+    """
+    kibibytes = machine_memory() // 2048  # half of the machine
+    words = ["sh", "-c", BOUNDED, "sh", str(MOST_OUTPUT_BLOCKS), str(kibibytes), str(NICENESS), *command]
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.DEVNULL,
+            env=dict(environment),
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + PROBE_SECONDS
+        try:
+            while not has_ended(process.pid):
+                if time.monotonic() > deadline or _processes(process.pid) > MOST_PROCESSES:
+                    raise subprocess.TimeoutExpired(command, PROBE_SECONDS)
+                time.sleep(LOOK_SECONDS)
+        finally:
+            kill_group(process.pid)
+            process.wait()
+        output.seek(0)
+        text = output.read().decode(errors="replace")
+    return subprocess.CompletedProcess(command, process.returncode, text, "")
+
+
+def _processes(pid: int) -> int:
+    try:
+        return len(psutil.Process(pid).children(recursive=True))
+    except psutil.Error:
+        return 0
 
 
 def _memory(context: Context) -> int | None:

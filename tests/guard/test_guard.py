@@ -71,10 +71,9 @@ LINE = 1 + TRAIN[: TRAIN.index("    prepare.set_seed()\n")].count("\n")
         ("setattr(prepare, 'seed', lambda: 3)", "not a patch's to change"),
         ("import time; time.process_time = lambda: 0.0", "not a patch's to change"),
         ("text = open('/etc/passwd').read()", "a file is opened"),
-        ("import subprocess", "subprocess is imported, but"),
-        ("from urllib.request import urlopen", "urllib is imported, but"),
+        ("import orchestrator", "the harness is no library"),
+        ("import os; seed = os.getenv('AUTOLAB_SEED')", "the environment is the harness's"),
         ("import no_such_package", "no_such_package is not installed"),
-        ("import sys; sys.modules.clear()", "sys.modules is reached into"),
         (f"data = {'x' * 20_001!r}", "a literal of 20001 characters"),
     ],
 )
@@ -97,6 +96,10 @@ def test_what_the_file_had_before_never_counts_against_a_patch() -> None:
         "import threading; threading.Thread(target=print).start()",
         "import numpy as np; rng = np.random.default_rng(prepare.seed())",
         "print('one more line', flush=True)",
+        "import os; os.environ['PYTORCH_CUDA_ALLOC_CONF'] = 'expandable_segments:True'",
+        "import os; os.environ.setdefault('TORCHINDUCTOR_FX_GRAPH_CACHE', '1')",
+        "file = open('/tmp/notes', 'w')",
+        "import subprocess, gc; gc.collect()",
     ],
 )
 def test_honest_lines_pass(line: str) -> None:
