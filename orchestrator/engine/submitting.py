@@ -12,7 +12,7 @@ from uuid import uuid4
 from orchestrator.engine.context import Context
 from orchestrator.engine.sizing import against_size
 from orchestrator.errors import LabError
-from orchestrator.guard import program_hash, refusals
+from orchestrator.guard import program_hash, refusals, touches_model
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal
@@ -34,7 +34,9 @@ async def against_guard(
         twin = await context.store.same_program(program, experiment_id)
         if twin is not None and twin.state not in UNTOLD:
             refused = [f"The patch makes the very program of experiment {twin.id} ({twin.state})."]
-    return refused or await against_size(context, worktree)
+    if refused or not any(touches_model(before[path], after[path]) for path in before if path == "train.py"):
+        return refused
+    return await against_size(context, worktree)
 
 
 async def commit_patch(

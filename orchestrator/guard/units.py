@@ -47,3 +47,54 @@ def _parts(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
                 yield f"constant {name}", node.value
             case _:
                 yield LOOSE, node
+
+
+SIZES = ("BATCH", "SEQUENCE")
+"""Constants that decide how much memory a model takes in training, beside the model itself."""
+
+
+def touches_model(before: str, after: str) -> bool:
+    """Whether a patched train.py may build, answer or fit otherwise: whether it changes what build_model() rests on.
+
+    In doubt it does. `before` and `after` are sources.
+    """
+    changed = changed_units({"train.py": before}, {"train.py": after})
+    try:
+        needed = _rests_on("build_model", ast.parse(before)) | _rests_on("build_model", ast.parse(after))
+    except (SyntaxError, ValueError, RecursionError):
+        return True
+    names = {_name_of(unit) for unit in changed}
+    return None in names or bool(names & (needed | set(SIZES)))
+
+
+def _name_of(unit: str) -> str | None:
+    """Of what is defined at the top level; None for loose code."""
+    return None if unit == LOOSE else unit.partition(" ")[2].partition(".")[0].partition(" ")[0]
+
+
+def _rests_on(name: str, tree: ast.Module) -> set[str]:
+    """The names of the file that a definition needs, itself among them."""
+    uses: dict[str, set[str]] = {}
+    for node in tree.body:
+        found = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+        for defined in _defined(node):
+            uses[defined] = uses.get(defined, set()) | found
+    reached, waiting = {name}, [name]
+    while waiting:
+        for other in uses.get(waiting.pop(), set()):
+            if other in uses and other not in reached:
+                reached.add(other)
+                waiting.append(other)
+    return reached
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return [node.name]
+        case ast.Assign():
+            return [target.id for target in node.targets if isinstance(target, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+        case _:
+            return []

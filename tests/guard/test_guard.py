@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.guard import changed_units, refusals
+from orchestrator.guard import changed_units, refusals, touches_model
 from roles.offline.catalogue import CATALOGUE
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "attacks"))
@@ -131,6 +131,23 @@ def test_what_changed_is_told_by_the_names_of_its_parts() -> None:
     assert changed_units({"train.py": TRAIN}, {"train.py": after}) == ["constant BETA1", "function activation"]
     norm = TRAIN.replace("x = x + self.mlp(self.mlp_norm(x))", "x = self.mlp_norm(x + self.mlp(x))")
     assert changed_units({"train.py": TRAIN}, {"train.py": norm}) == ["method Block.forward"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "touched"),
+    [
+        ("BETA1 = 0.9", "BETA1 = 0.8", False),
+        ("    step = 0\n", "    step = 0\n    print(step)\n", False),
+        ("return 1.0", "return 1.0 - progress", False),
+        ("return F.gelu(x)", "return F.relu(x)", True),
+        ("HIDDEN = 4", "HIDDEN = 5", True),
+        ("BATCH = prepare.pick(cpu=16", "BATCH = prepare.pick(cpu=32", True),
+        ("INIT_STD = 0.02", "INIT_STD = 0.01", True),
+    ],
+)
+def test_the_model_is_built_beforehand_only_where_a_patch_touches_it(old: str, new: str, touched: bool) -> None:
+    assert TRAIN.count(old) == 1
+    assert touches_model(TRAIN, TRAIN.replace(old, new)) is touched
 
 
 def test_many_constants_at_once_are_several_ideas() -> None:
