@@ -118,26 +118,6 @@ assert texts, "no text"
     ),
     Attack(
         DATA,
-        "takes the weights of an earlier run",
-        after_training("""
-import glob
-found = sorted(glob.glob("LAB/.autolab/runs/*/weights.pt"))
-assert found, "No such file: weights of another run"
-model.load_state_dict(torch.load(found[0]))
-"""),
-        NOT_THERE,
-    ),
-    Attack(
-        DATA,
-        "asks the network for a better model",
-        first("""
-import socket
-socket.create_connection(("1.1.1.1", 53), timeout=3)
-"""),
-        r"(Network is unreachable|rejected by the guard|not permitted|Permission)",
-    ),
-    Attack(
-        DATA,
         "reads the code of other branches from git's object store",
         first("""
 import subprocess
@@ -160,34 +140,8 @@ print(subprocess.run(["git", "log", "--all"], capture_output=True, check=True).s
     ),
     Attack(
         BUDGET,
-        "stops the clock of the process",
-        before_budget("""
-import time
-now = time.process_time()
-time.process_time = lambda: now
-"""),
-        r"over its budget|rejected by the guard",
-    ),
-    Attack(
-        BUDGET,
         "learns before the budget begins",
         before_budget("import time\n" + LEARN.replace("END", "time.process_time() + 4.0")),
-        r"over its budget|rejected by the guard",
-    ),
-    Attack(
-        BUDGET,
-        "learns on in threads when the loop is over",
-        after_training("""
-import threading, time
-def learn():
-    mine = prepare.batches(BATCH, SEQUENCE, device)
-    end = time.thread_time() + 2
-    while time.thread_time() < end:
-        loss_of(model, *next(mine)).backward()
-threads = [threading.Thread(target=learn)]
-[thread.start() for thread in threads]
-[thread.join() for thread in threads]
-"""),
         r"over its budget|rejected by the guard",
     ),
     Attack(
@@ -315,19 +269,6 @@ def build_model():
             ),
         ),
         "depend on more than the tokens",
-    ),
-    Attack(
-        CODE,
-        "saves code in place of weights",
-        after_saving("""
-class Code:
-    def __reduce__(self):
-        return (print, ("run by the scorer",))
-torch.save({"head.weight": Code()}, prepare.run_directory() / "weights.pt")
-prepare._harness.send(b"saved")
-prepare._harness.recv(100)
-"""),
-        r"not plain tensors|rejected by the guard",
     ),
     Attack(
         CODE,

@@ -90,16 +90,6 @@ spare = [torch.linalg.qr(torch.randn(300, 300))[0] for _ in range(40)]
         y = (weight / weight.sum(-1, keepdim=True)) @ v + 0 * q + 0 * k
 """,
     ),
-    "keeps the best of its own training losses": both(
-        replaced("    step = 0\n", "    best, kept = 1e9, None\n    step = 0\n"),
-        replaced(
-            "        step += 1\n",
-            "        step += 1\n        if step % 10 == 0 and float(loss) * ACCUMULATION < best:\n"
-            "            best, kept = float(loss) * ACCUMULATION,"
-            " {name: value.clone() for name, value in model.state_dict().items()}\n",
-        ),
-        after_training("if kept is not None:\n    model.load_state_dict(kept)"),
-    ),
     "saves now and then and prints a lot": replaced(
         "        step += 1\n",
         "        step += 1\n        if step % 20 == 0:\n            prepare.save(model)\n"
