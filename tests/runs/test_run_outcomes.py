@@ -83,7 +83,7 @@ async def test_a_memory_filler_is_ended_before_the_machine_is_full(executor: Loc
     limits = replace(LIMITS, memory_bytes=100 * 2**20, grace_seconds=30)
     hoard = "hoard = []\nwhile True: hoard.append(bytearray(b'x') * 2**22)"
     result = await result_of(executor, spec_for(tmp_path, hoard, limits=limits))
-    # Two bounds of the same size hold it: the kernel refuses more data, or the supervisor sees too much; either is first.
+    # Two bounds of one size: the kernel refuses more data, or the supervisor sees too much, whichever comes first.
     assert result.outcome is Outcome.OUT_OF_MEMORY
     assert "MemoryError" in result.reason or "used more than its 0.0977 GiB of memory" in result.reason
 
