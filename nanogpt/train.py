@@ -160,7 +160,12 @@ def train():
             optimizer.step()
         model.zero_grad(set_to_none=True)
         step += 1
-        prepare.log(step, loss=loss * ACCUMULATION, tokens=step * ACCUMULATION * BATCH * SEQUENCE)
+        prepare.log(
+            step,
+            loss=loss * ACCUMULATION,
+            tokens=step * ACCUMULATION * BATCH * SEQUENCE,
+            lr=optimizers[0].param_groups[0]["lr"],  # early stopping compares runs at equal phases of it
+        )
     return model
 
 

@@ -65,6 +65,14 @@ class PromotionSection(_Section):
     rule: Rule = "sequential"
 
 
+class StoppingSection(_Section):
+    """Early stopping of screening runs; see orchestrator.stopping. `limit` and `audited` are shares."""
+
+    enabled: bool = True
+    limit: float = Field(default=0.05, gt=0, lt=0.5)
+    audited: float = Field(default=0.1, gt=0, le=1)
+
+
 class ModelSection(_Section):
     """A chat model; `base_url`, `model`, ... are for kind "openai"."""
 
@@ -95,6 +103,7 @@ class Settings(_Section):
     target: TargetSection = TargetSection()
     run: RunSection
     promotion: PromotionSection = PromotionSection()
+    early_stopping: StoppingSection = StoppingSection()
     models: dict[str, ModelSection]
     team: TeamSection
 
@@ -137,6 +146,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "target": TargetSection,
     "run": RunSection,
     "promotion": PromotionSection,
+    "early_stopping": StoppingSection,
     "team": TeamSection,
 }
 

@@ -12,6 +12,8 @@ from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run, SlotRow, seconds_since, utc_now
 
 BUSY_WINDOW_SECONDS = 3600.0
+EARLY_STOPPING = "early_stopping"
+"""The key in the table `meta` of the lab's account of early stopping, a sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,9 @@ def status(words: Namespace) -> int:
             f"gain     {baseline.gain:.4f} since the start, {baseline.believed:.4f} of it believed;"
             f" {baseline.promotions} promotions, {baseline.expected_false:.1f} of them expected to be none"
         )
+    account = ask(lab, lambda reader: reader.meta(views.EARLY_STOPPING))
+    if account:
+        print(f"stopping {account}")
     for slot in facts["slots"]:
         work = f"run {slot['run']}" if slot["run"] is not None else "idle"
         print(f"slot     {slot['name']}  {work}  busy {slot['busy_fraction']:.0%}")

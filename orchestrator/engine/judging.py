@@ -24,6 +24,7 @@ _FAILURES = {
     Outcome.KILLED: State.KILLED,
     Outcome.INVALID: State.INVALID,
     Outcome.LOST: State.LOST,
+    Outcome.PRUNED: State.PRUNED,
 }
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from orchestrator.engine.contest import runs_at_head, standing
 from orchestrator.engine.context import Context
+from orchestrator.engine.pruning import Pruning
 from orchestrator.engine.rebasing import bring_up_to_master
 from orchestrator.engine.self_reported import keep_originals, with_progress, with_score
 from orchestrator.engine.specs import marker_of, spec_of, worktree_of
@@ -48,6 +49,7 @@ class Measuring:
         self._limit = experiments
         self._outcomes_before: int | None = None
         self._shown: dict[str, tuple[object, ...]] = {}
+        self._pruning = Pruning(context)
         self.closed = False  # true: nothing new starts
 
     # -- runs under way
@@ -59,8 +61,11 @@ class Measuring:
             match await self._context.executor.status(self._context.lab.run_directory(run.id)):
                 case Running() as running:
                     await self._show(run, await with_progress(self._context, run, running))
+                    await self._pruning.look(run, running)
                 case Ended(result=result) if await self._vacated(run):
-                    await self._end(run, _measurement(await with_score(self._context, run, result)))
+                    measured = _measurement(await with_score(self._context, run, result))
+                    await self._end(run, await self._pruning.outcome(run, measured))
+                    await self._pruning.keep_account(run.device)
                     ended += 1
                 case Lost(reason=reason) if await self._vacated(run):
                     await self._end(run, Measurement(str(Outcome.LOST), reason))

@@ -21,6 +21,7 @@ class Outcome(StrEnum):
     NO_CHECKPOINT = "no checkpoint"
     INVALID = "invalid"
     LOST = "lost"
+    PRUNED = "pruned"  # early stopping ended it
 
 
 class Cut(Exception):

@@ -83,7 +83,7 @@ def take_stock(condemned: Iterable[Condemned], rule: Rule, part: float = AUDITED
     low, high = share_interval(back, checked, CONFIDENCE)
     suspended = _why_suspended(rate, checked, stopped, limit, part)
     saved = sum(run.seconds_saved for run in known)
-    counts = f"{_count(len(known), 'run')} condemned, {stopped} stopped, {_duration(saved)} of GPU time saved"
+    counts = f"{_count(len(known), 'run')} condemned, {stopped} stopped, {_duration(saved)} of slot time saved"
     shown = f"{back} of {checked} checked came back" if checked else "none checked yet"
     interval = f" ({rate:.0%}, between {low:.0%} and {high:.0%})" if rate is not None else ""
     return Audit(

@@ -46,7 +46,7 @@ class Record:
     weight: float = 1.0
 
 
-def gap_at(run: Curve, baseline: Sequence[Curve], share: float, declared_warmdown: float | None = None) -> Gap | None:
+def gap_at(run: Curve, baseline: Sequence[Curve], share: float) -> Gap | None:
     """The gap at a share of the budget; only the run's points up to there are used. None when it cannot be told.
 
     The noise joins the scatter within the curves with that between the baseline's runs, whichever is larger.
@@ -54,7 +54,7 @@ def gap_at(run: Curve, baseline: Sequence[Curve], share: float, declared_warmdow
     own = run.at(share)
     if own is None or rising(run, share):
         return None
-    others = [curve.at(matching_share(run, curve, share, declared_warmdown)) for curve in baseline]
+    others = [curve.at(matching_share(run, curve, share)) for curve in baseline]
     known = [other for other in others if other is not None]
     if not known:
         return None
@@ -73,7 +73,6 @@ def record_of(
     *,
     promoted: bool = False,
     lower_is_better: bool = True,
-    declared_warmdown: float | None = None,
     weight: float = 1.0,
 ) -> Record:
     """A finished run beside the baseline it was measured against. Raises ValueError without a baseline's score."""
@@ -81,5 +80,5 @@ def record_of(
         raise ValueError(f"run {run_id} cannot be recorded: give the scores of its baseline's runs")
     delta = score - fmean(baseline_scores)
     delta = delta if lower_is_better else -delta
-    gaps = tuple(gap_at(curve, baseline, share, declared_warmdown) for share in CHECKPOINTS)
+    gaps = tuple(gap_at(curve, baseline, share) for share in CHECKPOINTS)
     return Record(run_id, gaps, delta, promoted or delta < 0, weight)

@@ -21,6 +21,9 @@ FEWEST_POINTS = 4
 RATE_KEY = "lr"
 """The key under which a curve may log its learning rate, in any unit; phases are told from its course alone."""
 
+WARMDOWN_KEY = "warmdown"
+"""The key under which a run may declare the share of its budget at which it begins to take its learning rate down."""
+
 
 @dataclass(frozen=True, slots=True)
 class Smoothed:
@@ -32,11 +35,15 @@ class Smoothed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """Points in the order of `progress` (0..1); `rate` is the logged learning rate, NaN where none was logged."""
+    """Points in the order of `progress` (0..1); `rate` is the logged learning rate, NaN where none was logged.
+
+    `warmdown` is where the run said first that its warmdown begins (0..1), None when it said nothing.
+    """
 
     progress: NDArray[np.float64]
     loss: NDArray[np.float64]
     rate: NDArray[np.float64]
+    warmdown: float | None = None
 
     @property
     def reached(self) -> float:
@@ -62,8 +69,11 @@ class Curve:
 def curve_of(lines: Iterable[Mapping[str, object]]) -> Curve:
     """The curve in the lines of a metrics file; what is no point, or goes back in progress, is passed over."""
     rows: list[tuple[float, float, float]] = []
-    latest = 0.0
+    latest, warmdown = 0.0, None
     for line in lines:
+        declared = _number(line.get(WARMDOWN_KEY))
+        if warmdown is None and declared is not None and 0 <= declared < 1:
+            warmdown = declared
         progress, loss = _number(line.get("progress")), _number(line.get("loss"))
         if progress is None or loss is None or not latest <= progress <= 1:
             continue
@@ -71,7 +81,7 @@ def curve_of(lines: Iterable[Mapping[str, object]]) -> Curve:
         rows.append((progress, loss, math.nan if rate is None else rate))
         latest = progress
     table = np.array(rows, dtype=np.float64).reshape(-1, 3)
-    return Curve(table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy())
+    return Curve(table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy(), warmdown)
 
 
 def curve_from_jsonl(text: str) -> Curve:

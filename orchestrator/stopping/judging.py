@@ -40,20 +40,19 @@ def judge(
     *,
     lab_id: str,
     run_id: int,
-    declared_warmdown: float | None = None,
     audited_part: float = AUDITED,
 ) -> Verdict:
     """The verdict at the latest checkpoint that the curve has passed; the same at every look until the next one.
 
     Ask for screening runs only, with the curves of the baseline's runs on the same kind of device and budget, and not
-    again once a run was condemned. `declared_warmdown`: see phases.py.
+    again once a run was condemned.
     """
     if rule.silent is not None:
         return Verdict(Judgement.GOES_ON, f"nothing is condemned yet: {rule.silent}")
     passed = [share for share in CHECKPOINTS if share <= run.reached]
     if not passed:
         return Verdict(Judgement.GOES_ON, f"not judged before {CHECKPOINTS[0]:.0%} of the budget")
-    gap = gap_at(run, baseline, passed[-1], declared_warmdown)
+    gap = gap_at(run, baseline, passed[-1])
     if gap is None:
         sentence = "its curve has too few points or its learning rate still rises, or the baseline has no curve"
         return Verdict(Judgement.GOES_ON, f"not judged at {passed[-1]:.0%} of the budget: {sentence}")

@@ -40,13 +40,13 @@ def warmdown_from(curve: Curve, share: float = 1.0) -> float | None:
     return share if last == len(rates) - 1 else float(progress[last])
 
 
-def matching_share(run: Curve, baseline: Curve, share: float, declared: float | None = None) -> float:
+def matching_share(run: Curve, baseline: Curve, share: float) -> float:
     """The share of the baseline's budget to compare with, at most `share`.
 
-    `declared`: where the run says that its warmdown begins (0..1); it is believed over the logged rate.
+    Where a curve says that its warmdown begins, that is believed over its logged rate.
     """
-    end_of_peak = warmdown_from(baseline)
-    begun = declared if declared is not None else warmdown_from(run, share)
+    end_of_peak = baseline.warmdown if baseline.warmdown is not None else warmdown_from(baseline)
+    begun = run.warmdown if run.warmdown is not None else warmdown_from(run, share)
     if end_of_peak is None or begun is None:
         return share
     if begun >= share:  # the run is still in its peak phase

@@ -174,4 +174,16 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX history_by_idea ON history (idea);
     CREATE INDEX history_by_bare_idea ON history (bare_idea);
     """,
+    # 4: early stopping: what a run was condemned for, and whether it is finished all the same
+    """
+    CREATE TABLE condemned (
+        run_id INTEGER PRIMARY KEY REFERENCES runs (id),
+        at TEXT NOT NULL,
+        share REAL NOT NULL,
+        audited INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        seconds_saved REAL NOT NULL DEFAULT 0
+    );
+    ALTER TABLE slots ADD COLUMN verdict TEXT NOT NULL DEFAULT '';
+    """,
 )

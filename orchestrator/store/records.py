@@ -190,6 +190,7 @@ class SlotRow(_FromRow):
     temperature: float | None  # degrees Celsius
     power: float | None  # watts
     updated_at: str
+    verdict: str = ""  # early stopping, of the run so far
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +224,18 @@ class Letter(_FromRow):
     agent: str
     text: str
     read_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CondemnedRow(_FromRow):
+    """A screening run that early stopping saw no hope for."""
+
+    run_id: int
+    at: str
+    share: float  # of the budget, where it was condemned
+    audited: int  # 1: it is finished all the same, to see how it ends
+    reason: str
+    seconds_saved: float  # of its budget
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.store.docket import Docket
 from orchestrator.store.records import Experiment, Run, RunKind, utc_now
-from orchestrator.store.roster import Roster
 from orchestrator.store.states import State, check_move
 
 
@@ -51,7 +51,7 @@ class Measurement:
     provenance: Mapping[str, str] = field(default_factory=dict)
 
 
-class Writer(Roster):
+class Writer(Docket):
     """The one writer of a lab (the daemon holds the lab's lock). Serialises its own transactions."""
 
     async def set_meta(self, key: str, value: str, *, actor: str = "autolab", reason: str = "") -> None:
@@ -230,8 +230,8 @@ class Writer(Roster):
                 ),
             )
             await self._do(
-                "UPDATE slots SET run_id = NULL, phase = 'idle', progress = NULL, step = NULL, loss = NULL"
-                " WHERE run_id = ?",
+                "UPDATE slots SET run_id = NULL, phase = 'idle', progress = NULL, step = NULL, loss = NULL,"
+                " verdict = '' WHERE run_id = ?",
                 (run_id,),
             )
             await self._event(

@@ -37,7 +37,7 @@ def test_the_account_adds_up() -> None:
     assert audit.low == 0.0 and 0.05 < audit.high < 0.15
     assert audit.suspended is None
     assert audit.sentence == (
-        "33 runs condemned, 30 stopped, 4 min of GPU time saved; 0 of 23 checked came back (0%, between 0% and 11%)"
+        "33 runs condemned, 30 stopped, 4 min of slot time saved; 0 of 23 checked came back (0%, between 0% and 11%)"
     )
 
 

@@ -77,7 +77,10 @@ def test_a_declared_warmdown_counts_where_no_rate_was_logged() -> None:
     baseline = curve(1, warmdown=0.4, log_rate=True)
     silent = curve(2, warmdown=0.8)
     assert matching_share(silent, baseline, 0.7) == 0.7
-    assert matching_share(silent, baseline, 0.7, declared=0.8) == pytest.approx(0.4, abs=0.02)
+    points = [{"progress": k / 100, "loss": 3.0, "warmdown": 0.8} for k in range(1, 101)]
+    declaring = curve_of(points)
+    assert declaring.warmdown == 0.8
+    assert matching_share(declaring, baseline, 0.7) == pytest.approx(0.4, abs=0.02)
 
 
 def test_a_later_warmdown_looks_bad_at_equal_budget_and_level_at_equal_phase() -> None:
