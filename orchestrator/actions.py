@@ -61,6 +61,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("results", Kind.READ, "what came of every experiment", verb="results"),
     Action("show", Kind.READ, "an experiment with its runs and its story", verb="show", takes="id"),
     Action("export", Kind.READ, "the results as tsv, csv or json", verb="export"),
+    Action("report", Kind.READ, "the lab's story as Markdown, with a picture of the best score", verb="report"),
     Action("doctor", Kind.READ, "what is missing or risky on this machine, and the remedy", verb="doctor"),
     # steering
     Action("pause_run", Kind.COMMAND, "pause or resume the selected run", ("p",), takes="id", footer="pause"),
@@ -106,6 +107,21 @@ ACTIONS: tuple[Action, ...] = (
         verb="promote",
         takes="id",
         confirm="Merge experiment {} into master by your own decision?",
+    ),
+    Action(
+        "revert",
+        Kind.COMMAND,
+        "take a win out of master again: measured first, then merged",
+        verb="revert",
+        takes="id",
+        confirm="Take experiment {} out of master? It is measured without it first, then merged.",
+    ),
+    Action(
+        "ablate",
+        Kind.COMMAND,
+        "measure master without a win, to see what it is worth by now",
+        verb="ablate",
+        takes="id",
     ),
     Action(
         "message",

@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.evidence import BASELINE_SEEDS, Belief, Measured, believed, expected_false, noise_of, prior_of
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import Experiment, Run, SlotRow, seconds_since, utc_now
+from orchestrator.store.records import Decision, Experiment, Run, SlotRow, seconds_since, utc_now
 
 BUSY_WINDOW_SECONDS = 3600.0
 EARLY_STOPPING = "early_stopping"
@@ -59,11 +59,12 @@ async def baseline_of(reader: Reader) -> Baseline:
 async def _believed_so_far(reader: Reader) -> tuple[float | None, int, float]:
     """The believed gain of all promotions together, how many there are, and how many of them are expected false."""
     beliefs = await beliefs_of(reader)
-    rows = await reader.rows("SELECT id FROM experiments WHERE state = 'promoted' AND delta IS NOT NULL")
+    rows = await reader.rows("SELECT id, decision FROM experiments WHERE state = 'promoted' AND delta IS NOT NULL")
     promoted = [beliefs[row["id"]] for row in rows if row["id"] in beliefs]
     if not promoted:
         return None, 0, 0.0
-    return sum(belief.gain for belief in promoted), len(promoted), expected_false(promoted)
+    claimed = [beliefs[row["id"]] for row in rows if row["id"] in beliefs and row["decision"] == Decision.NONE]
+    return sum(belief.gain for belief in promoted), len(promoted), expected_false(claimed)
 
 
 async def beliefs_of(reader: Reader) -> dict[int, Belief]:

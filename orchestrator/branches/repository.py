@@ -277,6 +277,15 @@ class Repository:
         run_git(self.path, "update-ref", f"refs/autolab/kept/{commit}", commit)
         return rebased
 
+    def without(self, merge: str, master: str) -> str | Conflict:
+        """A unified diff that takes out of `master` what the merge commit `merge` brought in, and nothing else."""
+        before = self.parents(merge)[0]
+        back = run_git(
+            self.path, "commit-tree", self.tree(before), "-p", merge, "-m", "taken out", env=_person("autolab")
+        )
+        tree = self._merged_tree(master, back)
+        return tree if isinstance(tree, Conflict) else self.diff(master, tree)
+
     def _merged_tree(self, ours: str, theirs: str) -> str | Conflict:
         try:
             return run_git(self.path, "merge-tree", "--write-tree", "--no-messages", ours, theirs)

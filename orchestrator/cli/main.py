@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from orchestrator.actions import BY_VERB
-from orchestrator.cli import changing, laboratory, reading
+from orchestrator.cli import changing, laboratory, reading, reporting
 from orchestrator.errors import LabError, UsageError
 from orchestrator.targets.target import Direction
 
@@ -73,6 +73,10 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     made = verb("export", reading.export)
     made.add_argument("--format", choices=("tsv", "csv", "json"), default="tsv")
     lab(made)
+    made = verb("report", reporting.report)
+    made.add_argument("--out", metavar="DIR", help="where to write it; default: .autolab/report in the lab")
+    json(made)
+    lab(made)
     made = verb("doctor", reading.doctor)
     json(made)
     lab(made)
@@ -90,7 +94,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     for name in ("pause", "resume"):
         made = verb(name, changing.pause_or_resume)
         made.add_argument("words", nargs="*", metavar="[ID] [LAB]")
-    for name in ("end", "kill", "requeue", "drop", "promote"):
+    for name in ("end", "kill", "requeue", "drop", "promote", "revert", "ablate"):
         made = verb(name, changing.on_experiment)
         made.add_argument("id", type=int, metavar="ID")
         lab(made)

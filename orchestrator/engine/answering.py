@@ -13,6 +13,7 @@ from orchestrator.engine.importing import import_results
 from orchestrator.engine.judging import Judging
 from orchestrator.engine.measuring import Measuring
 from orchestrator.engine.requeueing import new_attempt
+from orchestrator.engine.reverting import ablate, revert
 from orchestrator.engine.submitting import add_patch
 from orchestrator.errors import LabError
 from orchestrator.store.records import Command, Experiment, Run
@@ -119,6 +120,10 @@ class Answering:
                 return await self._drop(await self._experiment(words), actor)
             case "promote":
                 return await self._promote(await self._experiment(words), actor)
+            case "revert":
+                return await revert(self._context, await self._experiment(words), actor)
+            case "ablate":
+                return await ablate(self._context, await self._experiment(words), actor)
             case "priority":
                 return await self._priority(await self._experiment(words), int(words["value"]), actor)
             case "message":

@@ -16,7 +16,7 @@ from orchestrator.engine.measuring import NOT_STARTED, discard_weights
 from orchestrator.engine.rebasing import bring_up_to_master
 from orchestrator.evidence import Action
 from orchestrator.runs import Outcome
-from orchestrator.store.records import Experiment, Master, Run
+from orchestrator.store.records import Decision, Experiment, Master, Run
 from orchestrator.store.states import ACTIVE, ENDED, State
 from orchestrator.views import unsandboxed
 
@@ -79,6 +79,8 @@ class Judging:
         )
 
     async def _compare(self, experiment: Experiment, runs: list[Run]) -> Experiment | None:
+        if experiment.decision is Decision.MERGE:
+            return await self._carry_out(experiment)
         found = await standing(self._context, experiment, runs)
         if found is None:
             return None  # its baseline is still being measured
@@ -103,12 +105,23 @@ class Judging:
             return await self._context.store.move(experiment.id, State.INVALID, ignored)
         if not await self._stands_on_master(experiment):
             return await bring_up_to_master(self._context, experiment)  # before another run is spent on an old master
+        if experiment.decision is Decision.MERGE:
+            return await self._carry_out(experiment)
         found = await standing(self._context, experiment, runs)
         if found is None or found.decision.action in (Action.RUN, Action.BASELINE):
             return None
         if found.decision.action is Action.DROP:
             return await self._context.store.move(experiment.id, State.NOT_CONFIRMED, found.decision.reason)
         return await self.merge(experiment, found.decision.reason, "autolab")
+
+    async def _carry_out(self, experiment: Experiment) -> Experiment:
+        """What a person has decided, now that the experiment is measured."""
+        if not await self._stands_on_master(experiment):
+            return await bring_up_to_master(self._context, experiment)
+        reason = f"merged by {experiment.author}'s own decision, measured as it stands"
+        if experiment.state is State.SCORED:
+            experiment = await self._context.store.move(experiment.id, State.CONFIRMING, reason)
+        return await self.merge(experiment, reason, experiment.author)
 
     async def _stands_on_master(self, experiment: Experiment) -> bool:
         master = await self._context.store.master()

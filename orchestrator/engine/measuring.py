@@ -20,7 +20,7 @@ from orchestrator.engine.specs import marker_of, spec_of, worktree_of
 from orchestrator.evidence import BASELINE_SEEDS, Action, seeds
 from orchestrator.runs import Ended, Lost, NeverStarted, Outcome, Running, RunResult, Slot
 from orchestrator.runs.slots import device_kind
-from orchestrator.store.records import Experiment, Run, RunKind
+from orchestrator.store.records import Decision, Experiment, Run, RunKind
 from orchestrator.store.states import ACTIVE, State
 from orchestrator.store.writer import Measurement, Place
 
@@ -163,8 +163,8 @@ class Measuring:
         """On the kind of device that its screening run had; a run of the baseline where that tells more."""
         master = await self._context.store.master()
         for experiment in await self._context.store.in_states([State.CONFIRMING]):
-            if master is None or experiment.parent != master.commit_id:
-                continue  # it is rebased as soon as its runs under way have ended
+            if master is None or experiment.parent != master.commit_id or experiment.decision is not Decision.NONE:
+                continue  # it is rebased as soon as its runs under way have ended, or decided on already
             runs = await runs_at_head(self._context, experiment)
             if any(run.device != device or not _is_scored(run) for run in runs):
                 continue  # one at a time: each may settle it

@@ -13,7 +13,7 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.sizing import against_size
 from orchestrator.errors import LabError
 from orchestrator.guard import program_hash, refusals, touches_model
-from orchestrator.store.records import Experiment
+from orchestrator.store.records import Decision, Experiment
 from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal
 
@@ -25,12 +25,18 @@ PERSON_PRIORITY = 100
 
 
 async def against_guard(
-    context: Context, before: Mapping[str, str], after: Mapping[str, str], experiment_id: int, worktree: Path
+    context: Context,
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    experiment_id: int,
+    worktree: Path,
+    *,
+    new: bool = True,
 ) -> list[str]:
-    """Why a patch may not run, one sentence each: the guard's rules, that the program is new, and that it fits."""
+    """Why a patch may not run, one sentence each: the guard's rules, that the program is `new`, and that it fits."""
     refused = refusals(before, after, contract=not context.settings.optimised().self_reported)
     program = program_hash(after)
-    if not refused and program is not None:
+    if new and not refused and program is not None:
         twin = await context.store.same_program(program, experiment_id)
         if twin is not None and twin.state not in UNTOLD:
             refused = [f"The patch makes the very program of experiment {twin.id} ({twin.state})."]
@@ -80,14 +86,29 @@ async def commit_patch(
 
 
 async def add_patch(context: Context, words: dict[str, Any], actor: str) -> str:
-    """A person's own experiment from a unified diff against master; answers with its id.
-
-    A diff that does not apply, or that touches other files, is refused and leaves nothing behind. One that breaks a
-    rule of the guard becomes an experiment that is `rejected`, with the reason.
-    """
+    """A person's own experiment from a unified diff against master; answers with its id. See `add_diff`."""
     title, diff = " ".join(str(words["title"]).split()), str(words["patch"])
     if not title:
         raise LabError("The experiment has no title.", "Give one with --title.")
+    proposal = Proposal(title, str(words["hypothesis"]).strip(), actor, patch=diff)
+    return str(await add_diff(context, proposal, diff, actor))
+
+
+async def add_diff(
+    context: Context,
+    proposal: Proposal,
+    diff: str,
+    actor: str,
+    *,
+    decision: Decision = Decision.NONE,
+    new: bool = True,
+) -> int:
+    """An experiment that a person asked for, from a unified diff against master; returns its id.
+
+    `new`: it must be a program that was never run. A diff that does not apply, or that touches other files, is refused
+    and leaves nothing behind (LabError). One that breaks a rule of the guard becomes an experiment that is `rejected`,
+    with the reason.
+    """
     master = await context.store.master()
     if master is None:
         raise LabError("The lab has no master yet.", "Start it once with `autolab start`.")
@@ -97,9 +118,8 @@ async def add_patch(context: Context, words: dict[str, Any], actor: str) -> str:
         await asyncio.to_thread(context.repository.apply_patch, worktree, diff, context.settings.target.editable)
         before = await context.sources(master.commit_id)
         after = {path: await asyncio.to_thread((worktree / path).read_text, "utf-8", "replace") for path in before}
-        proposal = Proposal(title, str(words["hypothesis"]).strip(), actor, patch=diff)
         experiment = await context.store.add_experiment(
-            proposal, author=actor, team="person", priority=PERSON_PRIORITY, state=State.QUEUED
+            proposal, author=actor, team="person", priority=PERSON_PRIORITY, state=State.QUEUED, decision=decision
         )
         await context.store.move(experiment.id, State.PATCHING, "the diff is put on a branch", actor=actor)
         await commit_patch(
@@ -112,12 +132,12 @@ async def add_patch(context: Context, words: dict[str, Any], actor: str) -> str:
             reason="a person's own patch",
             program=program_hash(after),
         )
-        refused = await against_guard(context, before, after, experiment.id, worktree)
+        refused = await against_guard(context, before, after, experiment.id, worktree, new=new)
         if refused:
             await context.store.move(experiment.id, State.REJECTED, "rejected by the guard: " + " ".join(refused))
         else:
             await context.store.move(experiment.id, State.READY, "a person's own patch; the guard let it pass")
-        return str(experiment.id)
+        return experiment.id
     finally:
         with contextlib.suppress(LabError):
             await asyncio.to_thread(context.repository.remove_worktree, worktree)

@@ -186,4 +186,8 @@ MIGRATIONS: tuple[str, ...] = (
     );
     ALTER TABLE slots ADD COLUMN verdict TEXT NOT NULL DEFAULT '';
     """,
+    # 5: what a person has decided about an experiment before it is measured
+    """
+    ALTER TABLE experiments ADD COLUMN decision TEXT NOT NULL DEFAULT '';
+    """,
 )

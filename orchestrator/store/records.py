@@ -35,6 +35,13 @@ class RunKind(StrEnum):
     CONFIRM = "confirm"
 
 
+class Decision(StrEnum):
+    """What a person has decided about an experiment beforehand."""
+
+    NONE = ""
+    MERGE = "merge"  # as soon as it is measured, whatever it scores
+
+
 class _FromRow:
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -67,11 +74,13 @@ class Experiment(_FromRow):
     delta: float | None  # against the mean of `parent`, negative is better
     created_at: str
     updated_at: str
+    decision: Decision = Decision.NONE
 
     @classmethod
     def from_row(cls, row: Row) -> Experiment:
         values = {f.name: row[f.name] for f in fields(cls)}
         values["state"] = State(values["state"])
+        values["decision"] = Decision(values["decision"])
         return cls(**values)
 
     @property

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.store.docket import Docket
-from orchestrator.store.records import Experiment, Run, RunKind, utc_now
+from orchestrator.store.records import Decision, Experiment, Run, RunKind, utc_now
 from orchestrator.store.states import State, check_move
 
 
@@ -78,12 +78,20 @@ class Writer(Docket):
         return await self._known(experiment_id)
 
     async def add_experiment(
-        self, proposal: Proposal, *, author: str, team: str, priority: int = 0, state: State = State.PROPOSED
+        self,
+        proposal: Proposal,
+        *,
+        author: str,
+        team: str,
+        priority: int = 0,
+        state: State = State.PROPOSED,
+        decision: Decision = Decision.NONE,
     ) -> Experiment:
         """A new experiment, `proposed` (or `queued`, for a person's own)."""
         async with self._change():
             reason = f"proposed by {author}"
             experiment_id = await self._insert(proposal, state, reason, author, team, priority, None)
+            await self._do("UPDATE experiments SET decision = ? WHERE id = ?", (decision, experiment_id))
         return await self._known(experiment_id)
 
     async def _insert(

@@ -228,3 +228,21 @@ def test_names_are_plain_whatever_the_title() -> None:
 def test_a_message_ends_with_its_trailers() -> None:
     message = commit_message("T", "Experiment: 9\n# comment\n", {"Experiment": "1"})
     assert trailer(message, "Experiment") == "1"
+
+
+def test_one_win_is_taken_out_and_the_later_ones_stay(repository: Repository) -> None:
+    first = promote(repository, experiment(repository, 1, 3))
+    promote(repository, experiment(repository, 2, 12))
+    diff = repository.without(first, repository.head())
+    assert isinstance(diff, str)
+    tree = tree_of(repository)
+    repository.checkout_commit(tree, repository.head())
+    repository.apply_patch(tree, diff, ["train.py"])
+    left = (tree / "train.py").read_text()
+    assert "line 3\n" in left and "by 1" not in left and "line 12 by 2\n" in left
+
+
+def test_a_win_that_a_later_one_builds_on_cannot_be_taken_out_by_itself(repository: Repository) -> None:
+    first = promote(repository, experiment(repository, 1, 3))
+    promote(repository, experiment(repository, 2, 4))
+    assert isinstance(repository.without(first, repository.head()), Conflict)

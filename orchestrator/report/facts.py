@@ -1,0 +1,69 @@
+"""What a report tells: read from the store once, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator import views
+from orchestrator.evidence import Belief
+from orchestrator.lab import Lab
+from orchestrator.store.reader import Reader
+from orchestrator.store.records import Event, Experiment, Run, utc_now
+from orchestrator.store.states import FAILED_RUN, State
+
+NEAR_MISSES = 5
+ANOMALIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`promotions` are in the order in which master took them, the start first; `beliefs` by experiment."""
+
+    name: str
+    at: str
+    profile: str
+    devices: tuple[str, ...]
+    first_run: str | None
+    runs: int
+    slot_seconds: float  # of all runs together, wall
+    baseline: views.Baseline
+    promotions: tuple[Experiment, ...]
+    scored: tuple[Experiment, ...]  # in the order of their outcomes
+    near_misses: tuple[Experiment, ...]  # the best of those that were not merged
+    failures: dict[str, int]  # reasons by kind of end
+    counts: dict[State, int]
+    beliefs: dict[int, Belief]
+    early_stopping: str
+    anomalies: tuple[Event, ...]
+    tokens: int
+    self_reported: bool
+    unsandboxed: bool
+
+
+async def facts_of(lab: Lab, reader: Reader) -> Facts:
+    scored = await reader.scored()
+    ran = await reader.rows("SELECT * FROM runs ORDER BY id")
+    runs = [Run.from_row(row) for row in ran]
+    counts = await reader.counts()
+    missed = [one for one in scored if one.delta is not None and one.state in (State.DISCARDED, State.NOT_CONFIRMED)]
+    return Facts(
+        name=lab.root.name,
+        at=utc_now(),
+        profile=await reader.meta("profile"),
+        devices=tuple(sorted({run.device for run in runs if run.device})),
+        first_run=runs[0].started_at if runs else None,
+        runs=len(runs),
+        slot_seconds=sum(views.run_seconds(run) or 0.0 for run in runs),
+        baseline=await views.baseline_of(reader),
+        promotions=tuple(await reader.promotions()),
+        scored=tuple(scored),
+        near_misses=tuple(sorted(missed, key=lambda one: one.delta or 0.0)[:NEAR_MISSES]),
+        failures={str(state): n for state, n in counts.items() if state in FAILED_RUN and n},
+        counts={state: n for state, n in counts.items() if n},
+        beliefs=await views.beliefs_of(reader),
+        early_stopping=await reader.meta(views.EARLY_STOPPING),
+        anomalies=tuple(event for event in await reader.events() if event.kind == "anomaly")[-ANOMALIES:],
+        tokens=sum(agent.tokens_in + agent.tokens_out for agent in await reader.agents()),
+        self_reported=await views.is_self_reported(reader),
+        unsandboxed=any(run.sandbox == "off" for run in runs),
+    )

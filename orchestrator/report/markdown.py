@@ -1,0 +1,108 @@
+"""The report as Markdown: what was won, what it is believed to be worth, what came close, and what went wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from orchestrator.report.facts import Facts
+from orchestrator.store.records import seconds_since
+from orchestrator.store.states import RAN
+
+
+def markdown(facts: Facts, picture: str | None) -> str:
+    """The whole report; `picture` is the file that the text shows, relative to where it will stand."""
+    parts = [f"# {_inline(facts.name)}: report", _opening(facts)]
+    if picture is not None:
+        parts.append(f"![Best score over the experiments]({picture})")
+    parts += ["## Wins, in the order of master", _wins(facts)]
+    if facts.near_misses:
+        parts += ["## Near misses", _misses(facts)]
+    parts += ["## What came of everything", _outcomes(facts)]
+    if facts.anomalies:
+        parts += ["## Anomalies", "\n".join(f"- {one.at[:16]} {_inline(one.reason)}" for one in facts.anomalies)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _opening(facts: Facts) -> str:
+    base = facts.baseline
+    lines = [f"As of {facts.at[:16].replace('T', ' ')} UTC, profile {facts.profile or 'unknown'}"]
+    lines[0] += f", on {', '.join(map(_inline, facts.devices))}." if facts.devices else "."
+    if facts.first_run is not None:
+        hours = seconds_since(facts.first_run, facts.at) / 3600
+        ended = sum(n for state, n in facts.counts.items() if state in RAN) - _starts(facts)
+        lines.append(
+            f"{ended} experiments came to an outcome in {facts.runs} runs, {facts.slot_seconds / 3600:.1f} slot hours,"
+            f" within {hours:.1f} h; {facts.tokens} tokens."
+        )
+    if base.val_bpb is None:
+        lines.append("Master has not been measured yet.")
+    else:
+        noise = "" if base.noise is None else f", noise of one run {base.noise:.4f}"
+        lines.append(
+            f"Master `{(base.commit or '')[:9]}` scores **{base.val_bpb:.4f}** (mean of {base.runs} runs{noise})."
+        )
+    if base.gain is not None and base.believed is not None:
+        lines.append(
+            f"It gained {base.gain:.4f} since the start, of which {base.believed:.4f} is believed after the winner's"
+            f" curse; of {base.promotions} promotions {base.expected_false:.1f} are expected to be none."
+        )
+    if facts.self_reported:
+        lines.append("**Self-reported**: these scores are what the program printed of itself.")
+    if facts.unsandboxed:
+        lines.append("**Unsandboxed**: some runs had no sandbox around them.")
+    return "\n".join(lines)
+
+
+def _starts(facts: Facts) -> int:
+    return sum(one.branch == "master" for one in facts.promotions)
+
+
+def _wins(facts: Facts) -> str:
+    rows = []
+    for one in facts.promotions:
+        belief = facts.beliefs.get(one.id)
+        rows.append(
+            (
+                str(one.id),
+                _inline(one.title),
+                _number(one.val_bpb),
+                _number(one.delta, "+.4f"),
+                _number(-belief.gain if belief else None, "+.4f"),
+                _inline(one.source),
+                f"`{one.commit_id[:9]}`" if one.commit_id else "",
+            )
+        )
+    return _table(("id", "change", "val_bpb", "delta", "believed", "source", "commit"), rows)
+
+
+def _misses(facts: Facts) -> str:
+    rows = [
+        (str(one.id), _inline(one.title), _number(one.val_bpb), _number(one.delta, "+.4f"), _inline(one.reason))
+        for one in facts.near_misses
+    ]
+    return _table(("id", "change", "val_bpb", "delta", "why not"), rows)
+
+
+def _outcomes(facts: Facts) -> str:
+    lines = ["- " + ", ".join(f"{n} {state}" for state, n in facts.counts.items())]
+    if facts.failures:
+        lines.append("- Runs without a score: " + ", ".join(f"{n} {kind}" for kind, n in facts.failures.items()))
+    if facts.early_stopping:
+        lines.append(f"- Early stopping: {_inline(facts.early_stopping)}")
+    return "\n".join(lines)
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    heads = list(heads)
+    lines = [heads, ["---"] * len(heads), *map(list, rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _inline(text: str) -> str:
+    """Somebody's words as plain text in one line of Markdown: no markup of theirs has an effect."""
+    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))
+
+
+def _number(value: float | None, form: str = ".4f") -> str:
+    return "-" if value is None else format(value, form)
