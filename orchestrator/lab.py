@@ -61,6 +61,10 @@ class Lab:
         return self.hidden / "runs"
 
     @property
+    def smoke_runs(self) -> Path:
+        return self.hidden / "smoke"
+
+    @property
     def agents(self) -> Path:
         return self.hidden / "agents"
 

@@ -59,6 +59,7 @@ class RunSection(_Section):
     disk_gib: PositiveFloat = 8
     log_kib: PositiveInt = 4096
     sandbox: Literal["auto", "off"] = "auto"
+    smoke_run: Literal["auto", "on", "off"] = "auto"
 
 
 class PromotionSection(_Section):
@@ -93,6 +94,7 @@ class TeamSection(_Section):
     workers: Literal["auto"] | PositiveInt = "auto"
     patch_ahead: int = Field(default=2, ge=0)
     wave: PositiveInt = 5
+    repairs: int = Field(default=2, ge=0)
 
     def model_of(self, role: str) -> str:
         return str(getattr(self, role))

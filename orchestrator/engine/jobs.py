@@ -10,6 +10,7 @@ from pathlib import Path
 
 from orchestrator.engine import briefs
 from orchestrator.engine.context import Context
+from orchestrator.engine.repairing import put_in_place, restore, to_repair
 from orchestrator.engine.toolbox import Toolbox
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
@@ -141,8 +142,11 @@ class JobBook:
                 master = await context.store.master()
                 assert master is not None
                 await asyncio.to_thread(context.repository.checkout_commit, worktree, master.commit_id)
+                crashed = await to_repair(context, experiment)
+                in_place = crashed is not None and await put_in_place(context, crashed, worktree)
                 box = Toolbox(context, agent, model, worktree)
-                return Prepared(await briefs.patching_brief(context, agent, experiment), box.patching(experiment))
+                brief = await briefs.patching_brief(context, agent, experiment, crashed, in_place)
+                return Prepared(brief, box.patching(experiment, crashed is not None))
             case JobKind.REVIEW:
                 experiment = await self._experiment(job)
                 return Prepared(await briefs.review_brief(context, agent, experiment), box.reviewing())
@@ -188,11 +192,12 @@ class JobBook:
     async def _conclude_patch(self, experiment: Experiment, agent: str, came: Finished | GaveUp) -> None:
         if experiment.state is not State.PATCHING or experiment.commit_id is not None:
             return  # submitted: the reviewer has it now (or a person dropped it)
-        if isinstance(came, Finished):
-            reason = str(came.arguments.get("reason") or "no reason given")
-            await self._context.store.move(experiment.id, State.GIVEN_UP, f"given up: {reason}", actor=agent)
+        why = came.reason if isinstance(came, GaveUp) else str(came.arguments.get("reason") or "no reason given")
+        crashed = await to_repair(self._context, experiment)
+        if crashed is not None:
+            await restore(self._context, experiment, crashed, why, agent)
         else:
-            await self._context.store.move(experiment.id, State.GIVEN_UP, f"given up: {came.reason}", actor=agent)
+            await self._context.store.move(experiment.id, State.GIVEN_UP, f"given up: {why}", actor=agent)
 
     async def _conclude_review(self, experiment: Experiment, agent: str, came: Finished | GaveUp) -> None:
         if experiment.state is not State.PATCHING:

@@ -14,6 +14,7 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.likeness import seed_ignored
 from orchestrator.engine.measuring import NOT_STARTED, discard_weights
 from orchestrator.engine.rebasing import bring_up_to_master
+from orchestrator.engine.repairing import send_back
 from orchestrator.evidence import Action
 from orchestrator.runs import Outcome
 from orchestrator.store.records import Decision, Experiment, Master, Run
@@ -73,7 +74,8 @@ class Judging:
             return await self._context.store.move(experiment.id, State.READY, newest.reason)
         if newest.val_bpb is None:
             assert newest.outcome is not None
-            return await self._context.store.move(experiment.id, state_after(newest.outcome), newest.reason)
+            ended = await self._context.store.move(experiment.id, state_after(newest.outcome), newest.reason)
+            return await send_back(self._context, ended, newest) or ended
         return await self._context.store.move(
             experiment.id, State.SCORED, f"scored {newest.val_bpb:.4f} with seed {newest.seed}"
         )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from orchestrator.corpus import Corpus
 from orchestrator.engine.context import Context
 from orchestrator.engine.protection import installed, scorer_hash
 from orchestrator.runs import Limits, RunSpec, Slot
@@ -59,37 +60,92 @@ def spec_of(context: Context, run: Run, slot: Slot) -> RunSpec:
             return _of_nanogpt(context, run, slot)
 
 
+@dataclass(frozen=True, slots=True)
+class _Training:
+    """What is the same for a run that counts and for a smoke run."""
+
+    profile: str
+    seed: int
+    budget_seconds: float
+    gpu: str | None
+    nodes: tuple[str, ...]  # the slot's device files
+
+    @property
+    def clock(self) -> Clock:
+        return "wall" if self.gpu is not None else "cpu"
+
+    @property
+    def common(self) -> dict[str, str]:
+        return {"AUTOLAB_PROFILE": self.profile, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
+
+    def environment(self, places: Places) -> dict[str, str]:
+        return {
+            **self.common,
+            "AUTOLAB_HARNESS": "stdin",
+            "AUTOLAB_RUN_DIR": places.out,
+            "AUTOLAB_SEED": str(self.seed),
+            "AUTOLAB_BUDGET_SECONDS": str(self.budget_seconds),
+        }
+
+    def command(self, context: Context, worktree: Path, out: Path, places: Places) -> list[str]:
+        """train.py as it is started, in its sandbox."""
+        command = [sys.executable, "-u", "train.py"]
+        if not context.walls.sealed:
+            return command
+        mounts = (Mount(str(worktree), places.work), Mount(str(out), places.out, writable=True))
+        environment = {**of_slot(self.gpu, self.clock), **self.environment(places)}
+        return enclose(context.walls, View(mounts, places.work, environment, self.nodes), command)
+
+
+def _places(context: Context, directory: Path, worktree: Path) -> Places:
+    if context.walls.moves:
+        return ALIKE
+    answer = str(installed("answer.py").parent)
+    return Places(str(worktree), str(directory / "out"), answer, str(directory / "weights.pt"))
+
+
+def spec_of_training(
+    context: Context, worktree: Path, directory: Path, corpus: Corpus, budget_seconds: float
+) -> RunSpec:
+    """The order to train a worktree for a moment on one CPU core, without a score: a smoke run."""
+    training = _Training(corpus.profile, 1, budget_seconds, None, ())
+    places = _places(context, directory, worktree)
+    return RunSpec(
+        run_id=0,
+        marker=f"{context.lab.root}#smoke-{directory.name}",
+        run_dir=str(directory),
+        worktree=str(worktree),
+        train_command=training.command(context, worktree, directory / "out", places),
+        score_command=None,
+        env=training.environment(places),
+        score_env={},
+        seed=training.seed,
+        clock=training.clock,
+        budget_seconds=budget_seconds,
+        slot="",
+        protected={path: str(installed(path)) for path in context.settings.target.protected},
+        sandbox=context.walls.kind,
+        train_data=str(Path(corpus.train) / "tokens.bin"),
+    )
+
+
 def _of_nanogpt(context: Context, run: Run, slot: Slot) -> RunSpec:
     """Training, then scoring by Autolab's own scorer."""
     settings, walls = context.settings, context.walls
     directory, worktree = context.lab.run_directory(run.id), worktree_of(context, run.id)
-    real = Places(
-        str(worktree), str(directory / "out"), str(installed("answer.py").parent), str(directory / "weights.pt")
+    training = _Training(
+        settings.lab.profile, run.seed, settings.run.budget_seconds, slot.gpu, tuple(device_files(slot))
     )
-    places = ALIKE if walls.moves else real
-    clock: Clock = "wall" if slot.gpu is not None else "cpu"
-    common = {"AUTOLAB_PROFILE": settings.lab.profile, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
-    trainer = {
-        **common,
-        "AUTOLAB_HARNESS": "stdin",
-        "AUTOLAB_RUN_DIR": places.out,
-        "AUTOLAB_SEED": str(run.seed),
-        "AUTOLAB_BUDGET_SECONDS": str(settings.run.budget_seconds),
-    }
-    train = [sys.executable, "-u", "train.py"]
+    places = _places(context, directory, worktree)
     answer = [sys.executable, "-u", f"{places.answer}/answer.py", f"{places.work}/train.py", places.weights]
     if walls.sealed:
-        of_the_slot, work = of_slot(slot.gpu, clock), Mount(str(worktree), places.work)
-        out = Mount(str(directory / "out"), places.out, writable=True)
-        weights = Mount(str(directory / "weights.pt"), places.weights)
+        work, weights = Mount(str(worktree), places.work), Mount(str(directory / "weights.pt"), places.weights)
         tools = [Mount(str(installed(name)), f"{places.answer}/{name}") for name in ("answer.py", "prepare.py")]
-        nodes = device_files(slot)
-        train = enclose(walls, View((work, out), places.work, {**of_the_slot, **trainer}, nodes), train)
-        seen = View((work, weights, *tools), places.work, {**of_the_slot, **common}, nodes)
-        answer = enclose(walls, seen, answer)
+        environment = {**of_slot(slot.gpu, training.clock), **training.common}
+        answer = enclose(walls, View((work, weights, *tools), places.work, environment, training.nodes), answer)
     return replace(
         _common(context, run, slot),
-        train_command=train,
+        train_command=training.command(context, worktree, directory / "out", places),
         score_command=[
             *(sys.executable, "-P", "-m", "nanogpt.evaluate"),
             *("--train-py", str(worktree / "train.py")),
@@ -99,9 +155,9 @@ def _of_nanogpt(context: Context, run: Run, slot: Slot) -> RunSpec:
             *("--result", str(directory / "score.json")),
             *("--answerer", json.dumps(answer)),
         ],
-        env=trainer,
-        score_env=common,
-        clock=clock,
+        env=training.environment(places),
+        score_env=training.common,
+        clock=training.clock,
         budget_seconds=settings.run.budget_seconds,
         protected={path: str(installed(path)) for path in settings.target.protected},
         train_data=str(Path(context.corpus.train) / "tokens.bin"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.engine.context import Context
+from orchestrator.engine.smoke_run import against_smoke, wanted
 from orchestrator.engine.submitting import against_guard, commit_patch
 from orchestrator.guard import program_hash
 from orchestrator.history import MARK, idea_of
@@ -174,9 +175,11 @@ class Toolbox:
 
     # -- worker
 
-    def patching(self, experiment: Experiment) -> list[Tool]:
+    def patching(self, experiment: Experiment, repair: bool = False) -> list[Tool]:
+        """`repair`: the patch crashed, so the very same program is no answer."""
+
         async def submit(arguments: dict[str, Any]) -> Answer:
-            return await self._submit(experiment, str(arguments.get("summary") or ""))
+            return await self._submit(experiment, str(arguments.get("summary") or ""), repair)
 
         return [
             *self.reading(),
@@ -212,7 +215,7 @@ class Toolbox:
         diff = await asyncio.to_thread(self._context.repository.uncommitted_diff, self._worktree)
         return Answer(diff or "Nothing is changed yet.")
 
-    async def _submit(self, experiment: Experiment, summary: str) -> Answer:
+    async def _submit(self, experiment: Experiment, summary: str, repair: bool) -> Answer:
         assert self._worktree is not None
         base = await asyncio.to_thread(self._context.repository.head_of, self._worktree)
         before = await self._context.sources(base)
@@ -220,6 +223,10 @@ class Toolbox:
             path: await asyncio.to_thread((self._worktree / path).read_text, "utf-8", "replace") for path in before
         }
         refused = await against_guard(self._context, before, after, experiment.id, self._worktree)
+        if not refused and repair and program_hash(after) == experiment.program:
+            refused = ["This is the very program whose run crashed: mend what the traceback shows, or give up."]
+        if not refused and wanted(self._context):
+            refused = await against_smoke(self._context, self._worktree)
         if refused:
             raise ToolRefusal("Refused before any run: " + " ".join(refused))
         await commit_patch(

@@ -1,0 +1,93 @@
+"""Patches that crash: caught by a smoke run before they cost a slot, or mended by the worker with the traceback."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import autolab, set_key
+
+from roles.chat import Message, ToolCall
+from roles.offline.scripts import next_turn
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "roles"))
+from openai_server import OpenAIServer, Request, Scripted, calls
+
+SOUND = "    logits = model(tokens)\n"
+CRASHING = SOUND + "    logits = logits + torch.zeros(3) @ torch.zeros(4)\n"
+MENDED = SOUND + "    logits = logits * 1.01\n"
+
+
+class Clumsy:
+    """Plays every role as the offline model does, but as a worker its first patch crashes; told so, it mends it."""
+
+    def __init__(self, mends: bool = True) -> None:
+        self.mends = mends
+        self.told: list[str] = []  # what it was told of the crash
+
+    def __call__(self, request: Request) -> Scripted:
+        tools = {tool["function"]["name"] for tool in request.body["tools"]}
+        messages = request.body["messages"]
+        if "submit_patch" not in tools:
+            turn = next_turn([_message(entry) for entry in messages], tools, 0)
+            return calls(*((call.name, json.loads(call.arguments)) for call in turn.calls), text=turn.words)
+        return self._patch(messages)
+
+    def _patch(self, messages: list[dict[str, object]]) -> Scripted:
+        last, brief = str(messages[-1].get("content")), str(messages[1].get("content"))
+        crashed = "crashed when it ran" in brief
+        if "smoke run of" in last or (crashed and len(messages) == 2):
+            self.told.append(last)
+            if not self.mends:
+                return calls(("give_up", {"reason": "beyond me"}))
+            return calls(("edit_file", {"path": "train.py", "old": CRASHING, "new": MENDED}))
+        if messages[-1]["role"] == "tool":
+            return calls(("submit_patch", {"summary": "done"}))
+        return calls(("edit_file", {"path": "train.py", "old": SOUND, "new": CRASHING}))
+
+
+def _message(entry: dict[str, object]) -> Message:
+    made = tuple(
+        ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"])
+        for call in entry.get("tool_calls") or ()  # type: ignore[attr-defined]
+    )
+    return Message(entry["role"], entry.get("content") or "", made, entry.get("tool_call_id"))  # type: ignore[arg-type]
+
+
+def run_with(lab: Path, player: Clumsy) -> dict[str, object]:
+    """One experiment of a team that the player plays, to its outcome."""
+    with OpenAIServer(player) as server:
+        text = (lab / "autolab.toml").read_text()
+        text += f'\n[models.served]\nkind = "openai"\nbase_url = "{server.url}"\nmodel = "clumsy"\n'
+        (lab / "autolab.toml").write_text(text)
+        for role in ("researcher", "planner", "worker", "reviewer", "reporter"):
+            set_key(lab, role, '"served"')
+        set_key(lab, "patch_ahead", "0")
+        run = autolab("run", str(lab), "--experiments", "1", timeout=280)
+    assert run.returncode == 0, run.stdout + run.stderr
+    found = json.loads(autolab("results", "--json", str(lab)).stdout)
+    return dict(next(entry for entry in found if entry["id"] and entry["runs"]))
+
+
+def test_a_smoke_run_shows_the_worker_the_traceback_before_a_slot_is_spent(lab: Path) -> None:
+    set_key(lab, "smoke_run", '"on"')
+    player = Clumsy()
+    entry = run_with(lab, player)
+    assert "smoke run" in player.told[0] and "RuntimeError" in player.told[0] and "train.py" in player.told[0]
+    assert entry["val_bpb"] is not None, "its first run has a score"
+    assert not list((lab / ".autolab" / "smoke").iterdir()), "nothing of the smoke runs is left"
+
+
+@pytest.mark.parametrize("mends", [True, False], ids=["mended", "not mended"])
+def test_a_crash_goes_back_to_the_worker_with_its_traceback(lab: Path, mends: bool) -> None:
+    player = Clumsy(mends)
+    entry = run_with(lab, player)
+    assert "The end of its log, which is data" in player.told[0] and "> RuntimeError" in player.told[0]
+    if mends:
+        assert str(entry["branch"]).startswith(f"exp/{entry['id']}.2-"), "the repair is an attempt of its own"
+        assert entry["val_bpb"] is not None
+    else:
+        assert entry["state"] == "crashed" and "not mended: beyond me" in str(entry["reason"])
+        assert str(entry["branch"]).startswith(f"exp/{entry['id']}-")
