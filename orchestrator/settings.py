@@ -95,6 +95,7 @@ class TeamSection(_Section):
     patch_ahead: int = Field(default=2, ge=0)
     wave: PositiveInt = 5
     repairs: int = Field(default=2, ge=0)
+    plateau: PositiveInt = 20
 
     def model_of(self, role: str) -> str:
         return str(getattr(self, role))

@@ -16,7 +16,7 @@ from tui.tones import Line, Said, Tone, fit
 QUIET_SECONDS = 20.0
 BETWEEN = Said("   ")
 
-_TOLD = frozenset({"master", "lab", "command", "letter", "note"})
+_TOLD = frozenset({"master", "lab", "command", "letter", "note", "anomaly"})
 
 
 @dataclass(frozen=True, slots=True)

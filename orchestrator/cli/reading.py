@@ -27,6 +27,7 @@ from orchestrator.store.records import Experiment, Run
 T = TypeVar("T")
 
 UNSANDBOXED = " [unsandboxed]"
+MOST_ANOMALIES = 3
 
 
 def ask(lab: Lab, question: Callable[[Reader], Awaitable[T]]) -> T:
@@ -87,6 +88,8 @@ def status(words: Namespace) -> int:
     account = ask(lab, lambda reader: reader.meta(views.EARLY_STOPPING))
     if account:
         print(f"stopping {account}")
+    for event in ask(lab, lambda reader: reader.newest_events("anomaly", MOST_ANOMALIES)):
+        print(f"look at  {event.at[:16].replace('T', ' ')} {event.reason}")
     for slot in facts["slots"]:
         work = f"run {slot['run']}" if slot["run"] is not None else "idle"
         print(f"slot     {slot['name']}  {work}  busy {slot['busy_fraction']:.0%}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from orchestrator.engine.anomalies import EXPLORING
 from orchestrator.engine.context import Context
 from orchestrator.engine.repairing import end_of_log
 from orchestrator.history import MARK
@@ -12,6 +13,7 @@ from orchestrator.store.states import RAN, State
 from orchestrator.views import Baseline, baseline_of
 
 RECENT = 12
+ANOMALIES = 10
 
 
 def experiment_block(experiment: Experiment) -> str:
@@ -97,7 +99,15 @@ async def planning_brief(context: Context, agent: str) -> str:
     findings = await context.store.notes("findings", limit=1)
     task = "Decide on every proposed experiment below: `queue` it with a priority, or `drop` it. Then call `finish`."
     handed = f"The reviewer's findings:\n{findings[0].text}" if findings else ""
-    return await _assemble(context, "planner", agent, task, "\n\n".join(experiment_block(e) for e in proposed), handed)
+    share = await context.store.meta(EXPLORING)
+    balance = (
+        f"Nothing has won for a long time: give about {float(share):.0%} of the runs to new directions, not to"
+        " refinements of what is known."
+        if share
+        else ""
+    )
+    blocks = "\n\n".join(experiment_block(e) for e in proposed)
+    return await _assemble(context, "planner", agent, task, blocks, handed, balance)
 
 
 async def patching_brief(
@@ -148,4 +158,8 @@ async def report_brief(context: Context, agent: str) -> str:
     )
     counts = await context.store.counts()
     tally = ", ".join(f"{n} {state}" for state, n in counts.items() if n)
-    return await _assemble(context, "reporter", agent, task, f"Experiments by state: {tally}.")
+    seen = await context.store.newest_events("anomaly", ANOMALIES)
+    found = "Anomalies that the harness found, newest first:\n" + "\n".join(
+        f"- {one.at[:16]} {one.reason}" for one in seen
+    )
+    return await _assemble(context, "reporter", agent, task, f"Experiments by state: {tally}.", found if seen else "")

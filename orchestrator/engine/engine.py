@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from orchestrator.engine.anomalies import Anomalies
 from orchestrator.engine.answering import Answering
 from orchestrator.engine.context import Context
 from orchestrator.engine.crew import Crew
@@ -80,6 +81,7 @@ class Engine:
             asyncio.create_task(self._watch_slots(), name="slots"),
             asyncio.create_task(self._answering.run(), name="commands"),
             asyncio.create_task(self._tracking.run(), name="tracking"),
+            asyncio.create_task(Anomalies(context).run(), name="anomalies"),
         ]
         try:
             ending = await self._go_on(background)

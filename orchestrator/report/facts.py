@@ -62,7 +62,7 @@ async def facts_of(lab: Lab, reader: Reader) -> Facts:
         counts={state: n for state, n in counts.items() if n},
         beliefs=await views.beliefs_of(reader),
         early_stopping=await reader.meta(views.EARLY_STOPPING),
-        anomalies=tuple(event for event in await reader.events() if event.kind == "anomaly")[-ANOMALIES:],
+        anomalies=tuple(reversed(await reader.newest_events("anomaly", ANOMALIES))),
         tokens=sum(agent.tokens_in + agent.tokens_out for agent in await reader.agents()),
         self_reported=await views.is_self_reported(reader),
         unsandboxed=any(run.sandbox == "off" for run in runs),

@@ -272,6 +272,11 @@ class Reader:
         rows = await self.rows(f"SELECT * FROM events WHERE {sql} ORDER BY seq DESC LIMIT ?", [*arguments, limit])
         return [Event.from_row(row) for row in reversed(rows)]
 
+    async def newest_events(self, kind: str, limit: int) -> list[Event]:
+        """The newest events of a kind, newest first."""
+        rows = await self.rows("SELECT * FROM events WHERE kind = ? ORDER BY seq DESC LIMIT ?", (kind, limit))
+        return [Event.from_row(row) for row in rows]
+
     async def agents(self) -> list[AgentRow]:
         return [AgentRow.from_row(row) for row in await self.rows("SELECT * FROM agents ORDER BY name")]
 
