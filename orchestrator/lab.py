@@ -61,6 +61,10 @@ class Lab:
         return self.hidden / "runs"
 
     @property
+    def notebook_file(self) -> Path:
+        return self.root / "notebook.md"
+
+    @property
     def smoke_runs(self) -> Path:
         return self.hidden / "smoke"
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.branches import naming
+from orchestrator.branches import aside, naming
 from orchestrator.branches.command import GitFailed, run_git, run_git_bytes
 from orchestrator.branches.leftovers import stale_locks
 from orchestrator.errors import LabError
@@ -296,6 +296,17 @@ class Repository:
         changed = run_git(self.path, "diff", "--name-only", f"{theirs}~", theirs).splitlines()
         elsewhere = set(run_git(self.path, "diff", "--name-only", f"{theirs}~", ours).splitlines())
         return Conflict(tuple(path for path in changed if path in elsewhere) or tuple(changed))
+
+    def commit_alone(self, branch: str, name: str, content: bytes, message: str) -> bool:
+        """Commit one file on a branch beside the research (branches.aside); false when nothing changed."""
+        return aside.commit_alone(self.path, branch, name, content, message)
+
+    def exclude(self, name: str) -> bool:
+        """Let git overlook an untracked file at the top of the work tree; false when it is tracked."""
+        if run_git(self.path, "ls-files", "--", name):
+            return False
+        aside.exclude(self.path, name)
+        return True
 
     def merge(self, master: str, commit: str, message: str) -> str:
         """A merge commit of `commit` into `master`, with the very tree of `commit`; nothing moves yet.

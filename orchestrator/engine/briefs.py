@@ -89,7 +89,8 @@ async def _assemble(context: Context, role: str, agent: str, task: str, *section
 async def research_brief(context: Context, agent: str, wanted: int) -> str:
     task = (
         f"Propose {wanted} new experiments, each with `propose`, then call `finish`. Read train.py and the earlier"
-        " experiments first; propose nothing that was tried already."
+        " experiments first (notebook.md has them in short: wins, near misses, what not to repeat); propose nothing"
+        " that was tried already."
     )
     return await _assemble(context, "researcher", agent, task)
 

@@ -15,6 +15,7 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.crew import Crew
 from orchestrator.engine.judging import Judging
 from orchestrator.engine.measuring import Measuring
+from orchestrator.engine.notebook import Notebook
 from orchestrator.engine.tracking import Tracking
 from orchestrator.errors import LabError
 from orchestrator.runs import Reading
@@ -44,6 +45,7 @@ class Engine:
         self.judging = Judging(context)
         self.crew = Crew(context)
         self._tracking = Tracking(context)
+        self._notebook = Notebook(context)
         self._answering = Answering(context, self.judging, self.crew, self.stop)
         self._stop: str | None = None  # "finish" the runs, kill them "now", or "leave" them alone
         self._moved = time.monotonic()
@@ -82,6 +84,7 @@ class Engine:
             asyncio.create_task(self._answering.run(), name="commands"),
             asyncio.create_task(self._tracking.run(), name="tracking"),
             asyncio.create_task(Anomalies(context).run(), name="anomalies"),
+            asyncio.create_task(self._notebook.run(), name="notebook"),
         ]
         try:
             ending = await self._go_on(background)
@@ -90,6 +93,7 @@ class Engine:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
         await self._tracking.finish()
+        await self._notebook.finish()
         await context.store.event("lab", "autolab", f"the lab rests: {ending.reason}")
         await self._answering.answer_stops(ending.reason)
         return ending

@@ -56,9 +56,14 @@ class Toolbox:
 
     async def _content(self, path: str) -> str:
         target = self._context.settings.target
-        allowed = [*target.editable, *target.protected, "program.md"]
+        notebook = self._context.lab.notebook_file
+        allowed = [*target.editable, *target.protected, "program.md", notebook.name]
         if path not in allowed:
             raise ToolRefusal(f"There is no file {path!r} for you. Files: {', '.join(allowed)}.")
+        if path == notebook.name:
+            if not notebook.exists():
+                return "Nothing has been written down yet.\n"
+            return await asyncio.to_thread(notebook.read_text, "utf-8", "replace")
         if self._worktree is not None:
             return await asyncio.to_thread((self._worktree / path).read_text, "utf-8", "replace")
         master = await self._context.store.master()

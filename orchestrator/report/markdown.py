@@ -12,7 +12,7 @@ from orchestrator.store.states import RAN
 
 def markdown(facts: Facts, picture: str | None) -> str:
     """The whole report; `picture` is the file that the text shows, relative to where it will stand."""
-    parts = [f"# {_inline(facts.name)}: report", _opening(facts)]
+    parts = [f"# {inline(facts.name)}: report", _opening(facts)]
     if picture is not None:
         parts.append(f"![Best score over the experiments]({picture})")
     parts += ["## Wins, in the order of master", _wins(facts)]
@@ -20,14 +20,14 @@ def markdown(facts: Facts, picture: str | None) -> str:
         parts += ["## Near misses", _misses(facts)]
     parts += ["## What came of everything", _outcomes(facts)]
     if facts.anomalies:
-        parts += ["## Anomalies", "\n".join(f"- {one.at[:16]} {_inline(one.reason)}" for one in facts.anomalies)]
+        parts += ["## Anomalies", "\n".join(f"- {one.at[:16]} {inline(one.reason)}" for one in facts.anomalies)]
     return "\n\n".join(parts) + "\n"
 
 
 def _opening(facts: Facts) -> str:
     base = facts.baseline
     lines = [f"As of {facts.at[:16].replace('T', ' ')} UTC, profile {facts.profile or 'unknown'}"]
-    lines[0] += f", on {', '.join(map(_inline, facts.devices))}." if facts.devices else "."
+    lines[0] += f", on {', '.join(map(inline, facts.devices))}." if facts.devices else "."
     if facts.first_run is not None:
         hours = seconds_since(facts.first_run, facts.at) / 3600
         ended = sum(n for state, n in facts.counts.items() if state in RAN) - _starts(facts)
@@ -65,11 +65,11 @@ def _wins(facts: Facts) -> str:
         rows.append(
             (
                 str(one.id),
-                _inline(one.title),
+                inline(one.title),
                 _number(one.val_bpb),
                 _number(one.delta, "+.4f"),
                 _number(-belief.gain if belief else None, "+.4f"),
-                _inline(one.source),
+                inline(one.source),
                 f"`{one.commit_id[:9]}`" if one.commit_id else "",
             )
         )
@@ -78,7 +78,7 @@ def _wins(facts: Facts) -> str:
 
 def _misses(facts: Facts) -> str:
     rows = [
-        (str(one.id), _inline(one.title), _number(one.val_bpb), _number(one.delta, "+.4f"), _inline(one.reason))
+        (str(one.id), inline(one.title), _number(one.val_bpb), _number(one.delta, "+.4f"), inline(one.reason))
         for one in facts.near_misses
     ]
     return _table(("id", "change", "val_bpb", "delta", "why not"), rows)
@@ -89,7 +89,7 @@ def _outcomes(facts: Facts) -> str:
     if facts.failures:
         lines.append("- Runs without a score: " + ", ".join(f"{n} {kind}" for kind, n in facts.failures.items()))
     if facts.early_stopping:
-        lines.append(f"- Early stopping: {_inline(facts.early_stopping)}")
+        lines.append(f"- Early stopping: {inline(facts.early_stopping)}")
     return "\n".join(lines)
 
 
@@ -99,7 +99,7 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _inline(text: str) -> str:
+def inline(text: str) -> str:
     """Somebody's words as plain text in one line of Markdown: no markup of theirs has an effect."""
     return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))
 

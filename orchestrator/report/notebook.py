@@ -1,0 +1,57 @@
+"""The lab's notebook as Markdown: what agents and people should know before the next idea."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.report.facts import Facts
+from orchestrator.report.markdown import inline
+from orchestrator.store.records import Experiment, Note
+from orchestrator.store.states import State
+
+MOST_LINES = 80
+"""Of "do not repeat", the newest: older ones are in `autolab results`."""
+
+
+def notebook(facts: Facts, tried: Sequence[Experiment], reports: Sequence[Note], findings: Sequence[Note]) -> str:
+    """`tried` is everything that ended without a win, newest first; the newest report and findings are quoted."""
+    parts = [f"# Notebook of {inline(facts.name)}", _standing(facts)]
+    wins = [one for one in facts.promotions if one.delta is not None]
+    parts += ["## Wins", _list([_scored(one) for one in wins]) or "None yet."]
+    parts += ["## Near misses", _list([_scored(one) for one in facts.near_misses]) or "None yet."]
+    parts += ["## Do not repeat", _list([_tried(one) for one in tried[:MOST_LINES]]) or "Nothing yet."]
+    if findings:
+        parts += ["## What the reviewer made of it", _quoted(findings[0])]
+    if reports:
+        parts += ["## Open questions and what looks wrong", _quoted(reports[0])]
+    if facts.anomalies:
+        parts += ["## Anomalies", _list([f"{one.at[:16]} {inline(one.reason)}" for one in facts.anomalies])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _standing(facts: Facts) -> str:
+    base = facts.baseline
+    if base.val_bpb is None:
+        return "Master has not been measured yet."
+    noise = "" if base.noise is None else f", noise of one run {base.noise:.4f}"
+    gain = "" if base.gain is None else f"; {base.gain:.4f} gained since the start"
+    return f"Master `{(base.commit or '')[:9]}`: {base.val_bpb:.4f} (mean of {base.runs} runs{noise}){gain}."
+
+
+def _scored(one: Experiment) -> str:
+    return f"{one.id} {inline(one.title)}: {one.delta:+.4f} ({inline(one.source)})"
+
+
+def _tried(one: Experiment) -> str:
+    if one.state in (State.DISCARDED, State.NOT_CONFIRMED) and one.delta is not None:
+        return f"{one.id} {inline(one.title)}: {one.delta:+.4f}"
+    return f"{one.id} {inline(one.title)}: {one.state}, {inline(one.reason)[:160]}"
+
+
+def _quoted(note: Note) -> str:
+    lines = "\n".join(f"> {line}" if line else ">" for line in note.text.strip().splitlines())
+    return f"{note.author}, {note.at[:16].replace('T', ' ')} UTC:\n\n{lines}"
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
