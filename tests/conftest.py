@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
@@ -11,6 +12,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from orchestrator.lab import Lab
+from orchestrator.runs import local_executor
+from orchestrator.runs.slots import device_kind
+from orchestrator.store.records import RunKind
+from orchestrator.store.writer import Measurement, Place, Writer
 
 CLI = [sys.executable, "-m", "orchestrator.cli.main"]
 
@@ -75,3 +82,21 @@ def lab(tmp_path: Path, corpus: Path) -> Iterator[Path]:
     set_key(root, "budget_seconds", "1")
     yield root
     autolab("stop", "--now", str(root))
+
+
+@pytest.fixture
+def measured(lab: Path) -> Path:
+    """A lab whose baseline is on record, better than anything its budget can reach: every screen is discarded at once,
+    and no test waits for the runs of a baseline that it does not ask about."""
+    asyncio.run(_record_baseline(Lab(lab)))
+    return lab
+
+
+async def _record_baseline(lab: Lab) -> None:
+    place = Place("cpu0", device_kind(local_executor("cpu", 1).slots()[0]), "off")
+    async with Writer(lab.database) as store:
+        start = await store.experiment(0)
+        assert start is not None and start.commit_id is not None
+        for seed, score in enumerate((0.99, 1.0, 1.01), start=1):
+            run = await store.begin_run(start, RunKind.BASELINE, seed, place, start.commit_id)
+            await store.end_run(run.id, Measurement("scored", "on record", score, training_seconds=1.0))

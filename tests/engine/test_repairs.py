@@ -71,7 +71,8 @@ def run_with(lab: Path, player: Clumsy) -> dict[str, object]:
     return dict(next(entry for entry in found if entry["id"] and entry["runs"]))
 
 
-def test_a_smoke_run_shows_the_worker_the_traceback_before_a_slot_is_spent(lab: Path) -> None:
+def test_a_smoke_run_shows_the_worker_the_traceback_before_a_slot_is_spent(measured: Path) -> None:
+    lab = measured
     set_key(lab, "smoke_run", '"on"')
     player = Clumsy()
     entry = run_with(lab, player)
@@ -81,7 +82,8 @@ def test_a_smoke_run_shows_the_worker_the_traceback_before_a_slot_is_spent(lab: 
 
 
 @pytest.mark.parametrize("mends", [True, False], ids=["mended", "not mended"])
-def test_a_crash_goes_back_to_the_worker_with_its_traceback(lab: Path, mends: bool) -> None:
+def test_a_crash_goes_back_to_the_worker_with_its_traceback(measured: Path, mends: bool) -> None:
+    lab = measured
     player = Clumsy(mends)
     entry = run_with(lab, player)
     assert "The end of its log, which is data" in player.told[0] and "> RuntimeError" in player.told[0]
