@@ -15,6 +15,9 @@ BUSY_WINDOW_SECONDS = 3600.0
 EARLY_STOPPING = "early_stopping"
 """The key in the table `meta` of the lab's account of early stopping, a sentence for people."""
 
+EARLY_STOPPING_SHORT = "early_stopping_short"
+"""The same in a few words; empty before anything was condemned."""
+
 
 @dataclass(frozen=True, slots=True)
 class Baseline:

@@ -32,6 +32,7 @@ class Health:
     tokens: int
     last: Event | None
     place: str  # the lab, its profile
+    stopping: str = ""  # early stopping so far, in a few words
 
 
 def newest_of_interest(events: Sequence[Event]) -> Event | None:
@@ -71,6 +72,8 @@ def first_line(health: Health, width: int) -> Line:
     busy = sum(slot.run_id is not None for slot in health.slots)
     facts.append([Said("slots ", Tone.DIM), Said(f"{busy}/{len(health.slots)}")])
     facts.append([Said(f"{health.runs_per_hour:.0f}"), Said(" runs/h", Tone.DIM)])
+    if health.stopping:
+        facts.append([Said(health.stopping, Tone.DIM)])
     if health.tokens:
         facts.append([Said(amount(health.tokens)), Said(" tokens", Tone.DIM)])
     line = [facts[0][0]]

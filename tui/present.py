@@ -96,6 +96,7 @@ SLOT_COLUMNS = (
     Column("memory", 12, right=True, rank=4),
     Column("temp", 5, right=True, rank=5),
     Column("power", 5, right=True, rank=6),
+    Column("early stopping", 24, rank=7),
 )
 
 
@@ -194,7 +195,7 @@ def slot_cells(slot: SlotRow, run: Run | None, experiment: Experiment | None) ->
     if run is None or experiment is None:
         nothing = Said("")
         idle = Said(f"{PHASE_SYMBOLS['idle']} idle", Tone.DIM)
-        return (Said(slot.name), idle, None, nothing, nothing, Said(slot.device, Tone.DIM), nothing, *machine)
+        return (Said(slot.name), idle, None, nothing, nothing, Said(slot.device, Tone.DIM), nothing, *machine, nothing)
     phase = Said(f"{PHASE_SYMBOLS.get(slot.phase, ' ')} {slot.phase}", PHASE_TONES.get(slot.phase, Tone.LIVE))
     return (
         Said(slot.name),
@@ -205,6 +206,7 @@ def slot_cells(slot: SlotRow, run: Run | None, experiment: Experiment | None) ->
         Said(f"{experiment.label} {plain(experiment.title)}"),
         Said(f"{run.kind} seed {run.seed}", Tone.DIM),
         *machine,
+        Said(slot.verdict, Tone.DIM),
     )
 
 

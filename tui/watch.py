@@ -10,7 +10,7 @@ from orchestrator.lab import DaemonIdentity, Lab, daemon_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import AgentRow, Event, Experiment, Run, SlotRow
 from orchestrator.store.states import ACTIVE, ENDED, State
-from orchestrator.views import Baseline, baseline_of, runs_at_head
+from orchestrator.views import EARLY_STOPPING_SHORT, Baseline, baseline_of, runs_at_head
 from tui.health import newest_of_interest
 
 MOST_ROWS = 1000
@@ -43,6 +43,7 @@ class Story:
     promoted: set[int]  # which of the points were merged
     last_event: Event | None
     runs_per_hour: float
+    stopping: str  # early stopping so far, in a few words
     wish: Wish
 
 
@@ -122,6 +123,7 @@ class Watch:
             promoted=promoted,
             last_event=newest_of_interest(events),
             runs_per_hour=await self._runs_per_hour(),
+            stopping=await reader.meta(EARLY_STOPPING_SHORT),
             wish=wish,
         )
 

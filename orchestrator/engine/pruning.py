@@ -28,7 +28,7 @@ from orchestrator.stopping import (
 )
 from orchestrator.store.records import CondemnedRow, Run, RunKind
 from orchestrator.store.writer import Measurement
-from orchestrator.views import EARLY_STOPPING
+from orchestrator.views import EARLY_STOPPING, EARLY_STOPPING_SHORT
 
 
 class Pruning:
@@ -83,7 +83,7 @@ class Pruning:
             audited_part=settings.audited,
         )
         self._judged[run.id] = max((share for share in CHECKPOINTS if share <= curve.reached), default=0.0)
-        await context.store.set_slot(run.slot, verdict=verdict.sentence)
+        await context.store.set_slot(run.slot, verdict=_in_short(verdict, rule))
         return await self._condemn(run, verdict) if verdict.condemned else None
 
     async def _condemn(self, run: Run, verdict: Verdict) -> CondemnedRow | None:
@@ -130,6 +130,7 @@ class Pruning:
             sentence = f"nothing is condemned yet: {rule.silent}" + (f"; {sentence}" if audit.condemned else "")
         if await self._context.store.meta(EARLY_STOPPING) != sentence:
             await self._context.store.set_meta(EARLY_STOPPING, sentence)
+            await self._context.store.set_meta(EARLY_STOPPING_SHORT, audit.short if audit.condemned else "")
 
     # -- the rule
 
@@ -158,6 +159,16 @@ class Pruning:
             (device,),
         )
         return [CondemnedRow.from_row(row) for row in rows]
+
+
+def _in_short(verdict: Verdict, rule: Rule) -> str:
+    """For the slot's line: how far behind, and how far it may be."""
+    if verdict.gap is None:
+        return "learning" if rule.silent is not None else "not judged yet"
+    margin = rule.margin_at(verdict.gap.share)
+    allowed = "no margin yet" if margin is None else f"of {margin.gap:.3f} allowed"
+    judged = "" if verdict.judgement is Judgement.GOES_ON else f"{verdict.judgement}: "
+    return f"{judged}{verdict.gap.size:+.3f} {allowed}"
 
 
 def _with_ends(docket: list[CondemnedRow], records: list[Record]) -> list[Condemned]:

@@ -61,6 +61,13 @@ class Audit:
     def checked(self) -> int:
         return self.audited + self.rehearsed
 
+    @property
+    def short(self) -> str:
+        """The account in a few words."""
+        rate = "unchecked" if self.rate is None else f"{self.rate:.0%} false"
+        held = ", suspended" if self.suspended else ""
+        return f"{self.stopped} stopped early, {_duration(self.seconds_saved)} saved, {rate}{held}"
+
 
 def drawn_for_audit(lab_id: str, run_id: int, part: float = AUDITED) -> bool:
     """Whether this run is finished if it is condemned; always the same answer for the same lab and run."""

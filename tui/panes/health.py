@@ -43,6 +43,7 @@ class HealthStrip(Widget):
             tokens=snapshot.tokens,
             last=story.last_event,
             place=f"{self._place} {story.profile}".strip(),
+            stopping=story.stopping,
         )
         lines = (first_line(health, width), second_line(health, width))
         if lines != self._lines:
