@@ -27,7 +27,7 @@ import threading
 import time
 import urllib.request
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -76,10 +76,9 @@ class Thinker:
     def __call__(self, request: Request) -> Scripted:
         tools = {tool["function"]["name"] for tool in request.body["tools"]}
         first = len(request.body["messages"]) == 2
-        if first:
-            time.sleep(self.thinking())
         brief = str(request.body["messages"][1]["content"])
-        return calls(*self._turn(tools, brief, first))
+        reply = calls(*self._turn(tools, brief, first))
+        return replace(reply, wait=self.thinking() / len(reply.pieces) if first else 0.0)  # type: ignore[arg-type]
 
     def _turn(self, tools: set[str], brief: str, first: bool) -> list[tuple[str, dict[str, Any]]]:
         if "propose" in tools:

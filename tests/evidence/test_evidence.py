@@ -22,7 +22,7 @@ from orchestrator.evidence import (
     prior_of,
     seeds,
 )
-from orchestrator.evidence.rules import ERROR_RATE, FEWEST, MOST
+from orchestrator.evidence.rules import ERROR_RATE, LOOKS
 
 WELL_KNOWN = 200
 scores = st.lists(st.floats(min_value=0.5, max_value=9.0), min_size=2, max_size=6)
@@ -81,7 +81,7 @@ def test_an_idea_that_does_nothing_is_promoted_no_more_often_than_stated_and_cos
     played = [play(0.0, random) for _ in range(8000)]
     rate = fmean(decision.action is Action.PROMOTE for decision, _, _ in played)
     assert rate < ERROR_RATE
-    assert fmean(runs + extra for _, runs, extra in played) < 1.9
+    assert fmean(runs + extra for _, runs, extra in played) < 1.15
 
 
 def test_a_gain_far_above_noise_is_promoted_almost_always() -> None:
@@ -95,16 +95,16 @@ def test_a_harm_is_hardly_ever_promoted() -> None:
 
 
 @given(
-    st.lists(st.floats(min_value=2.9, max_value=3.1), min_size=1, max_size=MOST),
+    st.lists(st.floats(min_value=2.9, max_value=3.1), min_size=1, max_size=LOOKS + 1),
     st.lists(st.floats(min_value=2.9, max_value=3.1), min_size=3, max_size=6),
 )
 def test_the_rule_always_comes_to_an_end_and_never_promotes_without_replication(
     runs: list[float], baseline: list[float]
 ) -> None:
     decision = decide("sequential", runs, baseline, Noise(0.01, 6))
-    if len(runs) < FEWEST:
+    if len(runs) < LOOKS:
         assert decision.action is not Action.PROMOTE
-    if len(runs) >= MOST and len(baseline) >= len(runs):
+    if len(runs) >= LOOKS and len(baseline) >= len(runs):
         assert decision.action in (Action.PROMOTE, Action.DROP)
     if decision.action is Action.PROMOTE:
         assert fmean(runs) < fmean(baseline)
