@@ -1,4 +1,8 @@
-"""When the catalogue is used up: Optuna's TPE over the numeric constants of train.py, one constant an experiment."""
+"""When the catalogue is used up: Optuna's TPE over the numeric constants of train.py, one constant an experiment.
+
+One study over all constants at once falls in love with the first that looks well and asks for it for ever; so the
+constants take turns, and TPE chooses the step.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,11 @@ from typing import Any
 from roles.offline.constants import Constant, constants
 
 WIDEST = 1.0  # a constant moves by at most a factor 2 ** WIDEST at a time
+GRAIN = 0.1  # two steps closer than this are the same idea
+STARTUP = 3  # steps of a constant that are drawn at random
+ROUNDS = 3  # how often all constants are asked for one more step
+ATTEMPTS = 20
+UNKNOWN, PRUNED, FAILED = 0.0, 0.5, 1.0  # for want of a difference, in bits per byte
 _TITLE = re.compile(r"^(?P<name>[A-Z][A-Z0-9_]*): (?P<old>[-+.\deE]+) -> (?P<new>[-+.\deE]+)$")
 
 
@@ -68,7 +77,7 @@ def _fits(source_constants: dict[str, Constant], name: str, text: str) -> bool:
 
 
 class Tuner:
-    """Asks TPE for the next move, from what earlier moves did to the score."""
+    """Takes the constants in turn, the least tried first, and asks TPE how far to move each."""
 
     def __init__(self, source: str, profile: str, seed: int) -> None:
         self._constants = {constant.name: constant for constant in constants(source, profile)}
@@ -76,50 +85,63 @@ class Tuner:
 
     def next_moves(self, count: int, experiments: Iterable[dict[str, Any]], taken: set[str]) -> list[Move]:
         """Up to `count` new moves; `experiments` are the entries of list_experiments, `taken` are titles in use."""
-        import optuna
-
-        if not self._constants:
-            return []
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        history = list(experiments)
-        sampler = optuna.samplers.TPESampler(seed=self._seed + len(history), n_startup_trials=8)
-        study = optuna.create_study(direction="minimize", sampler=sampler)
-        names = sorted(self._constants)
-        for experiment in history:
-            self._tell(optuna, study, names, experiment)
-        moves: list[Move] = []
-        for _ in range(40 * count):
-            if len(moves) == count:
-                break
-            trial = study.ask()
-            constant = self._constants[trial.suggest_categorical("constant", names)]
-            text = _moved(constant, trial.suggest_float(f"shift {constant.name}", -WIDEST, WIDEST))
-            move = Move(constant.name, constant.show(constant.value), text)
-            if float(text) == float(move.old) or move.title.lower() in taken:
+        counts = dict.fromkeys(sorted(self._constants), 0)
+        tried: dict[str, list[tuple[float, float]]] = {name: [] for name in counts}
+        for experiment in experiments:
+            move = move_of(str(experiment["title"]))
+            if move is None or move.name not in counts:
                 continue
-            if _fits(self._constants, constant.name, text):
-                taken.add(move.title.lower())
-                moves.append(move)
+            counts[move.name] += 1
+            constant, shift = self._constants[move.name], _shift(move)
+            if shift is not None and move.old == constant.show(constant.value):  # a step from where it stands today
+                tried[move.name].append((shift, _badness(experiment)))
+        order = sorted(counts, key=lambda name: (counts[name], (_number_of(name) + self._seed) % 1009))
+        moves: list[Move] = []
+        for grain in (GRAIN, 0.0):  # finer only when nothing coarse is left
+            for name in order * ROUNDS:
+                if len(moves) == count:
+                    return moves
+                found = self._move(self._constants[name], tried[name], taken, grain)
+                if found is not None:
+                    taken.add(found.title.lower())
+                    moves.append(found)
+                    tried[name].append((_shift(found) or 0.0, UNKNOWN))
         return moves
 
-    def _tell(self, optuna: Any, study: Any, names: list[str], experiment: dict[str, Any]) -> None:
-        move, delta = move_of(str(experiment["title"])), experiment["delta"]
-        if move is None or move.name not in self._constants:
-            return
-        shift = _shift(move)
-        if shift is None:
-            return
-        if delta is None:
-            if experiment["state"] not in ("crashed", "invalid"):
-                return
-            delta = 1.0  # it failed: as bad as can be
-        study.add_trial(
-            optuna.trial.create_trial(
-                params={"constant": move.name, f"shift {move.name}": shift},
-                distributions={
-                    "constant": optuna.distributions.CategoricalDistribution(names),
-                    f"shift {move.name}": optuna.distributions.FloatDistribution(-WIDEST, WIDEST),
-                },
-                value=float(delta),
+    def _move(self, constant: Constant, tried: list[tuple[float, float]], taken: set[str], grain: float) -> Move | None:
+        """A value of this constant that is new and not next to one that was tried."""
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        sampler = optuna.samplers.TPESampler(seed=self._seed + len(tried), n_startup_trials=STARTUP)
+        study = optuna.create_study(direction="minimize", sampler=sampler)
+        range_of_shift = optuna.distributions.FloatDistribution(-WIDEST, WIDEST)
+        for step, badness in tried:
+            study.add_trial(
+                optuna.trial.create_trial(
+                    params={"shift": step}, distributions={"shift": range_of_shift}, value=badness
+                )
             )
-        )
+        for _ in range(ATTEMPTS):
+            text = _moved(constant, study.ask().suggest_float("shift", -WIDEST, WIDEST))
+            move = Move(constant.name, constant.show(constant.value), text)
+            shift = None if float(text) == float(move.old) else _shift(move)
+            near = shift is not None and any(abs(shift - other) < grain for other, _ in tried)
+            if shift is None or near or move.title.lower() in taken:
+                continue
+            if _fits(self._constants, constant.name, text):
+                return move
+        return None
+
+
+def _badness(experiment: dict[str, Any]) -> float:
+    """What TPE is to make small: the difference to the baseline, in bits per byte; as much as can be for a failure."""
+    delta = experiment["delta"]
+    if delta is not None:
+        return float(delta)
+    return {"pruned": PRUNED, "crashed": FAILED, "invalid": FAILED}.get(str(experiment["state"]), UNKNOWN)
+
+
+def _number_of(name: str) -> int:
+    """A number to mix the constants with, the same in every process (unlike `hash`)."""
+    return sum(index * ord(letter) for index, letter in enumerate(name, start=1))

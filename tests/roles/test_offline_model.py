@@ -231,3 +231,22 @@ async def test_it_is_honest_about_itself() -> None:
 def test_a_block_is_read_back_whatever_stands_in_its_lines() -> None:
     [block] = blocks("before\n\n" + BLOCK.format(title="A: b", edit="Set X to 3") + "\n\nafter")
     assert (block.id, block.title, block.edit) == (5, "A: b", "Set X to 3")
+
+
+def test_the_tuner_takes_the_constants_in_turn_and_leaves_what_was_pruned() -> None:
+    """One lucky constant must not be asked for ever, and a step that was stopped early is a bad step."""
+    tuner = Tuner(TRAIN, "cpu", seed=0)
+    history: list[dict[str, object]] = []
+    taken: set[str] = set()
+    for _ in range(96):
+        [move] = tuner.next_moves(1, history, taken)
+        up = float(move.new) > float(move.old)
+        state, delta = ("pruned", None) if up else ("discarded", -0.01)
+        history.append({"title": move.title, "state": state, "delta": delta})
+    moved = [move_of(str(entry["title"])) for entry in history]
+    counts = {
+        name: sum(move is not None and move.name == name for move in moved) for name in {m.name for m in moved if m}
+    }
+    assert len(counts) >= 10 and max(counts.values()) <= 16, "no constant is asked for ever"
+    late = [move for move in moved[48:] if move is not None]
+    assert sum(float(move.new) < float(move.old) for move in late) > len(late) / 2
