@@ -7,8 +7,8 @@ job, scaled down alike and split over the job's calls, drawn from the same seed 
 and sit behind a real HTTP server, so everything else is what a lab does: agents, guard, git, sandbox, supervisors.
 Every eighth idea is a win, which makes the patches that were prepared ahead of it stale.
 
-`busy` is the share of slot time with a run on it, from the first screen's start to the last one's end. What lies
-between two runs on a slot (`gap`) does not scale down, so the last column says what `busy` is for runs of 300 s.
+`busy` is the share of slot time with a run on it, from the moment when every slot has had its first screen until the
+first slot has done its last. `gap` is what lies between two runs on a slot, in seconds as they passed here.
 """
 
 from __future__ import annotations
@@ -120,10 +120,6 @@ class Figures:
     stale: float | None  # of the patches that were prepared
     runs: int
 
-    def at(self, seconds: float) -> float:
-        """What `busy` is for runs of so many seconds, with the same gaps."""
-        return seconds / (seconds + self.gap)
-
 
 def ours(directory: Path, slots: int, runs: int, scale: float, seed: int) -> Figures:
     """A lab with a team of scripted models, until so many experiments a slot have come to an outcome."""
@@ -168,10 +164,11 @@ def figures_of(database: Path, slots: int) -> Figures:
             " OR reason LIKE '%goes back to a worker%'"
         ).fetchone()
     spans = [(slot, _seconds(begun), _seconds(ended), kind) for slot, kind, begun, ended in rows if ended]
-    begin = min(start for _, start, _, kind in spans if kind == "screen")
-    end = min(max(ended for slot, _, ended, _ in spans if slot == name) for name in {span[0] for span in spans})
+    names = {span[0] for span in spans}
+    begin = max(min(start for slot, start, _, kind in spans if slot == name and kind == "screen") for name in names)
+    end = min(max(ended for slot, _, ended, _ in spans if slot == name) for name in names)
     busy, gaps = 0.0, []
-    for name in sorted({span[0] for span in spans}):
+    for name in sorted(names):
         own = sorted((start, ended) for slot, start, ended, _ in spans if slot == name)
         busy += sum(max(0.0, min(ended, end) - max(start, begin)) for start, ended in own)
         gaps += [after[0] - before[1] for before, after in itertools.pairwise(own) if begin < after[0] <= end]
@@ -216,17 +213,15 @@ def main() -> int:
     words = parser.parse_args()
     print(f"runs of {RUN_SECONDS / words.scale:.1f} s, thinking {LEAST_THINKING / words.scale:.1f} to", end=" ")
     print(f"{MOST_THINKING / words.scale:.1f} s a job; {words.runs} experiments a slot")
-    print(f"{'slots':>5}  {'who':<12}{'busy':>8}{'gap':>9}{'stale':>8}{'runs':>6}{'busy at 300 s':>15}")
+    print(f"{'slots':>5}  {'who':<12}{'busy':>8}{'gap':>9}{'stale':>8}{'runs':>6}")
     for slots in words.slots:
         with tempfile.TemporaryDirectory() as directory:
             lab = ours(Path(directory), slots, words.runs, words.scale, words.seed)
         agent = one_agent(slots, words.runs, words.scale, words.seed)
-        thinking = agent.gap * words.scale
-        told = f"{lab.busy:>8.1%}{lab.gap:>7.2f} s{lab.stale:>8.0%}{lab.runs:>6}{lab.at(RUN_SECONDS):>15.1%}"
+        told = f"{lab.busy:>8.1%}{lab.gap:>7.2f} s{lab.stale:>8.0%}{lab.runs:>6}"
         print(f"{slots:>5}  {'this lab':<12}{told}", flush=True)
-        alone = RUN_SECONDS / (RUN_SECONDS + thinking) / slots
         print(
-            f"{'':>5}  {'one agent':<12}{agent.busy:>8.1%}{agent.gap:>7.2f} s{'-':>8}{agent.runs:>6}{alone:>15.1%}",
+            f"{'':>5}  {'one agent':<12}{agent.busy:>8.1%}{agent.gap:>7.2f} s{'-':>8}{agent.runs:>6}",
             flush=True,
         )
     return 0

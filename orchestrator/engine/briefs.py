@@ -7,6 +7,7 @@ import asyncio
 from orchestrator.engine.anomalies import EXPLORING
 from orchestrator.engine.context import Context
 from orchestrator.engine.repairing import end_of_log
+from orchestrator.guard import changed_units
 from orchestrator.history import MARK
 from orchestrator.store.records import Experiment, Run
 from orchestrator.store.states import RAN, State
@@ -138,8 +139,24 @@ async def review_brief(context: Context, agent: str, experiment: Experiment) -> 
     )
     diff = await context.diff(experiment)
     return await _assemble(
-        context, "reviewer", agent, task, experiment_block(experiment), f"The patch:\n```diff\n{diff}\n```"
+        context,
+        "reviewer",
+        agent,
+        task,
+        experiment_block(experiment),
+        await _changed(context, experiment),
+        f"The patch:\n```diff\n{diff}\n```",
     )
+
+
+async def _changed(context: Context, experiment: Experiment) -> str:
+    """What the patch changes, by the guard's reading, beside the one variable that it was to change."""
+    if experiment.parent is None or experiment.commit_id is None:
+        return ""
+    before, after = await context.sources(experiment.parent), await context.sources(experiment.commit_id)
+    found = await asyncio.to_thread(changed_units, before, after)
+    listed = "; ".join(found) or "nothing but names, comments or order"
+    return f"By the guard's reading the patch changes: {listed}. It was to change: {experiment.variable or 'not said'}."
 
 
 async def wave_brief(context: Context, agent: str) -> str:

@@ -34,8 +34,9 @@ async def against_guard(
     new: bool = True,
 ) -> list[str]:
     """Why a patch may not run, one sentence each: the guard's rules, that the program is `new`, and that it fits."""
-    refused = refusals(before, after, contract=not context.settings.optimised().self_reported)
-    program = program_hash(after)
+    contract = not context.settings.optimised().self_reported
+    refused = await asyncio.to_thread(refusals, before, after, contract=contract)
+    program = await asyncio.to_thread(program_hash, after)
     if new and not refused and program is not None:
         twin = await context.store.same_program(program, experiment_id)
         if twin is not None and twin.state not in UNTOLD:

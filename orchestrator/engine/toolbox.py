@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator.engine.context import Context
 from orchestrator.engine.smoke_run import against_smoke, wanted
 from orchestrator.engine.submitting import against_guard, commit_patch
-from orchestrator.guard import program_hash
+from orchestrator.guard import beyond_variable, program_hash
 from orchestrator.history import MARK, idea_of
 from orchestrator.store.records import Earlier, Experiment
 from orchestrator.store.states import RAN, State
@@ -228,6 +228,7 @@ class Toolbox:
             path: await asyncio.to_thread((self._worktree / path).read_text, "utf-8", "replace") for path in before
         }
         refused = await against_guard(self._context, before, after, experiment.id, self._worktree)
+        refused += await asyncio.to_thread(beyond_variable, before, after, experiment.variable.strip())
         if not refused and repair and program_hash(after) == experiment.program:
             refused = ["This is the very program whose run crashed: mend what the traceback shows, or give up."]
         if not refused and wanted(self._context):

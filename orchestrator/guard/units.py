@@ -25,6 +25,34 @@ def changed_units(before: Mapping[str, str], after: Mapping[str, str]) -> list[s
     return found
 
 
+def beyond_variable(before: Mapping[str, str], after: Mapping[str, str], variable: str) -> list[str]:
+    """Where a patch that was to change one constant changes others too, one sentence each with its line.
+
+    Only for a `variable` that is the name of a constant; what else one idea needs is the reviewer's to judge.
+    """
+    found: list[str] = []
+    for path in sorted(after):
+        try:
+            old, new = _constants(before.get(path, "")), _constants(after[path])
+        except (SyntaxError, ValueError, RecursionError):
+            continue
+        if variable not in old:
+            continue
+        for name, (value, line) in new.items():
+            if name != variable and name in old and old[name][0] != value:
+                found.append(f"{path}, line {line}: it was to change {variable} alone, and it changes {name} too.")
+    return found
+
+
+def _constants(source: str) -> dict[str, tuple[str, int]]:
+    """The constants of a file in capitals: what each is, and its line."""
+    return {
+        node.targets[0].id: (ast.dump(node.value), node.lineno)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper()
+    }
+
+
 def _units(source: str) -> dict[str, str]:
     units: dict[str, str] = {}
     for name, node in _parts(normalised(ast.parse(source))):
