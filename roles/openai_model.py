@@ -158,9 +158,10 @@ class OpenAIModel:
         if passing.wait is None:
             return min(self._retry_seconds * 2.0**attempt, LONGEST_WAIT)
         if passing.wait > LONGEST_WAIT:
-            raise ModelError(
-                f"{passing.error.sentence.rstrip('.')}, and to wait {passing.wait:.0f} s.", passing.error.remedy
-            )
+            asked = passing.error.sentence.rstrip(".")
+            too_long = ModelError(f"{asked}, and to wait {passing.wait:.0f} s.", passing.error.remedy)
+            too_long.troubles = passing.error.troubles
+            raise too_long
         return passing.wait
 
     async def _connected(self) -> openai.AsyncOpenAI:

@@ -214,11 +214,11 @@ async def test_a_reply_that_repeats_itself_without_end_is_stopped_and_kept_once(
         reply = await ask(server)
         assert await asyncio.to_thread(server.hung_up.wait, 5)
     assert reply.finish_reason == "repetition"
-    assert reply.text.startswith("I read it. again and ") and len(reply.text) < 100
+    assert reply.text == "I read it. again and"
 
 
 async def test_a_reply_without_end_that_never_repeats_is_cut() -> None:
-    endless = (chunk({"content": f"{number} " * 20}) for number in itertools.count())
+    endless = (chunk({"content": f"{number} " * 400}) for number in itertools.count())
     with OpenAIServer([Scripted(endless)]) as server:
         reply = await ask(server)
         assert await asyncio.to_thread(server.hung_up.wait, 5)
