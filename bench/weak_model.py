@@ -5,10 +5,11 @@
 A scripted server over HTTP plays a worker's job (read, edit, submit) and misbehaves in the ways of
 tests/roles/misbehaviours.py. "Without" is a plain loop: it carries out what the client library hands over, answers each
 call with the tool's answer or its error, and ends at the first reply without a call, at the first failure of the
-endpoint, and after as many replies as the loop with remedies may have. Wasted are all tokens of a job
-that was not finished, and of a finished one those beyond what a faultless model takes. Tokens are counted by the rule
-of four characters each, for prompt and reply alike, since a script has no tokenizer; all that cross the wire count,
-also those of replies that were asked for again.
+endpoint, and after as many replies as the loop with remedies may have. The client is the same but for its tries, one
+instead of four: it puts pieces of odd streams together and stops endless replies in both. Wasted are all tokens of a
+job that was not finished, and of a finished one those beyond what a faultless model takes. Tokens are counted by the
+rule of four characters each, for prompt and reply alike, since a script has no tokenizer; all that cross the wire
+count, also those of replies that were asked for again.
 """
 
 from __future__ import annotations

@@ -24,6 +24,8 @@ from roles.window import condensed, size
 
 RESERVE = 0.25
 """Of the window, kept free for the reply."""
+FEWEST_PER_CHARACTER = 0.15
+"""Tokens; a server that counts fewer leaves something out."""
 SHRINKINGS = 4
 """Tries to make a conversation fit that the endpoint finds too long."""
 NOTHING = Reply("", (), 0, 0, "")
@@ -133,7 +135,7 @@ class Conversation:
             else:
                 if not reply.estimated and reply.tokens_in > 0:
                     characters = size(messages, sent)
-                    self.player.tokens_per_character = min(1.0, max(0.1, reply.tokens_in / characters))
+                    self.player.tokens_per_character = min(1.0, max(FEWEST_PER_CHARACTER, reply.tokens_in / characters))
                 return reply
         too_long = ModelError("The conversation does not fit the model's window.", "Name a model with a longer one.")
         self._failed(too_long)

@@ -46,8 +46,11 @@ def nudge(trouble: Trouble, tools: Sequence[Tool], as_text: bool, tried: int) ->
     ending = [tool for tool in tools if tool.name in FINISHING]
     others = [tool for tool in tools if tool.name not in FINISHING]
     example = ending[0]
+    why = _WHY[trouble]
+    if as_text and trouble is Trouble.CALL_IN_PROSE:
+        why = "your reply holds a call that cannot be read"
     told = (
-        f"The job is not finished: {_WHY[trouble]}. Do not stop and do not ask: nobody reads your text but through"
+        f"The job is not finished: {why}. Do not stop and do not ask: nobody reads your text but through"
         f" tools. Do what is left of the job now with {_listed(others)}, and end it with"
         f" {' or '.join(f'`{tool.name}`' for tool in ending)}; nothing else ends it. {example.usage}"
     )

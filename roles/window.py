@@ -19,7 +19,8 @@ KEPT = 4
 """The newest messages, which are shortened last."""
 SHORT = 160
 """Characters that are kept of a long text."""
-MOST_LINES = 40
+SUMMARY_SHARE = 0.25
+"""Of the characters, for the lines on older turns; the oldest go first."""
 SUMMARY = "Earlier in this job, in short (its full texts are gone; call a tool again for what you need):"
 
 
@@ -44,14 +45,14 @@ def condensed(messages: Sequence[Message], most: int) -> list[Message]:
         return [*head, *rest]
     turns = _turns(rest)
     lines: list[str] = []
-    while len(turns) > 1 and size([*head, *_summary(lines), *chain(*turns)]) > most:
+    while len(turns) > 1 and size([*head, *_summary(lines, most), *chain(*turns)]) > most:
         lines += _lines(turns.pop(0))
-    kept = [*head, *_summary(lines), *chain(*turns)]
+    kept = [*head, *_summary(lines, most), *chain(*turns)]
     if size(kept) <= most or not turns:
         return kept
-    left = most - size([*head, *_summary(lines)])
+    left = most - size([*head, *_summary(lines, most)])
     share = max(SHORT, left // len(turns[0]) - 80)
-    return [*head, *_summary(lines), *(_short(message, share) for message in turns[0])]
+    return [*head, *_summary(lines, most), *(_short(message, share) for message in turns[0])]
 
 
 def _turns(messages: Sequence[Message]) -> list[list[Message]]:
@@ -76,8 +77,14 @@ def _lines(turn: Sequence[Message]) -> list[str]:
     ]
 
 
-def _summary(lines: Sequence[str]) -> list[Message]:
-    return [Message("user", "\n".join([SUMMARY, *lines[-MOST_LINES:]]))] if lines else []
+def _summary(lines: Sequence[str], most: int) -> list[Message]:
+    left, kept = int(most * SUMMARY_SHARE), list[str]()
+    for line in reversed(lines):
+        left -= len(line) + 1
+        if left < 0:
+            break
+        kept.insert(0, line)
+    return [Message("user", "\n".join([SUMMARY, *kept]))] if kept else []
 
 
 def _short(message: Message, most: int = SHORT) -> Message:

@@ -238,7 +238,9 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "numbers every call 0": Misbehaviour(always(numbered_zero), 1),
     # -- repetition
     "repeats itself without end": Misbehaviour(
-        at({0}, lambda _: Scripted(itertools.repeat(chunk({"content": "and again "})))), 4, one("repetition")
+        at({0}, lambda _: Scripted(itertools.repeat(chunk({"content": "and again "})), wait=0.0005)),
+        4,
+        one("repetition"),
     ),
     "repeats itself inside a call": Misbehaviour(
         at(
@@ -247,7 +249,8 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
                 itertools.chain(
                     call_pieces(0, "edit_file", '{"path": "'),
                     itertools.repeat(chunk({"tool_calls": [{"index": 0, "function": {"arguments": "ab\\n"}}]})),
-                )
+                ),
+                wait=0.0005,
             ),
         ),
         4,
