@@ -19,7 +19,6 @@ from roles.record import CallRecord, Outcome, Trouble, prompt_hash
 from roles.tally import Player, Stuck, Tally
 from roles.text_calls import as_text, calls_in, with_calls
 from roles.thoughts import spoken
-from roles.tools import FINISHING
 from roles.window import condensed, size
 
 RESERVE = 0.25
@@ -204,7 +203,7 @@ class Conversation:
         failed: str | None = None
         carried_out = 0
         for call in reply.tool_calls:
-            if failed is not None and call.name in FINISHING:
+            if failed is not None and self.desk.finishes(call.name):
                 # A model that asked for both at once cannot have known: half a patch must not be submitted.
                 answer = f"Not carried out, because {failed} failed before it. Read that answer first, then go on."
                 self.journal.note(f"{call.name} is held back, because {failed} failed before it")

@@ -16,7 +16,7 @@ from roles.json_repair import object_of
 from roles.limits import Limits
 from roles.pages import Pages
 from roles.record import Trouble
-from roles.tools import Answer, Tool
+from roles.tools import FINISHING, Answer, Tool
 
 _WRAPPERS = ("arguments", "parameters", "args", "kwargs", "input")
 MOST_WORK = 15
@@ -114,6 +114,10 @@ class Desk:
             f"{text}\n[You have made this very call {times} times, and its answer is always the same. Use what it"
             " says, and do the next thing of the job, or end it.]"
         )
+
+    def finishes(self, name: str) -> bool:
+        """Whether a call of this name ends the job, as the name is meant."""
+        return any(_bare(name) == _bare(tool.name) for tool in self.tools if tool.name in FINISHING)
 
     @property
     def goes_round(self) -> bool:

@@ -114,6 +114,9 @@ class OpenAIModel:
                         if passing.trouble is Trouble.CUT_STREAM:
                             on_text(f"\n[the server {passing}; asking again]\n")
                         await asyncio.sleep(self._wait(passing, attempt))
+                    except ModelError:
+                        self.circuit.worked()  # a refusal is an answer
+                        raise
                     else:
                         self.circuit.worked()
                         cost = self._prices.money(reply.tokens_in, reply.tokens_out)

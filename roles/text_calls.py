@@ -18,6 +18,8 @@ from roles.chat import Message, Reply, ToolCall, ToolSpec
 from roles.json_repair import object_of
 from roles.thoughts import spoken
 
+ANSWER = "[answer of "
+"""How the answer of a tool begins."""
 _NAMES = ("tool", "name", "function", "tool_name", "action")
 _ARGUMENTS = ("arguments", "parameters", "args", "input", "action_input")
 _FENCED = re.compile(r"```([\w-]*)[ \t]*\n?(.*?)```", re.DOTALL)
@@ -62,7 +64,7 @@ def as_text(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> list[Mess
                 new = Message("assistant", "\n\n".join(part for part in [message.content, *blocks] if part))
             case "tool":
                 name = called.get(message.tool_call_id or "", "the tool")
-                new = Message("user", f"[answer of {name}]\n{message.content}")
+                new = Message("user", f"{ANSWER}{name}]\n{message.content}")
             case _:
                 new = message
         if told and told[-1].role == new.role:
@@ -74,7 +76,9 @@ def as_text(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> list[Mess
 
 def with_calls(reply: Reply, names: Sequence[str]) -> Reply:
     """The reply with the calls that its text holds; unchanged when it holds none."""
-    text, found = calls_in(reply.text, names, reply.finish_reason != "length")
+    # What follows an answer that the model made up rests on nothing.
+    own = reply.text.split(f"\n{ANSWER}")[0]
+    text, found = calls_in(own, names, reply.finish_reason != "length")
     if not found:
         return reply
     calls = tuple(ToolCall(f"text_{number}", name, arguments) for number, (name, arguments) in enumerate(found))

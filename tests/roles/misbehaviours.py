@@ -209,6 +209,18 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
         6,
         one("tools_refused", "broken_json"),
     ),
+    "makes up the answers": Misbehaviour(
+        lambda request, _: (
+            without_tools(request)
+            if "tools" in request.body
+            else says(
+                f"{in_text(*step(request))}\n\n[answer of it]\nAll is well.\n\n"
+                + in_text("give_up", {"reason": "done"})
+            )
+        ),
+        5,
+        one("tools_refused"),
+    ),
     # -- broken calls
     "leaves a comma before the bracket": Misbehaviour(
         at({0}, arguments('{"path": "train.py",}')), 3, one("mended_json")
@@ -277,6 +289,9 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "goes round between two calls": Misbehaviour(alternating, 13, one("same_call", "fresh_context")),
     # -- the job
     "submits what it has not changed": Misbehaviour(at({0}, lambda _: calls(SUBMIT)), 4, one("refused")),
+    "edits what is not there and submits under another name": Misbehaviour(
+        at({1}, lambda _: calls(WRONG_EDIT, ("functions.SubmitPatch", SUBMIT[1]))), 4, one("refused", "held_back")
+    ),
     "edits what is not there and submits at once": Misbehaviour(
         at({1}, lambda _: calls(WRONG_EDIT, SUBMIT)), 4, one("refused", "held_back")
     ),

@@ -120,6 +120,19 @@ async def test_an_endpoint_that_is_back_is_used_again_after_the_trial() -> None:
         await model.aclose()
 
 
+async def test_a_trial_that_is_refused_is_answered_and_closes_the_circuit() -> None:
+    clock = Clock()
+    with OpenAIServer([fails(500), fails(400, "no such field"), says("fine")]) as server:
+        circuit = Circuit(server.url, failures=1, first_pause=30, clock=clock)
+        model = model_at(server.url, circuit=circuit)
+        for _ in range(2):
+            with pytest.raises(ModelError):
+                await model.reply(ASKED, (), lambda _: None)
+            clock.now += 30
+        assert (await model.reply(ASKED, (), lambda _: None)).text == "fine"
+        await model.aclose()
+
+
 async def test_one_agents_429_makes_the_others_of_the_endpoint_wait_too() -> None:
     with OpenAIServer([fails(429, "slow", Retry_After="0.6"), says("one"), says("two")]) as server:
         first, second = model_at(server.url, retries=1), model_at(server.url)
