@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 
@@ -30,7 +30,10 @@ class Message:
 class Reply:
     """A whole answer. `estimated` says that the server counted no tokens and the counts are guesses by length.
 
-    `finish_reason` is the server's word: `stop`, `tool_calls`, or `length` for an answer cut at the token limit.
+    `finish_reason` is the server's word: `stop`, `tool_calls`, or `length` for an answer cut at the token limit; or
+    `repetition` for one that was stopped because it repeated itself. `money` is what it cost by the prices that the
+    model knows. `first_token_seconds` is from the request to the first piece, None when nothing came. `thought` says
+    that the model thought apart from its text. `troubles` are those that the model object itself got over.
     """
 
     text: str
@@ -39,6 +42,10 @@ class Reply:
     tokens_out: int
     finish_reason: str
     estimated: bool = False
+    money: float = field(default=0.0, compare=False)
+    first_token_seconds: float | None = field(default=None, compare=False)
+    thought: bool = field(default=False, compare=False)
+    troubles: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +73,9 @@ class ChatModel(Protocol):
         Raises ModelError, after retrying what may pass by itself.
         """
         ...
+
+
+def context_tokens_of(model: ChatModel) -> int | None:
+    """The window of a model that knows it, in tokens; such a model has an attribute `context_tokens`."""
+    known = getattr(model, "context_tokens", None)
+    return known if isinstance(known, int) else None

@@ -10,6 +10,20 @@ class ModelError(Exception):
         super().__init__(f"{sentence} {remedy}".strip())
         self.sentence = sentence
         self.remedy = remedy
+        self.troubles: tuple[str, ...] = ()
+        """What went wrong at each try."""
+
+
+class ToolsRefused(ModelError):
+    """The endpoint takes no tools with a request; the conversation can go on in text."""
+
+
+class ContextFull(ModelError):
+    """The conversation is longer than the model's window, `limit` tokens when the endpoint told."""
+
+    def __init__(self, sentence: str, remedy: str = "", limit: int | None = None) -> None:
+        super().__init__(sentence, remedy)
+        self.limit = limit
 
 
 class RoleFileError(Exception):

@@ -6,20 +6,28 @@ import asyncio
 import importlib
 import json
 import os
-import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from roles.api_key import api_key, inert
 from roles.chat import Message, Reply, ToolSpec
-from roles.errors import ModelError
-from roles.openai_reply import CutShort, Endless, ReplyParts
+from roles.circuit import Circuit, circuit_of
+from roles.errors import ContextFull, ModelError, ToolsRefused
+from roles.openai_refusals import Passing, refusal, said_by
+from roles.openai_reply import CutShort, ReplyParts, Stopped
+from roles.openai_request import message_json, tool_json
+from roles.prices import FREE, Prices
+from roles.record import Trouble
 
 if TYPE_CHECKING:  # imported when the first reply is asked for: it takes a second that other models need not wait
     import openai
 
-LONGEST_SAID = 300  # characters of a server's own words in an error
 CONNECT_SECONDS = 10.0
-OPTIONAL = ("stream_options", "temperature")
+LONGEST_WAIT = 120.0
+"""Seconds; a server that asks for a longer wait is given up, so that the job can go elsewhere."""
+OPTIONAL = ("stream_options", "temperature", "max_tokens")
 """What a request does without when the server refuses it."""
 
 
@@ -29,7 +37,12 @@ class OpenAIModel:
     The key is read from the environment variable `api_key_env` when it is needed, and stands in no text. `retries` is
     for 429 (waiting as Retry-After says), 5xx, lost connections and replies cut short; 400 and 401 are final.
     `timeout_seconds` is the longest silence of the server, `longest_seconds` the longest a reply may take in all.
+    `context_tokens` is the model's window: None until the endpoint tells it in an error. `max_tokens` bounds a reply.
+    `circuit` is shared by all models at one address, unless another one is given.
     """
+
+    context_tokens: int | None
+    circuit: Circuit
 
     def __init__(
         self,
@@ -43,6 +56,10 @@ class OpenAIModel:
         retries: int = 4,
         retry_seconds: float = 1.0,
         temperature: float | None = None,
+        max_tokens: int | None = None,
+        context_tokens: int | None = None,
+        prices: Prices = FREE,
+        circuit: Circuit | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self._label = f"The model {name} at {base_url}"
@@ -54,7 +71,12 @@ class OpenAIModel:
         self._retries = retries
         self._retry_seconds = retry_seconds
         self._temperature = temperature
+        self._max_tokens = max_tokens
+        self._prices = prices
         self._environment = environment
+        self.context_tokens = context_tokens
+        self.circuit = circuit or circuit_of(base_url)
+        self._tools_refused: ToolsRefused | None = None
         self._refused: set[str] = set()  # of OPTIONAL
         self._client: openai.AsyncOpenAI | None = None
 
@@ -73,57 +95,92 @@ class OpenAIModel:
         self, messages: Sequence[Message], tools: Sequence[ToolSpec], on_text: Callable[[str], None]
     ) -> Reply:
         """See ChatModel. A reply that was cut short is asked for again, from its beginning."""
+        if tools and self._tools_refused is not None:
+            raise ToolsRefused(self._tools_refused.sentence, self._tools_refused.remedy)
         client = await self._connected()
+        troubles: list[str] = []
         try:
             async with asyncio.timeout(self._longest):
                 for attempt in range(self._retries + 1):
+                    await self._pass_circuit()
                     try:
-                        return await self._ask(client, messages, tools, on_text)
-                    except CutShort as cut:
+                        reply = await self._ask(client, messages, tools, on_text)
+                    except Passing as passing:
+                        self._note_failure(passing)
+                        troubles.append(passing.trouble)
+                        passing.error.troubles = tuple(troubles)
                         if attempt == self._retries:
-                            raise self._error(f"{cut} ({attempt + 1} times)", "Look at the server.") from None
-                        on_text(f"\n[the server {cut}; asking again]\n")
-                        await asyncio.sleep(self._retry_seconds * 2**attempt)
-        except Endless:
-            raise self._error("wrote without end and was stopped", "Lower its temperature, or name another.") from None
+                            raise passing.error from None
+                        if passing.trouble is Trouble.CUT_STREAM:
+                            on_text(f"\n[the server {passing}; asking again]\n")
+                        await asyncio.sleep(self._wait(passing, attempt))
+                    except ModelError:
+                        self.circuit.worked()  # a refusal is an answer
+                        raise
+                    else:
+                        self.circuit.worked()
+                        cost = self._prices.money(reply.tokens_in, reply.tokens_out)
+                        return replace(reply, money=cost, troubles=tuple(troubles))
+        except ModelError as error:
+            if isinstance(error, ToolsRefused):
+                self._tools_refused = error
+            if isinstance(error, ContextFull) and error.limit is not None:
+                self.context_tokens = min(error.limit, self.context_tokens or error.limit)
+            raise
         except TimeoutError:
+            self.circuit.failed("does not finish its replies")
             raise self._error(
                 f"has not finished a reply within {self._longest:g} s", "Look at the server, or name a faster model."
             ) from None
+        except asyncio.CancelledError:
+            self.circuit.abandoned()
+            raise
         raise AssertionError("the last attempt returns or raises")
+
+    async def _pass_circuit(self) -> None:
+        """Wait as the endpoint has asked everybody to. Raises ModelError when its circuit is open."""
+        if (wait := self.circuit.wait_seconds) > 0:
+            await asyncio.sleep(wait)
+        if not self.circuit.may_ask():
+            shown = self.circuit.shown
+            raise self._error(
+                f"is left alone for {shown.seconds:.0f} s after {shown.failures} failures in a row ({shown.reason})",
+                "Look at the server; it is tried again by itself.",
+            )
+
+    def _note_failure(self, passing: Passing) -> None:
+        if passing.trouble is not Trouble.RATE_LIMIT:
+            self.circuit.failed(self._inert(str(passing)).removeprefix(self._label).strip())
+            return
+        self.circuit.worked()
+        if passing.wait is not None and passing.wait <= LONGEST_WAIT:
+            self.circuit.ask_later(passing.wait)
+
+    def _wait(self, passing: Passing, attempt: int) -> float:
+        """Seconds until the next try. Raises ModelError when the server asks for too long a wait."""
+        if passing.wait is None:
+            return min(self._retry_seconds * 2.0**attempt, LONGEST_WAIT)
+        if passing.wait > LONGEST_WAIT:
+            asked = passing.error.sentence.rstrip(".")
+            too_long = ModelError(f"{asked}, and to wait {passing.wait:.0f} s.", passing.error.remedy)
+            too_long.troubles = passing.error.troubles
+            raise too_long
+        return passing.wait
 
     async def _connected(self) -> openai.AsyncOpenAI:
         if self._client is None:
-            key = self._key()
+            key = api_key(self._label, self._key_env, self._environment)
             library: Any = await asyncio.to_thread(importlib.import_module, "openai")
             if self._client is None:  # another conversation may have been first
                 self._client = library.AsyncOpenAI(
                     base_url=self._base_url,
                     api_key=key or "none",
                     timeout=library.Timeout(self._timeout, connect=min(CONNECT_SECONDS, self._timeout)),
-                    max_retries=self._retries,
+                    max_retries=0,  # they are made here, so that they can be counted and seen
                 )
         client = self._client
         assert client is not None
         return client
-
-    def _key(self) -> str:
-        """The key, empty when none is needed. Raises ModelError when it is missing or cannot be one."""
-        if self._key_env is None:
-            return ""
-        key = self._environment.get(self._key_env, "").strip()
-        if not key:
-            raise ModelError(
-                f"{self._label} needs a key in the environment variable {self._key_env}, which is not set.",
-                "Set it, then start the daemon again from the same shell.",
-            )
-        if not (key.isascii() and key.isprintable()) or " " in key:
-            raise ModelError(
-                f"What stands in the environment variable {self._key_env} is no key: it holds characters that no key"
-                " has.",
-                "Set it again, to the key alone, then start the daemon again from the same shell.",
-            )
-        return key
 
     async def _ask(
         self,
@@ -132,15 +189,30 @@ class OpenAIModel:
         tools: Sequence[ToolSpec],
         on_text: Callable[[str], None],
     ) -> Reply:
-        """One try. Raises CutShort when another may help, else ModelError."""
+        """One try. Raises Passing when another may help, else ModelError."""
         request = self._request(messages, tools)
         parts = ReplyParts(on_text)
-        async for chunk in self._chunks(client, request):
-            parts.take(chunk)
-        return parts.whole(json.dumps(request["messages"], ensure_ascii=False), len(messages))
+        try:
+            async with aclosing(self._chunks(client, request)) as chunks:
+                async for chunk in chunks:
+                    parts.take(chunk)
+        except Stopped:
+            pass  # with a finish reason that says why
+        except CutShort as cut:
+            raise self._cut(str(cut)) from None
+        try:
+            return parts.whole(json.dumps(request["messages"], ensure_ascii=False), len(messages))
+        except CutShort as cut:
+            raise self._cut(str(cut)) from None
 
-    async def _chunks(self, client: openai.AsyncOpenAI, request: dict[str, Any]) -> AsyncIterator[Any]:
-        """The chunks of the stream; whatever goes wrong with it is a ModelError."""
+    def _cut(self, said: str) -> Passing:
+        times = f" ({self._retries + 1} times)" if self._retries else ""
+        passing = Passing(self._error(f"{said}{times}", "Look at the server."), Trouble.CUT_STREAM)
+        passing.args = (said,)
+        return passing
+
+    async def _chunks(self, client: openai.AsyncOpenAI, request: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        """The chunks of the stream; whatever goes wrong with it is Passing, CutShort or ModelError."""
         import openai
 
         while True:
@@ -150,15 +222,20 @@ class OpenAIModel:
             except openai.APIStatusError as error:
                 dropped = self._does_without(request, error)
                 if dropped is None:
-                    raise self._status_error(error) from None
+                    said = self._inert(said_by(error))
+                    raise refusal(error, self._label, said, self._key_env, "tools" in request) from None
                 del request[dropped]
             except openai.APITimeoutError:
-                raise self._error(
-                    f"has not answered within {self._timeout:g} s", "Raise timeout_seconds, or look at the server."
+                raise Passing(
+                    self._error(
+                        f"has not answered within {self._timeout:g} s", "Raise timeout_seconds, or look at the server."
+                    ),
+                    Trouble.NO_ANSWER,
                 ) from None
             except openai.APIConnectionError:
-                raise self._error(
-                    "cannot be reached", "Start the server, or correct base_url in autolab.toml."
+                raise Passing(
+                    self._error("cannot be reached", "Start the server, or correct base_url in autolab.toml."),
+                    Trouble.NO_ANSWER,
                 ) from None
             except Exception as error:
                 # Not the error's own text: it may repeat a header.
@@ -183,85 +260,31 @@ class OpenAIModel:
     def _request(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> dict[str, Any]:
         request: dict[str, Any] = {
             "model": self._model,
-            "messages": [_message(message) for message in messages],
+            "messages": [message_json(message) for message in messages],
             "stream": True,
             "stream_options": {"include_usage": True},
         }
         if tools:
-            request["tools"] = [_tool(tool) for tool in tools]
+            request["tools"] = [tool_json(tool) for tool in tools]
         if self._temperature is not None:
             request["temperature"] = self._temperature
+        if self._max_tokens is not None:
+            request["max_tokens"] = self._max_tokens
         return {key: value for key, value in request.items() if key not in self._refused}
 
     def _does_without(self, request: Mapping[str, Any], error: openai.APIStatusError) -> str | None:
         """The optional part of the request that the server refuses, which is left out from now on."""
         if error.status_code not in (400, 422):
             return None
-        said = _said(error)
+        said = said_by(error)
         for part in OPTIONAL:
             if part in request and part in said:
                 self._refused.add(part)
                 return part
         return None
 
-    def _status_error(self, error: openai.APIStatusError) -> ModelError:
-        said = self._inert(_said(error))
-        key = f"the key in the environment variable {self._key_env}" if self._key_env else "api_key_env in autolab.toml"
-        match error.status_code:
-            case 401:
-                sentence, remedy = "refuses the key (401)", f"Check {key}."
-            case 403:
-                sentence, remedy = "does not allow this (403)", f"Check what {key} may do."
-            case 404:
-                sentence, remedy = "is not there (404)", "Check base_url and model in autolab.toml."
-            case 429:
-                sentence, remedy = "asks for fewer requests (429)", "Wait, use fewer workers, or another model."
-            case 400 | 422 if "tool" in said.lower():
-                sentence = f"refuses the request ({error.status_code})"
-                remedy = "Start the server with tool calls (vLLM: --enable-auto-tool-choice, llama.cpp: --jinja)."
-            case 400 | 413 | 422:
-                sentence = f"refuses the request ({error.status_code})"
-                remedy = "Check that the model can hold a conversation of this length."
-            case status:
-                sentence, remedy = f"fails ({status})", "Look at the server."
-        return self._error(f"{sentence}: {said}" if said else sentence, remedy)
-
     def _error(self, sentence: str, remedy: str = "") -> ModelError:
         return ModelError(f"{self._label} {sentence}.", remedy)
 
     def _inert(self, text: str) -> str:
-        """A server's words as they may be shown: without the key or a piece of it, on one line, not too long."""
-        key = self._environment.get(self._key_env, "").strip() if self._key_env else ""
-        if key:
-            text = text.replace(key, "***")
-        if len(key) >= 12:  # some servers repeat the beginning of a key
-            text = re.sub(rf"{re.escape(key[:6])}\S*", "***", text)
-        words = "".join(letter if letter.isprintable() else " " for letter in text).split()
-        return " ".join(words)[:LONGEST_SAID].rstrip(" .")
-
-
-def _said(error: openai.APIStatusError) -> str:
-    body = error.body
-    if isinstance(body, dict):
-        inner = body.get("error", body)
-        body = inner.get("message", inner) if isinstance(inner, dict) else inner
-    return str(body or "")
-
-
-def _message(message: Message) -> dict[str, Any]:
-    found: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.tool_calls:
-        found["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in message.tool_calls
-        ]
-    if message.tool_call_id is not None:
-        found["tool_call_id"] = message.tool_call_id
-    return found
-
-
-def _tool(tool: ToolSpec) -> dict[str, Any]:
-    return {
-        "type": "function",
-        "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
-    }
+        return inert(text, self._key_env, self._environment)

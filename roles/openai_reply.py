@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from roles.chat import Reply, ToolCall
+from roles.repetition import Repetition, once
 
 CHARACTERS_PER_TOKEN = 4
 MOST_CHARACTERS = 400_000
-"""A longer reply is a model that repeats itself for ever."""
+"""A longer reply is stopped as if it had met the server's own limit."""
+MOST_CALLS = 64
+"""More in one reply are repetition."""
 
 
 class CutShort(Exception):
     """The stream ended, or broke, before the reply was whole; asking again may help."""
 
 
-class Endless(Exception):
-    """The reply grows and grows."""
+class Stopped(Exception):
+    """The reply was heard to no good end: read no further, and take what is there."""
 
 
 @dataclass(slots=True)
@@ -34,6 +38,10 @@ class ReplyParts:
     """What has come of a reply so far."""
 
     on_text: Callable[[str], None]
+    started: float = field(default_factory=time.monotonic)
+    first_token_seconds: float | None = None
+    thought: bool = False
+    watched: Repetition = field(default_factory=Repetition)
     text: list[str] = field(default_factory=list)
     calls: list[_PartialCall] = field(default_factory=list)
     current: dict[int | None, _PartialCall] = field(default_factory=dict)  # by the index that the server gives
@@ -43,7 +51,8 @@ class ReplyParts:
     tokens_out: int | None = None
 
     def take(self, chunk: Any) -> None:
-        """Add a chunk of the stream. Raises CutShort when it is none, Endless when the reply has grown too long.
+        """Add a chunk of the stream. Raises CutShort when it is none, Stopped when the reply repeats itself or has
+        grown too long.
 
         The client library does not check what a server sends, so nothing is taken for granted here.
         """
@@ -58,18 +67,34 @@ class ReplyParts:
             self._take_text(delta)
             for piece in getattr(delta, "tool_calls", None) or []:
                 self._take_call(piece)
+        if len(self.calls) > MOST_CALLS:
+            raise self._stopped("repetition")
         if self.characters > MOST_CHARACTERS:
-            raise Endless
+            raise self._stopped("length")
+
+    def _stopped(self, why: str) -> Stopped:
+        self.finish_reason = why
+        return Stopped(why)
+
+    def _came(self, piece: str) -> None:
+        """Count a piece. Raises Stopped when what came lately is repetition."""
+        if self.first_token_seconds is None:
+            self.first_token_seconds = time.monotonic() - self.started
+        self.characters += len(piece)
+        if self.watched.take(piece):
+            raise self._stopped("repetition")
 
     def _take_text(self, delta: Any) -> None:
         # Servers of reasoning models send the thinking apart, by one of two names: it is shown, and not kept.
         thought = getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)
         for piece, kept in ((thought, False), (getattr(delta, "content", None), True)):
             if isinstance(piece, str) and piece:
-                self.characters += len(piece)
                 self.on_text(piece)
                 if kept:
                     self.text.append(piece)
+                else:
+                    self.thought = True
+                self._came(piece)
 
     def _take_call(self, piece: Any) -> None:
         call = self._call_of(piece)
@@ -80,7 +105,7 @@ class ReplyParts:
         if arguments is not None:
             written = arguments if isinstance(arguments, str) else json.dumps(arguments)
             call.arguments += written
-            self.characters += len(written)
+            self._came(written)
 
     def _call_of(self, piece: Any) -> _PartialCall:
         """The call that a piece goes on with, by its index; or a new one.
@@ -106,6 +131,8 @@ class ReplyParts:
         if self.finish_reason is None:
             raise CutShort("cut a reply short")
         text = _mended("".join(self.text))
+        if self.finish_reason == "repetition":  # of a call nothing can be kept, of the text one copy
+            self.calls, text = [], once(text)
         calls = tuple(
             ToolCall(call.id or f"call_{turn}_{number}", call.name, _mended(call.arguments))
             for number, call in enumerate(self.calls)
@@ -118,6 +145,8 @@ class ReplyParts:
             tokens_out=_estimate(written) if self.tokens_out is None else self.tokens_out,
             finish_reason=self.finish_reason,
             estimated=self.tokens_in is None or self.tokens_out is None,
+            first_token_seconds=self.first_token_seconds,
+            thought=self.thought,
         )
 
 

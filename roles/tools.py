@@ -15,7 +15,18 @@ from roles.chat import ToolSpec
 from roles.errors import ToolRefusal, WrongArguments
 from roles.parameters import PARAMETERS, Parameters
 
-__all__ = ["FINISHING", "TOOL_NAMES", "Answer", "Handler", "Tool", "ToolRefusal", "WrongArguments", "bind", "spec_of"]
+__all__ = [
+    "FINISHING",
+    "TOOL_NAMES",
+    "Answer",
+    "Handler",
+    "Tool",
+    "ToolRefusal",
+    "WrongArguments",
+    "bind",
+    "spec_of",
+    "tool_of",
+]
 
 TOOL_NAMES = tuple(PARAMETERS)
 FINISHING = frozenset(name for name, parameters in PARAMETERS.items() if parameters.finishing)
@@ -40,14 +51,11 @@ class Tool:
 
     spec: ToolSpec
     handler: Handler
+    parameters: type[Parameters]
 
     @property
     def name(self) -> str:
         return self.spec.name
-
-    @property
-    def parameters(self) -> type[Parameters]:
-        return PARAMETERS[self.spec.name]
 
     @property
     def usage(self) -> str:
@@ -87,12 +95,20 @@ class Tool:
 
 def bind(name: str, handler: Handler) -> Tool:
     """The tool `name` of the catalogue, answered by `handler`."""
-    return Tool(spec_of(name), handler)
+    return tool_of(name, PARAMETERS[name], handler)
+
+
+def tool_of(name: str, parameters: type[Parameters], handler: Handler) -> Tool:
+    """A tool that need not be in the catalogue."""
+    return Tool(_spec(name, parameters), handler, parameters)
 
 
 def spec_of(name: str) -> ToolSpec:
-    """What a model is told of the tool `name`."""
-    parameters = PARAMETERS[name]
+    """What a model is told of the tool `name` of the catalogue."""
+    return _spec(name, PARAMETERS[name])
+
+
+def _spec(name: str, parameters: type[Parameters]) -> ToolSpec:
     schema = parameters.model_json_schema()
     definitions = schema.pop("$defs", {})
     schema.pop("description", None)

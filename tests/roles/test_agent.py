@@ -235,10 +235,15 @@ async def test_a_call_cut_at_the_length_limit_is_told_so() -> None:
     assert "cut at its length limit" in model.last_words
 
 
-async def test_a_long_answer_is_cut_and_the_model_is_told() -> None:
-    model = ScriptedModel(calling(("read_file", {"path": "train.py"})), calling(SUBMIT))
-    await hold(model, Desk("x" * 500), answer_characters=100)
-    assert model.last_words == "x" * 100 + "\n[cut here: 100 of 500 characters; ask for a smaller part]"
+async def test_a_long_answer_is_stored_and_read_page_by_page() -> None:
+    text = "".join(f"{number:09d}\n" for number in range(25))
+    more = [calling(("read_more", {"id": 1, "page": page})) for page in (2, 3, 4)]
+    model = ScriptedModel(calling(("read_file", {"path": "train.py"})), *more, calling(SUBMIT))
+    await hold(model, Desk(text), answer_characters=100)
+    shown = [message.content for message in model.told[-1] if message.role == "tool"]
+    assert "".join(one.split("\n[page")[0] for one in shown[:3]) == text
+    assert shown[0].endswith('[page 1 of 3 of answer 1; for the next call read_more with {"id": 1, "page": 2}]')
+    assert shown[3] == "Answer 1 has 3 pages only."
 
 
 async def test_an_answer_in_json_stays_whole_because_half_of_it_says_nothing() -> None:
@@ -288,8 +293,8 @@ async def test_a_reply_without_a_call_is_nudged_with_what_is_missing_and_an_exam
 async def test_a_model_that_never_calls_anything_is_given_up_after_the_nudges() -> None:
     model = ScriptedModel(prose("I would rather talk."))
     came = await hold(model, Desk(), nudges=3)
-    assert came == GaveUp("the model ended its turn 4 times without calling a tool", 40, 20)
-    assert len(model.told) == 4
+    assert came == GaveUp("the model ended its turn 4 times without calling a tool (in 2 contexts)", 80, 40)
+    assert [len(told) for told in model.told] == [2, 4, 6, 8] * 2
 
 
 async def test_a_model_that_goes_round_in_circles_is_given_up_after_so_many_replies() -> None:

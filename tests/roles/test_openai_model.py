@@ -208,11 +208,21 @@ async def test_a_server_silent_in_the_middle_of_a_reply_is_asked_again() -> None
     assert reply.text == "whole"
 
 
-async def test_a_reply_without_end_is_stopped() -> None:
-    endless = itertools.repeat(chunk({"content": "again and " * 4000}))
+async def test_a_reply_that_repeats_itself_without_end_is_stopped_and_kept_once() -> None:
+    endless = itertools.chain(text_pieces("I read it. "), itertools.repeat(chunk({"content": "again and "})))
     with OpenAIServer([Scripted(endless)]) as server:
-        error = await failure(server)
-    assert "without end" in error.sentence
+        reply = await ask(server)
+        assert await asyncio.to_thread(server.hung_up.wait, 5)
+    assert reply.finish_reason == "repetition"
+    assert reply.text == "I read it. again and"
+
+
+async def test_a_reply_without_end_that_never_repeats_is_cut() -> None:
+    endless = (chunk({"content": f"{number} " * 400}) for number in itertools.count())
+    with OpenAIServer([Scripted(endless)]) as server:
+        reply = await ask(server)
+        assert await asyncio.to_thread(server.hung_up.wait, 5)
+    assert reply.finish_reason == "length"
 
 
 async def test_a_reply_that_drips_for_too_long_is_stopped() -> None:

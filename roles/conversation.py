@@ -1,0 +1,284 @@
+"""One context of one model: replies are asked for and answered until the job ends, or this context leads nowhere."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import replace
+from typing import Any
+
+from roles.chat import Message, Reply, ToolCall, context_tokens_of
+from roles.desk import Desk, Done
+from roles.errors import ContextFull, ModelError, ToolRefusal, ToolsRefused
+from roles.journal import Journal
+from roles.json_repair import object_of
+from roles.limits import Limits
+from roles.nudges import nudge, trouble_of
+from roles.record import CallRecord, Outcome, Trouble, prompt_hash
+from roles.tally import Player, Stuck, Tally
+from roles.text_calls import as_text, calls_in, with_calls
+from roles.thoughts import spoken
+from roles.window import condensed, size
+
+RESERVE = 0.25
+"""Of the window, kept free for the reply."""
+FEWEST_PER_CHARACTER = 0.15
+"""Tokens; a server that counts fewer leaves something out."""
+SHRINKINGS = 4
+"""Tries to make a conversation fit that the endpoint finds too long."""
+NOTHING = Reply("", (), 0, 0, "")
+"""Where there is no reply."""
+
+
+class Conversation:
+    """The state of one context."""
+
+    def __init__(
+        self, player: Player, desk: Desk, system: str, brief: str, journal: Journal, limits: Limits, tally: Tally
+    ) -> None:
+        self.player = player
+        self.desk = desk
+        self.journal = journal
+        self.limits = limits
+        self.tally = tally
+        self.messages = [Message("system", system), Message("user", brief)]
+        self.nudges = 0
+        self.refusals = 0
+        self.in_prose = 0
+        self.troubles: list[Trouble] = []
+        self.asked_at = 0.0
+        self.prompt = ""
+
+    async def hold(self) -> Done | Stuck:
+        """Hold the conversation to its end."""
+        self.desk.begin_context()
+        while self.player.left > 0:
+            self.troubles = []
+            try:
+                reply = await self._next_reply()
+            except ModelError as error:
+                return Stuck(f"{error.sentence} {error.remedy}".strip(), fresh=False)
+            done, answered = None, 0
+            if reply.tool_calls:
+                done, answered = await self._carry_out_all(reply)
+            else:
+                self._nudge(reply)
+            self._record(reply, done, answered)
+            if done is not None:
+                return done
+            if (why := self._stuck()) is not None:
+                return why
+        return Stuck(f"the job was not finished after {self.limits.calls} replies of the model", fresh=False)
+
+    def _stuck(self) -> Stuck | None:
+        if self.nudges > self.limits.nudges:
+            return Stuck(f"the model ended its turn {self.nudges} times without calling a tool", fresh=True)
+        if self.refusals >= self.limits.refusals:
+            return Stuck(f"every call of the model's last {self.refusals} replies was refused", fresh=True)
+        if self.desk.goes_round:
+            return Stuck("the model made the same call again and again", fresh=True)
+        return None
+
+    # -- asking
+
+    async def _next_reply(self) -> Reply:
+        """The model's next reply, understood and entered into the conversation. Raises ModelError."""
+        self.journal.thinking()
+        self.player.left -= 1
+        self.asked_at = time.monotonic()
+        reply = self._understood(await self._asked())
+        self.journal.usage(reply.tokens_in, reply.tokens_out)
+        if reply.estimated:
+            self.troubles.append(Trouble.NO_USAGE)
+            if not self.tally.told_of_estimates:
+                self.tally.told_of_estimates = True
+                self.journal.note("the server counts no tokens: the counts are estimates by length")
+        calls = tuple(_sendable(call) for call in reply.tool_calls)
+        said = spoken(reply.text).strip()
+        # Some servers refuse an assistant's message without any content.
+        self.messages.append(Message("assistant", said or ("" if calls else "(an empty reply)"), calls))
+        return replace(
+            reply,
+            tool_calls=tuple(replace(call, id=sent.id) for call, sent in zip(reply.tool_calls, calls, strict=True)),
+        )
+
+    async def _asked(self) -> Reply:
+        """The reply to the conversation as it fits the model. Raises ModelError."""
+        for _ in range(SHRINKINGS + 1):
+            specs = [tool.spec for tool in self.desk.offered]
+            self._fit()
+            messages = as_text(self.messages, specs) if self.player.as_text else self.messages
+            sent = [] if self.player.as_text else specs
+            self.prompt = prompt_hash(messages, sent)
+            try:
+                reply = await self.player.model.reply(tuple(messages), sent, self.journal.text)
+            except ToolsRefused as refused:
+                if self.player.as_text:
+                    self._failed(refused)
+                    raise
+                self.troubles.append(Trouble.TOOLS_REFUSED)
+                self.player.as_text = True
+                self.journal.note("the endpoint takes no tools: calls are written as text from now on")
+            except ContextFull as full:
+                self.troubles.append(Trouble.CONTEXT_FULL)
+                if not self._shrink(full):
+                    self._failed(full)
+                    raise
+            except ModelError as error:
+                self._failed(error)
+                raise
+            except asyncio.CancelledError:
+                self._enter(NOTHING, Outcome.CANCELLED, tuple(self.troubles))
+                raise
+            else:
+                if not reply.estimated and reply.tokens_in > 0:
+                    characters = size(messages, sent)
+                    self.player.tokens_per_character = min(1.0, max(FEWEST_PER_CHARACTER, reply.tokens_in / characters))
+                return reply
+        too_long = ModelError("The conversation does not fit the model's window.", "Name a model with a longer one.")
+        self._failed(too_long)
+        raise too_long
+
+    def _understood(self, reply: Reply) -> Reply:
+        """The reply with calls that stand in its text, where the model may or keeps writing them so."""
+        if reply.tool_calls:
+            return reply
+        names = [tool.name for tool in self.desk.offered]
+        if not self.player.as_text:
+            if not calls_in(reply.text, names)[1] or reply.finish_reason == "repetition":
+                return reply
+            self.in_prose += 1
+            if self.in_prose < 2:
+                return reply
+            self.player.as_text = True
+            self.troubles.append(Trouble.CALL_IN_PROSE)
+            self.journal.note("the model writes its calls as text: they are taken so from now on")
+        return with_calls(reply, names)
+
+    # -- the window
+
+    def _window(self) -> int | None:
+        known = [window for window in (context_tokens_of(self.player.model), self.player.window) if window]
+        return min(known) if known else None
+
+    def _fit(self) -> None:
+        """Condense older turns when the window is about to fill."""
+        if (window := self._window()) is None:
+            return
+        characters = int(window * (1 - RESERVE) / self.player.tokens_per_character)
+        self.desk.window_characters = characters
+        most = characters - size([], [tool.spec for tool in self.desk.offered])
+        self._condense(most)
+
+    def _condense(self, most: int) -> bool:
+        before = size(self.messages)
+        if before <= most:
+            return False
+        self.messages = condensed(self.messages, most)
+        after = size(self.messages)
+        if after >= before:
+            return False
+        self.troubles.append(Trouble.CONDENSED)
+        self.journal.note(f"the window fills: older turns are condensed from {before} to {after} characters")
+        return True
+
+    def _shrink(self, full: ContextFull) -> bool:
+        """Make the conversation shorter than what the endpoint found too long; false when nothing is left to leave
+        out."""
+        specs = [tool.spec for tool in self.desk.offered]
+        characters = size(self.messages, specs)
+        if full.limit is not None:
+            self.player.window = full.limit
+            # It was too long, so a character takes more than was thought.
+            floor = full.limit / characters
+            self.player.tokens_per_character = min(1.0, max(self.player.tokens_per_character, floor))
+        return self._condense(int(size(self.messages) * 0.6))
+
+    # -- answering
+
+    async def _carry_out_all(self, reply: Reply) -> tuple[Done | None, int]:
+        """Carry out a reply's calls in their order and answer each; the end of the job, if one of them ends it, and how
+        many were carried out."""
+        failed: str | None = None
+        carried_out = 0
+        for call in reply.tool_calls:
+            if failed is not None and self.desk.finishes(call.name):
+                # A model that asked for both at once cannot have known: half a patch must not be submitted.
+                answer = f"Not carried out, because {failed} failed before it. Read that answer first, then go on."
+                self.journal.note(f"{call.name} is held back, because {failed} failed before it")
+                self.troubles.append(Trouble.HELD_BACK)
+                self.messages.append(Message("tool", answer, tool_call_id=call.id))
+                continue
+            self.journal.call(call.name, call.arguments)
+            try:
+                done = await self.desk.carry_out(call, reply.finish_reason, self.troubles)
+            except ToolRefusal as refusal:
+                failed = call.name
+                self.journal.answer(call.name, str(refusal))
+                self.messages.append(Message("tool", str(refusal), tool_call_id=call.id))
+                continue
+            carried_out += 1
+            self.journal.answer(done.tool.name, done.answer.text)
+            self.messages.append(Message("tool", done.answer.text, tool_call_id=call.id))
+            if done.answer.finished:
+                return done, carried_out
+        self.nudges = 0
+        self.refusals = 0 if carried_out else self.refusals + 1
+        return None, carried_out
+
+    def _nudge(self, reply: Reply) -> None:
+        names = [tool.name for tool in self.desk.offered]
+        trouble = trouble_of(reply, names)
+        self.troubles.append(trouble)
+        self.nudges += 1
+        if self.nudges > self.limits.nudges:
+            return
+        self.journal.note(f"no tool was called; nudge {self.nudges} of {self.limits.nudges}")
+        told = nudge(trouble, self.desk.offered, self.player.as_text, self.nudges - 1)
+        self.messages.append(Message("user", told))
+
+    # -- the records
+
+    def _record(self, reply: Reply, done: Done | None, carried_out: int) -> None:
+        if done is not None:
+            outcome = Outcome.FINISHED
+        elif not reply.tool_calls:
+            outcome = Outcome.NO_CALL
+        else:
+            outcome = Outcome.WENT_ON if carried_out else Outcome.REFUSED
+        troubles = (*(Trouble(name) for name in reply.troubles), *self.troubles)
+        self._enter(reply, outcome, troubles)
+
+    def _failed(self, error: ModelError) -> None:
+        troubles = (*(Trouble(name) for name in error.troubles), *self.troubles, Trouble.MODEL_FAILED)
+        self._enter(replace(NOTHING, text=error.sentence), Outcome.FAILED, troubles)
+
+    def _enter(self, reply: Reply, outcome: Outcome, troubles: tuple[Trouble, ...]) -> None:
+        self.tally.count(
+            CallRecord(
+                model=self.player.model.name,
+                prompt_hash=self.prompt,
+                reply=reply.text,
+                tool_calls=reply.tool_calls,
+                tokens_in=reply.tokens_in,
+                tokens_out=reply.tokens_out,
+                estimated=reply.estimated,
+                money=reply.money,
+                seconds=time.monotonic() - self.asked_at,
+                first_token_seconds=reply.first_token_seconds,
+                finish_reason=reply.finish_reason,
+                outcome=outcome,
+                troubles=troubles,
+            )
+        )
+
+
+def _sendable(call: ToolCall) -> ToolCall:
+    """The call as it may go back to a server: many refuse a history whose arguments are no JSON object."""
+    try:
+        found: dict[str, Any] = object_of(call.arguments)[0]
+        arguments = json.dumps(found, allow_nan=False)
+    except ValueError:
+        arguments = "{}"
+    return replace(call, name=call.name or "unnamed", arguments=arguments)

@@ -1,0 +1,52 @@
+"""What a job has taken so far, and what was learnt of the model that plays it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from roles.chat import ChatModel
+from roles.record import CallRecord, Trouble
+
+TOKENS_PER_CHARACTER = 0.3
+"""Until the server has counted."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a job has taken so far."""
+
+    on_call: Callable[[CallRecord], None]
+    tokens_in: int = 0
+    tokens_out: int = 0
+    money: float = 0.0
+    troubles: Counter[Trouble] = field(default_factory=Counter)
+    told_of_estimates: bool = False
+
+    def count(self, record: CallRecord) -> None:
+        """Enter a call of the model."""
+        self.tokens_in += record.tokens_in
+        self.tokens_out += record.tokens_out
+        self.money += record.money
+        self.troubles.update(record.troubles)
+        self.on_call(record)
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """This context leads nowhere; `fresh` says that another one with the same model may."""
+
+    reason: str
+    fresh: bool
+
+
+@dataclass(slots=True)
+class Player:
+    """A model at this job: what was learnt of it, and what is left to it."""
+
+    model: ChatModel
+    left: int  # replies
+    as_text: bool = False
+    tokens_per_character: float = TOKENS_PER_CHARACTER
+    window: int | None = None  # tokens, as learnt; the model's own knowledge goes before

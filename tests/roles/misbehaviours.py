@@ -1,0 +1,337 @@
+"""Named misbehaviours of models and endpoints, for the scripted server: what each sends instead of the right thing.
+
+The job is a worker's: read train.py, change it, submit. `right` makes the next right reply from what the request shows
+to be done, natively or in text, so that a script need only say when it does something else.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from openai_server import (
+    DONE,
+    Request,
+    Scripted,
+    call_pieces,
+    calls,
+    chunk,
+    event,
+    fails,
+    says,
+    text_pieces,
+    usage_chunk,
+)
+
+MARK = "ACTIVATION = 'gelu'"
+FILE = f"# a training script\n{MARK}\n"
+CHANGED = "train.py is changed."
+READ = ("read_file", {"path": "train.py"})
+EDIT = ("edit_file", {"path": "train.py", "old": MARK, "new": "ACTIVATION = 'relu'"})
+SUBMIT = ("submit_patch", {"summary": "relu instead of gelu"})
+
+Script = Callable[[Request, int], Scripted | None]
+"""Gets the request and its number, from 0; None means the right reply."""
+
+
+@dataclass(frozen=True)
+class Misbehaviour:
+    """A script and what must come of it.
+
+    `requests` is the most that the job may take; `ends` the piece of the reason when it must end without a patch, empty
+    when it must be finished; `counted` are the troubles that must be counted; `settings` are the model's.
+    """
+
+    script: Script
+    requests: int
+    counted: frozenset[str] = frozenset()
+    ends: str = ""
+    settings: tuple[tuple[str, Any], ...] = ()
+
+
+def step(request: Request) -> tuple[str, dict[str, Any]]:
+    """The call that is due, by what the conversation shows."""
+    shown = "\n".join(str(message["content"]) for message in request.body["messages"][1:])
+    if CHANGED in shown:
+        return SUBMIT
+    return EDIT if MARK in shown else READ
+
+
+def in_text(name: str, arguments: dict[str, Any]) -> str:
+    return f"```tool\n{json.dumps({'tool': name, 'arguments': arguments})}\n```"
+
+
+def right(request: Request) -> Scripted:
+    """The right reply, in whichever way the request allows."""
+    wanted = step(request)
+    return calls(wanted) if "tools" in request.body else says(in_text(*wanted))
+
+
+def at(numbers: set[int], make: Callable[[Request], Scripted]) -> Script:
+    """Misbehave at these requests only."""
+    return lambda request, number: make(request) if number in numbers else None
+
+
+def always(make: Callable[[Request], Scripted]) -> Script:
+    return lambda request, _: make(request)
+
+
+def arguments(text: str, finish: str = "tool_calls", name: str = "") -> Callable[[Request], Scripted]:
+    """A call of the due tool with these arguments; ARGS stands for the right ones."""
+
+    def make(request: Request) -> Scripted:
+        due, given = step(request)
+        written = text.replace("ARGS", json.dumps(given))
+        return Scripted([*call_pieces(0, name or due, written), chunk({}, finish), usage_chunk(), DONE])
+
+    return make
+
+
+def due_as(write: Callable[[str, dict[str, Any]], str]) -> Callable[[Request], Scripted]:
+    """The due call, written into the text in some way."""
+    return lambda request: says(write(*step(request)))
+
+
+def python_call(name: str, given: dict[str, Any]) -> str:
+    return f"I do it: {name}({', '.join(f'{key}={value!r}' for key, value in given.items())})"
+
+
+def hermes(name: str, given: dict[str, Any]) -> str:
+    return f"<tool_call>\n{json.dumps({'name': name, 'arguments': given})}\n</tool_call>"
+
+
+def thought(text: str) -> Scripted:
+    return Scripted([chunk({"reasoning_content": text}), chunk({}, "stop"), usage_chunk(), DONE])
+
+
+def without_tools(request: Request) -> Scripted:
+    if "tools" in request.body:
+        return fails(400, "this model does not support tools")
+    return right(request)
+
+
+def prose_only(request: Request) -> Scripted:
+    """A model that writes its calls as Hermes does, whatever it is offered."""
+    return says(hermes(*step(request)))
+
+
+def small_window(request: Request, number: int) -> Scripted | None:
+    if number < 12:  # reads on and on, each time another part
+        if len(json.dumps(request.body["messages"])) > 6000:
+            return fails(400, "This model's maximum context length is 2500 tokens. However, you requested 3000 tokens")
+        return calls(("read_file", {"path": "train.py", "start": number + 1, "lines": 40}))
+    return None
+
+
+def alternating(request: Request, number: int) -> Scripted | None:
+    if "begun before" in request.body["messages"][1]["content"]:
+        return None
+    return calls(READ if number % 2 else ("read_file", {"path": "other.py"}))
+
+
+def counting() -> Callable[[Request], Scripted]:
+    """Prose that never repeats and never calls."""
+    return lambda request: says(f"I have thought about it {len(request.body['messages'])} times and am done.")
+
+
+def no_id_no_index(request: Request) -> Scripted:
+    name, given = step(request)
+    one = {"type": "function", "function": {"name": name, "arguments": given}}
+    return Scripted([chunk({"tool_calls": [one]}, "tool_calls"), DONE])
+
+
+def numbered_zero(request: Request) -> Scripted:
+    pieces = [
+        *call_pieces(0, READ[0], json.dumps(READ[1]), "a"),
+        *call_pieces(0, EDIT[0], json.dumps(EDIT[1]), "b"),
+        *call_pieces(0, SUBMIT[0], json.dumps(SUBMIT[1]), "c"),
+    ]
+    return Scripted([*pieces, chunk({}, "tool_calls"), usage_chunk(), DONE])
+
+
+def cut_call(request: Request) -> Scripted:
+    name, given = step(request)
+    return Scripted([*call_pieces(0, name, json.dumps(given)[:-9]), chunk({}, "length"), usage_chunk(), DONE])
+
+
+def dropped(request: Request) -> Scripted:
+    return Scripted(call_pieces(0, READ[0], json.dumps(READ[1]))[:2], end="drop")
+
+
+def one(*troubles: str) -> frozenset[str]:
+    return frozenset(troubles)
+
+
+WRONG_EDIT = ("edit_file", {"path": "train.py", "old": "not in the file", "new": "x"})
+HTML = Scripted([b"<html><body>Bad gateway</body></html>"], headers={"Content-Type": "text/html"})
+
+MISBEHAVIOURS: dict[str, Misbehaviour] = {
+    # -- replies without a call
+    "stops after one sentence": Misbehaviour(at({0}, lambda _: says("I will read it.")), 4, one("no_call")),
+    "stops three times in a row": Misbehaviour(at({0, 1, 2}, counting()), 6, one("no_call")),
+    "stops after every call": Misbehaviour(at({1, 3, 5}, counting()), 7, one("no_call")),
+    "asks the person": Misbehaviour(at({1}, lambda _: says("Shall I go on?")), 4, one("no_call")),
+    "stops until its context is fresh": Misbehaviour(at({0, 1, 2, 3}, counting()), 7, one("fresh_context")),
+    "says nothing": Misbehaviour(at({0, 2}, lambda _: says("")), 5, one("empty")),
+    "says nothing but spaces": Misbehaviour(at({0}, lambda _: says("  \n ")), 4, one("empty")),
+    "only thinks, apart": Misbehaviour(at({0}, lambda _: thought("Hm, hm.")), 4, one("only_thinking")),
+    "never ends its thought": Misbehaviour(at({0}, lambda _: says("<think>Let me see")), 4, one("only_thinking")),
+    "drafts a call in its thought": Misbehaviour(
+        at({0}, lambda _: says(f"<think>{hermes(*SUBMIT)}</think>Well.")), 4, one("no_call")
+    ),
+    "never calls anything": Misbehaviour(always(counting()), 8, one("no_call"), "without calling a tool (in 2 cont"),
+    # -- calls in prose
+    "writes Hermes calls as text": Misbehaviour(always(prose_only), 5, one("call_in_prose")),
+    "writes calls as Python": Misbehaviour(always(due_as(python_call)), 5, one("call_in_prose")),
+    "writes calls in JSON blocks": Misbehaviour(
+        always(due_as(lambda name, given: f"```json\n{json.dumps({'name': name, 'arguments': given})}\n```")),
+        5,
+        one("call_in_prose"),
+    ),
+    "writes calls as bare JSON": Misbehaviour(
+        always(due_as(lambda name, given: json.dumps({"name": name, "parameters": given}))), 5, one("call_in_prose")
+    ),
+    "writes function tags": Misbehaviour(
+        always(due_as(lambda name, given: f"<function={name}>{json.dumps(given)}</function>")),
+        5,
+        one("call_in_prose"),
+    ),
+    "is served without tools": Misbehaviour(always(without_tools), 5, one("tools_refused")),
+    "is served without tools and breaks its JSON": Misbehaviour(
+        lambda request, number: (
+            says('```tool\n{"tool": "read_file", "arguments": {"path": \n```')
+            if number == 1
+            else without_tools(request)
+        ),
+        6,
+        one("tools_refused", "broken_json"),
+    ),
+    "makes up the answers": Misbehaviour(
+        lambda request, _: (
+            without_tools(request)
+            if "tools" in request.body
+            else says(
+                f"{in_text(*step(request))}\n\n[answer of it]\nAll is well.\n\n"
+                + in_text("give_up", {"reason": "done"})
+            )
+        ),
+        5,
+        one("tools_refused"),
+    ),
+    # -- broken calls
+    "leaves a comma before the bracket": Misbehaviour(
+        at({0}, arguments('{"path": "train.py",}')), 3, one("mended_json")
+    ),
+    "writes Python instead of JSON": Misbehaviour(at({0}, arguments("{'path': 'train.py'}")), 3, one("mended_json")),
+    "forgets the last bracket": Misbehaviour(at({0}, arguments('{"path": "train.py"')), 3, one("mended_json")),
+    "closes one bracket too many": Misbehaviour(at({0}, arguments("ARGS}")), 3, one("mended_json")),
+    "fences its arguments": Misbehaviour(at({0}, arguments("```json\nARGS\n```")), 3, one("mended_json")),
+    "leaks its template": Misbehaviour(at({0}, arguments("ARGS<|im_end|>")), 3, one("mended_json")),
+    "writes an object as a string": Misbehaviour(at({0}, arguments('"{\\"path\\": \\"train.py\\"}"')), 3),
+    "wraps its arguments": Misbehaviour(at({0}, arguments('{"arguments": ARGS}')), 3, one("mended_arguments")),
+    "never closes a string": Misbehaviour(at({0}, arguments('{"path": "train.py')), 4, one("broken_json")),
+    "writes prose as arguments": Misbehaviour(at({0}, arguments("the file train.py")), 4, one("broken_json")),
+    "gives a wrong type": Misbehaviour(
+        at({0}, arguments('{"path": "train.py", "lines": "all"}')), 4, one("wrong_arguments")
+    ),
+    "forgets an argument": Misbehaviour(at({0}, arguments("{}")), 4, one("wrong_arguments")),
+    "misspells an argument": Misbehaviour(at({0}, arguments('{"pth": "train.py"}')), 4, one("wrong_arguments")),
+    "misspells a tool": Misbehaviour(at({0}, arguments("ARGS", name="read_fil")), 4, one("unknown_tool")),
+    "prefixes a tool": Misbehaviour(at({0}, arguments("ARGS", name="functions.read_file")), 3, one("mended_name")),
+    "writes a tool in another case": Misbehaviour(at({0}, arguments("ARGS", name="ReadFile")), 3, one("mended_name")),
+    "invents a tool": Misbehaviour(at({0}, arguments("ARGS", name="python")), 4, one("unknown_tool")),
+    "invents tools for ever": Misbehaviour(
+        always(arguments("ARGS", name="python")), 12, one("unknown_tool"), "replies was refused (in 2 contexts)"
+    ),
+    "sends calls without id and index": Misbehaviour(always(no_id_no_index), 3),
+    "numbers every call 0": Misbehaviour(always(numbered_zero), 1),
+    # -- repetition
+    "repeats itself without end": Misbehaviour(
+        at({0}, lambda _: Scripted(itertools.repeat(chunk({"content": "and again "})), wait=0.0005)),
+        4,
+        one("repetition"),
+    ),
+    "repeats itself inside a call": Misbehaviour(
+        at(
+            {0},
+            lambda _: Scripted(
+                itertools.chain(
+                    call_pieces(0, "edit_file", '{"path": "'),
+                    itertools.repeat(chunk({"tool_calls": [{"index": 0, "function": {"arguments": "ab\\n"}}]})),
+                ),
+                wait=0.0005,
+            ),
+        ),
+        4,
+        one("repetition"),
+    ),
+    "calls without end in one reply": Misbehaviour(
+        at(
+            {0},
+            lambda _: Scripted(
+                piece for n in itertools.count() for piece in call_pieces(n, "read_file", f'{{"path": "f{n}"}}')
+            ),
+        ),
+        4,
+        one("repetition"),
+    ),
+    "makes the same call until it is told": Misbehaviour(
+        lambda request, _: None if "this very call" in str(request.body["messages"]) else calls(READ),
+        6,
+        one("same_call"),
+    ),
+    "makes the same call for ever": Misbehaviour(
+        always(lambda _: calls(READ)), 10, one("same_call"), "the same call again and again (in 2 contexts)"
+    ),
+    "goes round between two calls": Misbehaviour(alternating, 13, one("same_call", "fresh_context")),
+    # -- the job
+    "submits what it has not changed": Misbehaviour(at({0}, lambda _: calls(SUBMIT)), 4, one("refused")),
+    "edits what is not there and submits under another name": Misbehaviour(
+        at({1}, lambda _: calls(WRONG_EDIT, ("functions.SubmitPatch", SUBMIT[1]))), 4, one("refused", "held_back")
+    ),
+    "edits what is not there and submits at once": Misbehaviour(
+        at({1}, lambda _: calls(WRONG_EDIT, SUBMIT)), 4, one("refused", "held_back")
+    ),
+    # -- replies and streams that break
+    "is cut in its prose": Misbehaviour(at({0}, lambda _: says("I think that", "length")), 4, one("cut")),
+    "is cut inside a call": Misbehaviour(at({1}, cut_call), 4, one("broken_json")),
+    "drops the stream inside a call": Misbehaviour(at({0, 2}, dropped), 5, one("cut_stream")),
+    "ends the stream without a reason": Misbehaviour(
+        at({0}, lambda _: Scripted(text_pieces("I begin"))), 4, one("cut_stream")
+    ),
+    "sends broken events": Misbehaviour(at({0}, lambda _: Scripted([b"data: {not json\n\n"])), 4, one("cut_stream")),
+    "sends an error in the stream": Misbehaviour(
+        at({0}, lambda _: Scripted([event({"error": {"message": "CUDA out of memory"}})])), 4, one("cut_stream")
+    ),
+    "sends a web page": Misbehaviour(at({0}, lambda _: HTML), 4, one("cut_stream")),
+    "falls silent in the middle": Misbehaviour(
+        at({0}, lambda _: Scripted(text_pieces("I begin"), end="hang")), 4, one("cut_stream")
+    ),
+    "does not answer": Misbehaviour(at({0}, lambda _: Scripted(end="hang")), 4, one("no_answer")),
+    "counts no tokens": Misbehaviour(at({0}, lambda _: says("Hello.", usage=False)), 4, one("no_usage")),
+    # -- endpoints
+    "limits the rate": Misbehaviour(
+        at({0, 2}, lambda _: fails(429, "slow down", Retry_After="0.05")), 5, one("rate_limit")
+    ),
+    "asks for an hour's wait": Misbehaviour(
+        always(lambda _: fails(429, "slow down", Retry_After="3600")), 1, one("rate_limit"), "to wait 3600 s"
+    ),
+    "fails for a moment": Misbehaviour(at({0, 1, 3}, lambda _: fails(503)), 6, one("server_error")),
+    "fails for ever": Misbehaviour(always(lambda _: fails(500)), 4, one("server_error"), "fails (500)"),
+    "refuses the key": Misbehaviour(always(lambda _: fails(401, "no")), 1, one("model_failed"), "refuses the key"),
+    "refuses stream options and temperature": Misbehaviour(
+        lambda request, _: next(
+            (fails(400, f"unknown field {key}") for key in ("stream_options", "temperature") if key in request.body),
+            None,
+        ),
+        5,
+        settings=(("temperature", 0.3),),
+    ),
+    "has a small window": Misbehaviour(small_window, 20, one("context_full", "condensed")),
+    "has a window that the brief alone fills": Misbehaviour(
+        always(lambda _: fails(400, "maximum context length is 100 tokens")), 2, one("context_full"), "100 tokens"
+    ),
+}
