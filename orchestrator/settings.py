@@ -74,31 +74,62 @@ class StoppingSection(_Section):
     audited: float = Field(default=0.1, gt=0, le=1)
 
 
+PRESETS: dict[str, tuple[str, str | None]] = {
+    "huggingface": ("https://router.huggingface.co/v1", "HF_TOKEN"),
+    "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
+    "vllm": ("http://127.0.0.1:8000/v1", None),
+    "llama.cpp": ("http://127.0.0.1:8080/v1", None),
+    "ollama": ("http://127.0.0.1:11434/v1", None),
+}
+"""Where these serve, and the environment variable that holds the key."""
+
+
 class ModelSection(_Section):
-    """A chat model; `base_url`, `model`, ... are for kind "openai"."""
+    """A chat model; everything but `kind` is for kind "openai". Prices are per million tokens, in your currency."""
 
     kind: Literal["offline", "openai"]
+    preset: Literal["huggingface", "openai", "vllm", "llama.cpp", "ollama"] | None = None
     base_url: str | None = None
     model: str | None = None
     api_key_env: str | None = None
     timeout_seconds: PositiveFloat = 120
+    longest_seconds: PositiveFloat = 1800
+    context_tokens: PositiveInt | None = None
+    max_tokens: PositiveInt | None = None
+    price_in: float = Field(default=0, ge=0)
+    price_out: float = Field(default=0, ge=0)
+
+    @property
+    def address(self) -> str | None:
+        return self.base_url or (PRESETS[self.preset][0] if self.preset else None)
+
+    @property
+    def key_variable(self) -> str | None:
+        return self.api_key_env or (PRESETS[self.preset][1] if self.preset else None)
 
 
 class TeamSection(_Section):
+    """For each role the name of a model, or several to fall back along. Budgets: 0 is no limit."""
+
     name: str = Field(min_length=1)
-    researcher: str
-    planner: str
-    worker: str
-    reviewer: str
-    reporter: str
+    researcher: str | list[str]
+    planner: str | list[str]
+    worker: str | list[str]
+    reviewer: str | list[str]
+    reporter: str | list[str]
     workers: Literal["auto"] | PositiveInt = "auto"
     patch_ahead: int = Field(default=2, ge=0)
     wave: PositiveInt = 5
     repairs: int = Field(default=2, ge=0)
     plateau: PositiveInt = 20
+    budget_tokens: int = Field(default=0, ge=0)
+    budget_money: float = Field(default=0, ge=0)
+    budget_hours: float = Field(default=0, ge=0)
 
-    def model_of(self, role: str) -> str:
-        return str(getattr(self, role))
+    def models_of(self, role: str) -> list[str]:
+        """The models of a role, the first to be asked first."""
+        named = getattr(self, role)
+        return [named] if isinstance(named, str) else list(named)
 
 
 class Settings(_Section):
@@ -206,16 +237,26 @@ def _known_keys(where: list[str]) -> list[str]:
 
 def _check_models(path: Path, settings: Settings) -> None:
     for role in ROLES:
-        name = settings.team.model_of(role)
-        if name not in settings.models:
-            known = ", ".join(sorted(settings.models)) or "none"
-            raise LabError(
-                f"{path.name}: team.{role} names the model {name!r}, which is not there.",
-                f"Add [models.{name}] or name one of: {known}.",
-            )
+        names = settings.team.models_of(role)
+        if not names:
+            raise LabError(f"{path.name}: team.{role} names no model.", "Name one of [models.NAME].")
+        for name in names:
+            if name not in settings.models:
+                known = ", ".join(sorted(settings.models)) or "none"
+                raise LabError(
+                    f"{path.name}: team.{role} names the model {name!r}, which is not there.",
+                    f"Add [models.{name}] or name one of: {known}.",
+                )
     for name, model in settings.models.items():
-        if model.kind == "openai" and not (model.base_url and model.model):
-            raise LabError(f"{path.name}: models.{name} needs base_url and model.", "Add both keys.")
+        if model.kind == "openai" and not (model.address and model.model):
+            raise LabError(
+                f"{path.name}: models.{name} needs model, and base_url or preset.", "Add the key that is missing."
+            )
+        if model.api_key_env is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", model.api_key_env):
+            raise LabError(
+                f"{path.name}: models.{name}.api_key_env is no name of an environment variable.",
+                "Put the key itself into your environment, and only the variable's name here.",
+            )
 
 
 def template(name: str) -> str:

@@ -17,6 +17,8 @@ from orchestrator.engine.context import Context
 from orchestrator.errors import LabError
 from orchestrator.store.records import seconds_since, utc_now
 from orchestrator.store.states import RAN, State
+from roles.circuit import State as Circuit
+from roles.circuit import circuits
 
 LOOK_SECONDS = 5.0
 IDLE_SECONDS = 300.0
@@ -66,6 +68,7 @@ class Anomalies:
             self._failing_agents,
             self._idle,
             self._plateau,
+            self._endpoints,
             self._disk,
         ):
             async for finding in check():
@@ -173,6 +176,16 @@ class Anomalies:
             f" planner is asked to give {RAISED_EXPLORING:.0%} of the runs to new directions"
         )
         yield Finding("plateau", f"{master.commit_id} {int(row['n']) // after}", sentence)
+
+    async def _endpoints(self) -> AsyncIterator[Finding]:
+        """A server of models that does not answer: nobody asks it until a trial succeeds."""
+        for shown in circuits():
+            if shown.state is not Circuit.CLOSED:
+                sentence = (
+                    f"{shown.base_url} has failed {shown.failures} times in a row ({shown.reason}); it is tried again"
+                    f" in {shown.seconds:.0f} s"
+                )
+                yield Finding(f"endpoint {shown.base_url}", _window(), sentence)
 
     async def _disk(self) -> AsyncIterator[Finding]:
         free = (await asyncio.to_thread(shutil.disk_usage, self._context.lab.root)).free

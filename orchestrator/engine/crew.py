@@ -10,12 +10,14 @@ import asyncio
 import math
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from orchestrator.engine.budget import Budget
 from orchestrator.engine.context import Context
 from orchestrator.engine.jobs import Job, JobBook
 from orchestrator.engine.journal import AgentJournal
-from orchestrator.engine.models import model_of_role
+from orchestrator.engine.models import models_of_role
 from orchestrator.errors import LabError
 from orchestrator.settings import ROLES
 from orchestrator.store.records import utc_now
@@ -36,7 +38,7 @@ class Member:
 
     name: str
     role: RoleFile
-    model: ChatModel
+    models: Sequence[ChatModel]  # the first is asked first
     warnings: tuple[str, ...] = ()
 
 
@@ -58,9 +60,9 @@ def muster(context: Context) -> list[Member]:
     members = []
     for role in ROLES:
         file = load_role(context, role)
-        model, warning = model_of_role(settings, file)
+        models, warning = models_of_role(settings, file)
         warnings = (*file.warnings, *([warning] if warning else []))
-        members += [Member(name, file, model, warnings) for name in names.get(role, [role])]
+        members += [Member(name, file, models, warnings) for name in names.get(role, [role])]
     return members
 
 
@@ -71,6 +73,7 @@ class Crew:
         self._context = context
         self._members = muster(context)
         self._book = JobBook(context)
+        self._budget = Budget(context)
         self._busy: dict[str, tuple[Job, asyncio.Task[None]]] = {}
         self._failures: dict[str, int] = {}
         self.closed = False
@@ -82,7 +85,7 @@ class Crew:
 
     async def run(self) -> None:
         store, team = self._context.store, self._context.settings.team.name
-        await store.set_agents([(m.name, m.role.name, team, m.model.name) for m in self._members])
+        await store.set_agents([(m.name, m.role.name, team, m.models[0].name) for m in self._members])
         for member in self._members:
             for warning in member.warnings:
                 await store.event("agent", member.name, warning)
@@ -111,7 +114,8 @@ class Crew:
 
     async def _next_job(self, member: Member) -> None:
         """Do the next job of the member's role, or look again in a moment."""
-        job = None if self.closed else await self._book.take(member.name, member.role.name)
+        resting = self.closed or await self._budget.spent() is not None
+        job = None if resting else await self._book.take(member.name, member.role.name)
         if job is None:
             await asyncio.sleep(LOOK_SECONDS)
         else:
@@ -140,14 +144,16 @@ class Crew:
 
     async def _work(self, member: Member, job: Job) -> None:
         context, name = self._context, member.name
-        journal = AgentJournal(context.lab.agent_log(name), context.store, name)
+        journal = AgentJournal(context.lab.agent_log(name), context.store, name, member.role.name)
         journal.begin(job.title, job.experiment_id)
         await context.store.set_agent(name, "thinking", job.title, job.experiment_id)
         worktree = context.lab.worktrees / name
         try:
-            prepared = await self._book.prepare(job, name, member.model.name, worktree)
+            prepared = await self._book.prepare(job, name, member.models[0].name, worktree)
             allowed = [tool for tool in prepared.tools if member.role.tools.get(tool.spec.name, True)]
-            came = await converse(member.model, member.role.prompt, prepared.brief, allowed, journal)
+            came = await converse(
+                member.models, member.role.prompt, prepared.brief, allowed, journal, on_call=journal.record
+            )
             await journal.settle()
             await self._book.conclude(job, name, came)
         except Exception as error:

@@ -8,7 +8,9 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 
+from orchestrator.store.records import StoredCall
 from orchestrator.store.writer import Writer
+from roles.record import CallRecord
 
 LONGEST = 400
 ROTATE_BYTES = 4 * 2**20
@@ -17,10 +19,11 @@ ROTATE_BYTES = 4 * 2**20
 class AgentJournal:
     """Writes what an agent says and does to `.autolab/agents/<name>.log` and its state to the store."""
 
-    def __init__(self, path: Path, store: Writer, name: str) -> None:
+    def __init__(self, path: Path, store: Writer, name: str, role: str) -> None:
         self._path = path
         self._store = store
         self._name = name
+        self._role = role
         self._pending = ""
         self._updates: set[asyncio.Task[None]] = set()
         self._job = ""
@@ -62,6 +65,29 @@ class AgentJournal:
                 self._name, "thinking", self._job, self._experiment_id, tokens_in=tokens_in, tokens_out=tokens_out
             )
         )
+
+    def record(self, call: CallRecord) -> None:
+        """A call of the model has ended: it is kept whole."""
+        kept = StoredCall(
+            agent=self._name,
+            role=self._role,
+            job=self._job,
+            experiment_id=self._experiment_id,
+            model=call.model,
+            prompt_hash=call.prompt_hash,
+            reply=call.reply,
+            tool_calls=json.dumps([[one.name, one.arguments] for one in call.tool_calls], ensure_ascii=False),
+            tokens_in=call.tokens_in,
+            tokens_out=call.tokens_out,
+            estimated=int(call.estimated),
+            money=call.money,
+            seconds=call.seconds,
+            first_token_seconds=call.first_token_seconds,
+            finish_reason=call.finish_reason,
+            outcome=str(call.outcome),
+            troubles=json.dumps([str(one) for one in call.troubles]),
+        )
+        self._later(self._store.add_call(kept))
 
     async def settle(self) -> None:
         """Wait until every update has reached the store."""

@@ -6,6 +6,7 @@ from orchestrator.settings import ModelSection, Settings
 from roles.chat import ChatModel
 from roles.offline import OfflineModel
 from roles.openai_model import OpenAIModel
+from roles.prices import Prices
 from roles.role_file import RoleFile
 
 
@@ -15,25 +16,30 @@ def make_model(name: str, section: ModelSection, temperature: float | None = Non
         case "offline":
             return OfflineModel()
         case "openai":
-            assert section.base_url and section.model  # settings have checked
+            assert section.address and section.model  # settings have checked
             return OpenAIModel(
                 name=name,
-                base_url=section.base_url,
+                base_url=section.address,
                 model=section.model,
-                api_key_env=section.api_key_env,
+                api_key_env=section.key_variable,
                 timeout_seconds=section.timeout_seconds,
+                longest_seconds=section.longest_seconds,
                 temperature=temperature,
+                max_tokens=section.max_tokens,
+                context_tokens=section.context_tokens,
+                prices=Prices(section.price_in, section.price_out),
             )
 
 
-def model_of_role(settings: Settings, role: RoleFile) -> tuple[ChatModel, str]:
-    """The model that plays a role, and a warning for people ("" for none).
+def models_of_role(settings: Settings, role: RoleFile) -> tuple[list[ChatModel], str]:
+    """The models that play a role, the first to be asked first, and a warning for people ("" for none).
 
     The role file's own `model` goes before the team's, if autolab.toml knows it; its temperature goes along.
     """
-    name, warning = settings.team.model_of(role.name), ""
+    names, warning = settings.team.models_of(role.name), ""
     if role.model in settings.models:
-        name = role.model
+        names = [role.model, *(name for name in names if name != role.model)]
     elif role.model is not None:
-        warning = f"{role.name}.md names the model {role.model!r}, which autolab.toml does not have; {name!r} plays it"
-    return make_model(name, settings.models[name], role.temperature), warning
+        told = " or ".join(repr(name) for name in names)
+        warning = f"{role.name}.md names the model {role.model!r}, which autolab.toml does not have; {told} plays it"
+    return [make_model(name, settings.models[name], role.temperature) for name in names], warning

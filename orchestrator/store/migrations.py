@@ -190,4 +190,30 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE experiments ADD COLUMN decision TEXT NOT NULL DEFAULT '';
     """,
+    # 6: every call of a model
+    """
+    CREATE TABLE calls (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        role TEXT NOT NULL,
+        job TEXT NOT NULL,
+        experiment_id INTEGER,
+        model TEXT NOT NULL,
+        prompt_hash TEXT NOT NULL,
+        reply TEXT NOT NULL,
+        tool_calls TEXT NOT NULL,
+        tokens_in INTEGER NOT NULL,
+        tokens_out INTEGER NOT NULL,
+        estimated INTEGER NOT NULL,
+        money REAL NOT NULL,
+        seconds REAL NOT NULL,
+        first_token_seconds REAL,
+        finish_reason TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        troubles TEXT NOT NULL
+    );
+    CREATE INDEX calls_by_agent ON calls (agent, id);
+    CREATE INDEX calls_by_experiment ON calls (experiment_id, id);
+    """,
 )

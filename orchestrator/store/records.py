@@ -236,6 +236,29 @@ class Letter(_FromRow):
 
 
 @dataclass(frozen=True, slots=True)
+class StoredCall:
+    """One call of a model, as roles.record keeps it, by an agent at a job. Seconds; money in the prices' currency."""
+
+    agent: str
+    role: str
+    job: str
+    experiment_id: int | None
+    model: str
+    prompt_hash: str
+    reply: str
+    tool_calls: str  # JSON: [name, arguments] each
+    tokens_in: int
+    tokens_out: int
+    estimated: int  # 1: the server did not count the tokens
+    money: float
+    seconds: float
+    first_token_seconds: float | None
+    finish_reason: str
+    outcome: str
+    troubles: str  # JSON: their names
+
+
+@dataclass(frozen=True, slots=True)
 class CondemnedRow(_FromRow):
     """A screening run that early stopping saw no hope for."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from orchestrator.history import EarlierResult
 from orchestrator.store.pen import Pen
-from orchestrator.store.records import Command, Letter, utc_now
+from orchestrator.store.records import Command, Letter, StoredCall, utc_now
 
 
 class Roster(Pen):
@@ -46,6 +47,15 @@ class Roster(Pen):
                 " jobs_failed = jobs_failed + ?, tokens_in = tokens_in + ?, tokens_out = tokens_out + ?, updated_at = ?"
                 " WHERE name = ?",
                 (state, job, experiment_id, done, failed, tokens_in, tokens_out, utc_now(), name),
+            )
+
+    async def add_call(self, call: StoredCall) -> None:
+        """Keep a call of a model."""
+        values = asdict(call)
+        async with self._change():
+            await self._do(
+                f"INSERT INTO calls (at, {', '.join(values)}) VALUES (?, {', '.join('?' for _ in values)})",
+                [utc_now(), *values.values()],
             )
 
     async def set_slots(self, slots: Sequence[tuple[str, str]]) -> None:

@@ -7,10 +7,12 @@ roles, streamed arguments, tool answers, usage. Some of its replies are broken a
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
-from conftest import autolab, set_key
+from conftest import autolab, eventually, set_key
 
 from roles.chat import Message, ToolCall
 from roles.offline.scripts import next_turn
@@ -54,6 +56,7 @@ def test_a_team_behind_an_openai_server_brings_experiments_to_an_outcome(lab: Pa
     with OpenAIServer(player) as server:
         text = (lab / "autolab.toml").read_text()
         text += f'\n[models.served]\nkind = "openai"\nbase_url = "{server.url}"\nmodel = "small-and-open"\n'
+        text += "price_in = 1.5\nprice_out = 6\n"
         (lab / "autolab.toml").write_text(text)
         for role in ("researcher", "planner", "worker", "reviewer", "reporter"):
             set_key(lab, role, '"served"')
@@ -66,3 +69,29 @@ def test_a_team_behind_an_openai_server_brings_experiments_to_an_outcome(lab: Pa
     assert {entry["team"] for entry in results if entry["id"]} == {"served"}
     status = json.loads(autolab("status", "--json", str(lab)).stdout)
     assert status["tokens"] > 0 and status["team"] == "served"
+    with closing(sqlite3.connect(lab / "runs.db")) as connection:
+        kept = connection.execute("SELECT role, model, tokens_in, money, outcome, prompt_hash FROM calls").fetchall()
+    assert {role for role, *_ in kept} == {"researcher", "planner", "worker", "reviewer", "reporter"}
+    assert all(model == "small-and-open" and len(prompt) == 64 for _, model, _, _, _, prompt in kept)
+    assert sum(money for *_, money, _, _ in kept) > 0 and {"finished", "no call"} <= {row[4] for row in kept}
+
+
+def test_a_team_whose_tokens_are_spent_rests_and_says_why(measured: Path) -> None:
+    with OpenAIServer(Player()) as server:
+        text = (measured / "autolab.toml").read_text()
+        text += f'\n[models.served]\nkind = "openai"\nbase_url = "{server.url}"\nmodel = "small-and-open"\n'
+        (measured / "autolab.toml").write_text(text)
+        set_key(measured, "researcher", '["served", "offline"]')
+        set_key(measured, "budget_tokens", "100")
+        started = autolab("start", str(measured))
+        assert started.returncode == 0, started.stderr
+        eventually(lambda: _rests(measured), 60, "the rest")
+        asked = len(server.requests)
+        autolab("stop", "--now", str(measured))
+    assert asked < 10, "no new job begins"
+
+
+def _rests(lab: Path) -> bool:
+    with closing(sqlite3.connect(lab / "runs.db")) as connection:
+        rows = connection.execute("SELECT reason FROM events WHERE kind = 'lab' AND reason LIKE 'the team rests%'")
+        return any("100 tokens are spent" in reason for (reason,) in rows)
