@@ -6,6 +6,26 @@ refused and left as it is.
 
 from __future__ import annotations
 
+_VAULT = """
+    CREATE TABLE vault_scores (
+        run_id INTEGER PRIMARY KEY REFERENCES runs (id),
+        state TEXT NOT NULL CHECK (state IN ('scoring', 'again', 'scored', 'unscored')),
+        attempt INTEGER NOT NULL,
+        failures INTEGER NOT NULL DEFAULT 0,
+        slot TEXT NOT NULL,
+        bpb REAL,
+        reason TEXT NOT NULL,
+        at TEXT NOT NULL
+    );
+    CREATE TABLE vault_verdicts (
+        experiment_id INTEGER PRIMARY KEY REFERENCES experiments (id),
+        at TEXT NOT NULL,
+        sentence TEXT NOT NULL
+    );
+    ALTER TABLE experiments ADD COLUMN promoted_as TEXT NOT NULL DEFAULT '';
+    """
+"""Scores on the vault split, for people alone; and whether a promotion is a gain ('') or a simplification."""
+
 MIGRATIONS: tuple[str, ...] = (
     # 1: the frame
     """
@@ -190,4 +210,6 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE experiments ADD COLUMN decision TEXT NOT NULL DEFAULT '';
     """,
+    # 6: the vault, and promotions that only simplify
+    _VAULT,
 )

@@ -272,9 +272,10 @@ class Reader:
         rows = await self.rows(f"SELECT * FROM events WHERE {sql} ORDER BY seq DESC LIMIT ?", [*arguments, limit])
         return [Event.from_row(row) for row in reversed(rows)]
 
-    async def newest_events(self, kind: str, limit: int) -> list[Event]:
-        """The newest events of a kind, newest first."""
-        rows = await self.rows("SELECT * FROM events WHERE kind = ? ORDER BY seq DESC LIMIT ?", (kind, limit))
+    async def newest_events(self, kind: str, limit: int, *, but_by: str = "") -> list[Event]:
+        """The newest events of a kind, newest first; none of the actor `but_by`."""
+        sql = "SELECT * FROM events WHERE kind = ? AND actor != ? ORDER BY seq DESC LIMIT ?"
+        rows = await self.rows(sql, (kind, but_by, limit))
         return [Event.from_row(row) for row in rows]
 
     async def agents(self) -> list[AgentRow]:
