@@ -19,9 +19,11 @@ from orchestrator.evidence import (
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import SIMPLIFICATION, Decision, Experiment, Run, SlotRow, seconds_since, utc_now
+from orchestrator.store.states import State
 from orchestrator.store.vault import due_runs, vault_scores, vault_verdicts
 
 BUSY_WINDOW_SECONDS = 3600.0
+NO_VAULT = "none: a script brings its own data, so nothing is held out from it"
 EARLY_STOPPING = "early_stopping"
 """The key in the table `meta` of the lab's account of early stopping, a sentence for people."""
 
@@ -167,10 +169,23 @@ async def vault_means(reader: Reader) -> dict[int, float]:
     return {int(row["id"]): float(row["bpb"]) for row in rows}
 
 
+async def vault_word(reader: Reader, experiment: Experiment) -> str:
+    """What the vault says of a promoted experiment, for people; empty for any other."""
+    if experiment.state is not State.PROMOTED:
+        return ""
+    if await is_self_reported(reader):
+        return NO_VAULT
+    mean = (await vault_means(reader)).get(experiment.id)
+    said = (await vault_verdicts(reader)).get(experiment.id, "")
+    if mean is None:
+        return said or ("" if experiment.branch == "master" else "not scored yet")
+    return f"{mean:.4f}" + (f"; {said}" if said else "")
+
+
 async def vault_account(reader: Reader) -> str:
     """What the vault says of the lab's promotions, in a sentence for people."""
     if await is_self_reported(reader):
-        return "none: a script brings its own data, so nothing is held out from it"
+        return NO_VAULT
     scores = await vault_scores(reader)
     due = await due_runs(reader)
     if not due:

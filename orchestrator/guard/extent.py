@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from orchestrator.guard.program import plain
 
-CHARACTERS_PER_NODE = 8
+CHARACTERS_PER_NODE = 2
 """Of text in strings: code that moved into a string has not become less."""
 
 
