@@ -14,6 +14,7 @@ import contextlib
 import shutil
 from pathlib import Path
 
+from orchestrator.engine.contest import baseline_experiment
 from orchestrator.engine.context import Context
 from orchestrator.engine.specs import spec_of_vault
 from orchestrator.errors import LabError
@@ -77,8 +78,7 @@ class Vault:
         for run in due:
             if under_way < most and (run.id not in known or known[run.id].state == "again"):
                 under_way += await self._begin(run, idle)
-        if not under_way:
-            await self._decide(due, await vault_scores(store))
+        await self._decide(due, await vault_scores(store))
         return under_way
 
     async def finish(self, hurry: bool) -> int:
@@ -174,36 +174,36 @@ class Vault:
     # -- what follows
 
     async def _decide(self, due: list[Run], known: dict[int, VaultScore]) -> None:
-        """Say of every promotion whether the vault agrees, as soon as all scores that are to come are there."""
-        if any(run.id not in known or known[run.id].state not in ("scored", "unscored") for run in due):
-            return
+        """Say of every promotion whether the vault agrees, as soon as its runs and its baseline's are through."""
         waiting = await undecided(self._context.store)
         if not waiting:
             return
+        through = {run_id for run_id, score in known.items() if score.state in ("scored", "unscored")}
+        open_ones = {run.experiment_id for run in due if run.id not in through}
         pairs: dict[tuple[int, str], list[Pair]] = {}
         for run in due:
-            bpb, validation = known[run.id].bpb, run.val_bpb
-            if bpb is not None and validation is not None:
-                pairs.setdefault((run.experiment_id, run.device), []).append(Pair(validation, bpb))
+            bpb = known[run.id].bpb if run.id in through else None
+            if bpb is not None and run.val_bpb is not None:
+                pairs.setdefault((run.experiment_id, run.device), []).append(Pair(run.val_bpb, bpb))
         for experiment in waiting:
-            sentence, anomaly = await self._verdict(experiment, due, pairs)
+            base = await baseline_experiment(self._context, experiment)
+            if experiment.id in open_ones or (base is not None and base.id in open_ones):
+                continue
+            device = next((run.device for run in due if run.experiment_id == experiment.id), "")
+            sentence, anomaly = _verdict(experiment, base, device, pairs)
             await self._context.store.decide_vault(experiment.id, sentence, anomaly)
 
-    async def _verdict(
-        self, experiment: Experiment, due: list[Run], pairs: dict[tuple[int, str], list[Pair]]
-    ) -> tuple[str, str | None]:
-        row = await self._context.store.row(
-            "SELECT experiment_id FROM masters WHERE commit_id = ?", (experiment.parent,)
-        )
-        device = next((run.device for run in due if run.experiment_id == experiment.id), "")
-        base = -1 if row is None else int(row["experiment_id"])
-        groups = [group for (_, kind), group in pairs.items() if kind == device]
-        found = transfer(pairs.get((experiment.id, device), []), pairs.get((base, device), []), groups)
-        if found is None:
-            return "nothing to compare: too few of its runs and its baseline's have a score on the vault", None
-        if not found.missing:
-            return found.sentence, None
-        return (
-            found.sentence,
-            f"experiment {experiment.id} improved on validation and not on the vault: {found.figures}",
-        )
+
+def _verdict(
+    experiment: Experiment, base: Experiment | None, device: str, pairs: dict[tuple[int, str], list[Pair]]
+) -> tuple[str, str | None]:
+    """What the vault says of a promotion, and the anomaly if the gain is missing there."""
+    groups = [group for (_, kind), group in pairs.items() if kind == device]
+    beside = pairs.get((base.id, device), []) if base is not None else []
+    found = transfer(pairs.get((experiment.id, device), []), beside, groups)
+    if found is None:
+        return "nothing to compare: too few of its runs and its baseline's have a score on the vault", None
+    if not found.missing:
+        return found.sentence, None
+    anomaly = f"experiment {experiment.id} improved on validation and not on the vault: {found.figures}"
+    return found.sentence, anomaly
