@@ -69,6 +69,10 @@ class Lab:
         return self.hidden / "smoke"
 
     @property
+    def vault(self) -> Path:
+        return self.hidden / "vault"
+
+    @property
     def agents(self) -> Path:
         return self.hidden / "agents"
 

@@ -64,6 +64,7 @@ class RunSection(_Section):
 
 class PromotionSection(_Section):
     rule: Rule = "sequential"
+    simplification: bool = False
 
 
 class StoppingSection(_Section):

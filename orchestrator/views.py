@@ -6,12 +6,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from orchestrator.evidence import BASELINE_SEEDS, Belief, Measured, believed, expected_false, noise_of, prior_of
+from orchestrator.evidence import (
+    BASELINE_SEEDS,
+    GAIN_MISSING,
+    Belief,
+    Measured,
+    believed,
+    expected_false,
+    noise_of,
+    prior_of,
+)
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import Decision, Experiment, Run, SlotRow, seconds_since, utc_now
+from orchestrator.store.records import SIMPLIFICATION, Decision, Experiment, Run, SlotRow, seconds_since, utc_now
+from orchestrator.store.states import State
+from orchestrator.store.vault import due_runs, vault_scores, vault_verdicts
 
 BUSY_WINDOW_SECONDS = 3600.0
+NO_VAULT = "none: a script brings its own data, so nothing is held out from it"
 EARLY_STOPPING = "early_stopping"
 """The key in the table `meta` of the lab's account of early stopping, a sentence for people."""
 
@@ -62,11 +74,17 @@ async def baseline_of(reader: Reader) -> Baseline:
 async def _believed_so_far(reader: Reader) -> tuple[float | None, int, float]:
     """The believed gain of all promotions together, how many there are, and how many of them are expected false."""
     beliefs = await beliefs_of(reader)
-    rows = await reader.rows("SELECT id, decision FROM experiments WHERE state = 'promoted' AND delta IS NOT NULL")
+    rows = await reader.rows(
+        "SELECT id, decision, promoted_as FROM experiments WHERE state = 'promoted' AND delta IS NOT NULL"
+    )
     promoted = [beliefs[row["id"]] for row in rows if row["id"] in beliefs]
     if not promoted:
         return None, 0, 0.0
-    claimed = [beliefs[row["id"]] for row in rows if row["id"] in beliefs and row["decision"] == Decision.NONE]
+    claimed = [
+        beliefs[row["id"]]
+        for row in rows
+        if row["id"] in beliefs and row["decision"] == Decision.NONE and row["promoted_as"] != SIMPLIFICATION
+    ]
     return sum(belief.gain for belief in promoted), len(promoted), expected_false(claimed)
 
 
@@ -134,6 +152,50 @@ def result_json(experiment: Experiment, runs: list[Run], self_reported: bool) ->
 def unsandboxed(experiment: Experiment, runs: list[Run]) -> bool:
     """Whether a score of the experiment comes from a run without a sandbox around it."""
     return any(run.sandbox == "off" for run in valid_runs(experiment, runs))
+
+
+async def simplifications(reader: Reader) -> set[int]:
+    """The experiments that were promoted because they simplify."""
+    rows = await reader.rows("SELECT id FROM experiments WHERE promoted_as = ?", (SIMPLIFICATION,))
+    return {int(row["id"]) for row in rows}
+
+
+async def vault_means(reader: Reader) -> dict[int, float]:
+    """The mean score on the vault, bits per byte, of every experiment that was scored on it. For people alone."""
+    rows = await reader.rows(
+        "SELECT runs.experiment_id AS id, avg(v.bpb) AS bpb FROM vault_scores AS v JOIN runs ON runs.id = v.run_id"
+        " WHERE v.bpb IS NOT NULL GROUP BY runs.experiment_id"
+    )
+    return {int(row["id"]): float(row["bpb"]) for row in rows}
+
+
+async def vault_word(reader: Reader, experiment: Experiment) -> str:
+    """What the vault says of a promoted experiment, for people; empty for any other."""
+    if experiment.state is not State.PROMOTED:
+        return ""
+    if await is_self_reported(reader):
+        return NO_VAULT
+    mean = (await vault_means(reader)).get(experiment.id)
+    said = (await vault_verdicts(reader)).get(experiment.id, "")
+    if mean is None:
+        return said or ("" if experiment.branch == "master" else "not scored yet")
+    return f"{mean:.4f}" + (f"; {said}" if said else "")
+
+
+async def vault_account(reader: Reader) -> str:
+    """What the vault says of the lab's promotions, in a sentence for people."""
+    if await is_self_reported(reader):
+        return NO_VAULT
+    scores = await vault_scores(reader)
+    due = await due_runs(reader)
+    if not due:
+        return "scored at promotions; there has been none yet"
+    states = [scores[run.id].state if run.id in scores else "again" for run in due]
+    agreed = await vault_verdicts(reader)
+    missing = sum(sentence.startswith(GAIN_MISSING) for sentence in agreed.values())
+    waiting = sum(state in ("scoring", "again") for state in states)
+    told = f"{states.count('scored')} runs scored" + (f", {waiting} to come" if waiting else "")
+    return f"{told}; {len(agreed)} promotions compared, in {missing} of them the gain is not there"
 
 
 async def results_json(reader: Reader) -> list[dict[str, Any]]:

@@ -159,9 +159,10 @@ def result_cells(experiment: Experiment, runs: Sequence[Run]) -> tuple[Cell, ...
 
 
 def marked(experiment: Experiment, runs: Sequence[Run]) -> str:
-    """The title, with a mark where a score comes from a run without a sandbox."""
+    """The title, with a mark for a promotion that only simplifies, and where a score comes from outside a sandbox."""
     bare = any(run.sandbox == "off" and run.val_bpb is not None for run in runs)
-    return f"[unsandboxed] {plain(experiment.title)}" if bare else plain(experiment.title)
+    marks = f"[{experiment.promoted_as}] " * bool(experiment.promoted_as) + "[unsandboxed] " * bare
+    return marks + plain(experiment.title)
 
 
 def queue_cells(experiment: Experiment) -> tuple[Cell, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.store.records import Event, Experiment, Run
+from orchestrator.store.records import Event, Experiment, Run, VaultScore
 from orchestrator.store.states import State
 from orchestrator.views import run_seconds
 from tui.present import difference, plain, score, state_text
@@ -16,7 +16,8 @@ Colours = dict[str, str]
 """A theme's variables by name."""
 
 
-def facts_table(experiment: Experiment, colours: Colours) -> Table:
+def facts_table(experiment: Experiment, colours: Colours, vault: str = "") -> Table:
+    """`vault`: what the vault split says of it (orchestrator.views.vault_word)."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style=colours["dim"], no_wrap=True)
     table.add_column()
@@ -24,6 +25,8 @@ def facts_table(experiment: Experiment, colours: Colours) -> Table:
     rows = (
         ("state", f"{state_text(experiment.state)}: {experiment.reason}"),
         ("val_bpb", f"{score(experiment.val_bpb)}  {difference(experiment.delta)} against its baseline" * measured),
+        ("promoted as", experiment.promoted_as),
+        ("vault", vault),
         ("hypothesis", experiment.hypothesis),
         ("source", experiment.source),
         ("variable", experiment.variable),
@@ -47,7 +50,9 @@ def _commits(experiment: Experiment) -> str:
     return f"{experiment.commit_id[:10]}{on}"
 
 
-def runs_table(runs: Sequence[Run], colours: Colours) -> Table | Text:
+def runs_table(runs: Sequence[Run], colours: Colours, vault: Mapping[int, VaultScore] | None = None) -> Table | Text:
+    """`vault`: scores on the vault split by run; the column is there where there is one."""
+    held_out = {run.id: score(vault[run.id].bpb) for run in runs if vault and run.id in vault}
     if not runs:
         return Text("no runs yet", style=colours["dim"])
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=colours["dim"])
@@ -59,11 +64,12 @@ def runs_table(runs: Sequence[Run], colours: Colours) -> Table | Text:
         "slot",
         "outcome",
         "val_bpb",
+        *(["vault"] if held_out else []),
         "steps",
         "seconds",
         "why" if any(whys) else "",
     ):
-        right = heading in ("run", "seed", "val_bpb", "steps", "seconds")
+        right = heading in ("run", "seed", "val_bpb", "vault", "steps", "seconds")
         table.add_column(heading, no_wrap=heading != "why", justify="right" if right else "left")
     for run, why in zip(runs, whys, strict=True):
         seconds = run_seconds(run)
@@ -74,6 +80,7 @@ def runs_table(runs: Sequence[Run], colours: Colours) -> Table | Text:
             run.slot,
             run.outcome or "► under way",
             score(run.val_bpb),
+            *([held_out.get(run.id, "")] if held_out else []),
             "" if run.steps is None else str(run.steps),
             "" if seconds is None else f"{seconds:.0f}",
             Text(why),

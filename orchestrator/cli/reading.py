@@ -23,10 +23,12 @@ from orchestrator.runs.log_text import read_log
 from orchestrator.settings import read_settings
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
+from orchestrator.store.vault import vault_scores
 
 T = TypeVar("T")
 
 UNSANDBOXED = " [unsandboxed]"
+SIMPLIFIES = " [simplification]"
 MOST_ANOMALIES = 3
 
 
@@ -88,6 +90,7 @@ def status(words: Namespace) -> int:
     account = ask(lab, lambda reader: reader.meta(views.EARLY_STOPPING))
     if account:
         print(f"stopping {account}")
+    print(f"vault    {ask(lab, views.vault_account)}")
     for event in ask(lab, lambda reader: reader.newest_events("anomaly", MOST_ANOMALIES)):
         print(f"look at  {event.at[:16].replace('T', ' ')} {event.reason}")
     for slot in facts["slots"]:
@@ -120,8 +123,9 @@ def results(words: Namespace) -> int:
         _print_json(found)
     else:
         beliefs = ask(lab, views.beliefs_of)
+        vault, shorter = ask(lab, views.vault_means), ask(lab, views.simplifications)
         _table(
-            ("id", "state", "val_bpb", "delta", "believed", "runs", "title", "reason"),
+            ("id", "state", "val_bpb", "delta", "believed", "vault", "runs", "title", "reason"),
             (
                 (
                     e["id"],
@@ -129,8 +133,9 @@ def results(words: Namespace) -> int:
                     _number(e["val_bpb"]),
                     _number(e["delta"], "+.4f"),
                     _number(-beliefs[e["id"]].gain if e["id"] in beliefs else None, "+.4f"),
+                    _number(vault.get(e["id"])),
                     sum(run["val_bpb"] is not None for run in e["runs"]),
-                    e["title"] + UNSANDBOXED * e.get("unsandboxed", False),
+                    e["title"] + SIMPLIFIES * (e["id"] in shorter) + UNSANDBOXED * e.get("unsandboxed", False),
                     e["reason"],
                 )
                 for e in found
@@ -150,6 +155,7 @@ async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
     experiment = await _known(reader, experiment_id)
     runs = await reader.runs_of(experiment_id)
     events = await reader.events(experiment_id=experiment_id)
+    scores = await vault_scores(reader)
     return {
         **views.result_json(experiment, runs, await views.is_self_reported(reader)),
         "variable": experiment.variable,
@@ -157,6 +163,8 @@ async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
         "author": experiment.author,
         "priority": experiment.priority,
         "attempt": experiment.attempt,
+        "promoted_as": experiment.promoted_as or None,
+        "vault": await views.vault_word(reader, experiment),
         "all_runs": [
             {
                 "id": run.id,
@@ -168,6 +176,7 @@ async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
                 "outcome": run.outcome,
                 "reason": run.reason,
                 "val_bpb": run.val_bpb,
+                "vault_bpb": scores[run.id].bpb if run.id in scores else None,
                 "steps": run.steps,
                 "startup_seconds": run.startup_seconds,
                 "training_seconds": run.training_seconds,
@@ -200,10 +209,15 @@ def show(words: Namespace) -> int:
         if story[key]:
             print(f"  {key:<11}{story[key]}")
     print(f"  {'val_bpb':<11}{_number(story['val_bpb'])}  ({_number(story['delta'], '+.4f')} against its parent)")
+    if story["promoted_as"]:
+        print(f"  {'promoted':<11}as a {story['promoted_as']}")
+    if story["vault"]:
+        print(f"  {'vault':<11}{story['vault']}")
     for run in story["all_runs"]:
+        vault = "" if run["vault_bpb"] is None else f" (vault {run['vault_bpb']:.4f})"
         print(
             f"  run {run['id']}: {run['kind']}, seed {run['seed']}, {run['slot']}, {run['outcome'] or 'under way'},"
-            f" {_number(run['val_bpb'])}  {run['reason']}"
+            f" {_number(run['val_bpb'])}{vault}  {run['reason']}"
         )
     for event in story["events"]:
         print(f"  {event['at']}  {event['actor']}: {event['reason']}")

@@ -9,7 +9,7 @@ from orchestrator.engine.context import Context
 from orchestrator.engine.repairing import end_of_log
 from orchestrator.guard import changed_units
 from orchestrator.history import MARK
-from orchestrator.store.records import Experiment, Run
+from orchestrator.store.records import VAULT, Experiment, Run
 from orchestrator.store.states import RAN, State
 from orchestrator.views import Baseline, baseline_of
 
@@ -176,7 +176,7 @@ async def report_brief(context: Context, agent: str) -> str:
     )
     counts = await context.store.counts()
     tally = ", ".join(f"{n} {state}" for state, n in counts.items() if n)
-    seen = await context.store.newest_events("anomaly", ANOMALIES)
+    seen = await context.store.newest_events("anomaly", ANOMALIES, but_by=VAULT)
     found = "Anomalies that the harness found, newest first:\n" + "\n".join(
         f"- {one.at[:16]} {one.reason}" for one in seen
     )

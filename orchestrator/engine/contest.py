@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.engine.context import Context
-from orchestrator.evidence import BASELINE_SEEDS, Decision, decide, noise_of
+from orchestrator.engine.simplifying import second_chance
+from orchestrator.evidence import BASELINE_SEEDS, Action, Decision, decide, noise_of
 from orchestrator.store.records import Experiment, Run
 
 
@@ -37,6 +38,8 @@ async def standing(context: Context, experiment: Experiment, runs: Sequence[Run]
     if len(beside) < BASELINE_SEEDS or noise is None:
         return None
     decision = decide(context.settings.promotion.rule, scores, beside, noise)
+    if decision.action is Action.DROP:
+        decision = await second_chance(context, experiment, decision, scores, beside, noise)
     return Standing(decision, base, device)
 
 

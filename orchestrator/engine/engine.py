@@ -17,6 +17,7 @@ from orchestrator.engine.judging import Judging
 from orchestrator.engine.measuring import Measuring
 from orchestrator.engine.notebook import Notebook
 from orchestrator.engine.tracking import Tracking
+from orchestrator.engine.vault import Vault
 from orchestrator.errors import LabError
 from orchestrator.runs import Reading
 from orchestrator.store.records import Run, utc_now
@@ -46,6 +47,7 @@ class Engine:
         self.crew = Crew(context)
         self._tracking = Tracking(context)
         self._notebook = Notebook(context)
+        self._vault = Vault(context)
         self._answering = Answering(context, self.judging, self.crew, self.stop)
         self._stop: str | None = None  # "finish" the runs, kill them "now", or "leave" them alone
         self._moved = time.monotonic()
@@ -88,6 +90,7 @@ class Engine:
         ]
         try:
             ending = await self._go_on(background)
+            await self._finish_vault()
         finally:
             for task in background:
                 task.cancel()
@@ -102,6 +105,7 @@ class Engine:
         """What a killed daemon left: locks, and worktrees of agents and of runs that are over."""
         context = self._context
         keep = [context.lab.worktrees / f"run-{run.id}" for run in await context.store.runs_underway()]
+        keep += await self._vault.clear_leftovers()
         for sentence in await asyncio.to_thread(context.repository.prune, keep, context.lab.worktrees):
             await context.store.event("lab", "autolab", sentence)
 
@@ -141,7 +145,9 @@ class Engine:
             self.measuring.closed = True
             if not underway:
                 return Ending(True, f"{self._experiments} experiments have come to an outcome")
+        await self._vault.look(idle=False)
         steps += await self.measuring.launch()
+        await self._vault.look(idle=True)
         return await self._halted(bool(underway)) or self._stalled(steps, bool(underway))
 
     async def _stopping(self, underway: list[Run]) -> Ending | None:
@@ -156,6 +162,12 @@ class Engine:
                     with contextlib.suppress(LabError):  # it has just ended by itself
                         await self._context.executor.stop(self._context.lab.run_directory(run.id), now=True)
         return None
+
+    async def _finish_vault(self) -> None:
+        """The last promotion's scores on the vault, unless the lab is to end at once; told to leave, it leaves them."""
+        with contextlib.suppress(LabError):  # the next start goes on with it
+            while self._stop != "leave" and await self._vault.finish(hurry=self._stop == "now"):
+                await asyncio.sleep(LOOK_SECONDS)
 
     async def _halted(self, underway: bool) -> Ending | None:
         """A master that cannot be measured stops everything; whoever waits for outcomes is told."""

@@ -17,7 +17,7 @@ from orchestrator.engine.rebasing import bring_up_to_master
 from orchestrator.engine.repairing import send_back
 from orchestrator.evidence import Action
 from orchestrator.runs import Outcome
-from orchestrator.store.records import Decision, Experiment, Master, Run
+from orchestrator.store.records import SIMPLIFICATION, Decision, Experiment, Master, Run
 from orchestrator.store.states import ACTIVE, ENDED, State
 from orchestrator.views import unsandboxed
 
@@ -114,7 +114,8 @@ class Judging:
             return None
         if found.decision.action is Action.DROP:
             return await self._context.store.move(experiment.id, State.NOT_CONFIRMED, found.decision.reason)
-        return await self.merge(experiment, found.decision.reason, "autolab")
+        promoted_as = SIMPLIFICATION if found.decision.simplifies else ""
+        return await self.merge(experiment, found.decision.reason, "autolab", promoted_as)
 
     async def _carry_out(self, experiment: Experiment) -> Experiment:
         """What a person has decided, now that the experiment is measured."""
@@ -131,20 +132,20 @@ class Judging:
 
     # -- promotion
 
-    async def merge(self, experiment: Experiment, reason: str, actor: str) -> Experiment:
+    async def merge(self, experiment: Experiment, reason: str, actor: str, promoted_as: str = "") -> Experiment:
         """Merge a measured experiment into master, as it was measured, and tell the store.
 
         Killed between the two, `adopt_merges` completes it at the next start.
         """
         context = self._context
         assert experiment.parent is not None and experiment.commit_id is not None
-        message = await self._message(experiment, reason, actor)
+        message = await self._message(experiment, reason, actor, promoted_as)
         merged = await asyncio.to_thread(context.repository.merge, experiment.parent, experiment.commit_id, message)
         moved = await asyncio.to_thread(context.repository.advance, "refs/heads/master", merged, experiment.parent)
         if not moved:  # a person moved master at this very moment: the next look sees the new master
             await self.follow_master()
             return experiment
-        promoted = await context.store.promote(experiment.id, merged, reason, actor=actor)
+        promoted = await context.store.promote(experiment.id, merged, reason, actor=actor, promoted_as=promoted_as)
         await self.update_checkout()
         return promoted
 
@@ -154,7 +155,7 @@ class Judging:
         if not update.updated:
             await self._context.store.event("lab", "autolab", update.sentence)
 
-    async def _message(self, experiment: Experiment, reason: str, actor: str) -> str:
+    async def _message(self, experiment: Experiment, reason: str, actor: str, promoted_as: str) -> str:
         base = await baseline_experiment(self._context, experiment)
         assert base is not None
         lines = [
@@ -172,6 +173,7 @@ class Judging:
             f"Parent: {experiment.parent}",
             f"Team: {experiment.team or 'none'}",
             f"Promoted-By: {actor}",
+            *([f"Promoted-As: {promoted_as}"] if promoted_as else []),
         ]
         return "\n".join(lines) + "\n"
 
@@ -220,7 +222,10 @@ class Judging:
         experiment = await self._context.store.experiment(int(found.group(1)))
         if experiment is None or experiment.commit_id != parents[1] or experiment.state is State.PROMOTED:
             return False
-        await self._context.store.promote(experiment.id, head, "a real gain: merged just before the daemon was stopped")
+        simplifies = re.search(rf"^Promoted-As: {SIMPLIFICATION}$", message, re.MULTILINE) is not None
+        what, promoted_as = ("a simplification", SIMPLIFICATION) if simplifies else ("a real gain", "")
+        reason = f"{what}: merged just before the daemon was stopped"
+        await self._context.store.promote(experiment.id, head, reason, promoted_as=promoted_as)
         await self.update_checkout()
         return True
 

@@ -22,6 +22,7 @@ from orchestrator.runs import Ended, Lost, NeverStarted, Outcome, Running, RunRe
 from orchestrator.runs.slots import device_kind
 from orchestrator.store.records import Decision, Experiment, Run, RunKind
 from orchestrator.store.states import ACTIVE, State
+from orchestrator.store.vault import held_slots
 from orchestrator.store.writer import Measurement, Place
 
 BASELINE_FAILURES = 2
@@ -121,6 +122,7 @@ class Measuring:
 
     async def _free_slots(self) -> list[Slot]:
         taken = {run.slot for run in await self._context.store.runs_underway()}
+        taken |= await held_slots(self._context.store)  # by the vault, on GPUs alone
         return [slot for slot in self._context.executor.slots() if slot.name not in taken]
 
     async def _next(self, device: str) -> Wanted | None:

@@ -9,7 +9,7 @@ from orchestrator.engine.context import Context
 from orchestrator.errors import LabError
 from orchestrator.report.facts import facts_of
 from orchestrator.report.notebook import notebook
-from orchestrator.store.records import Experiment
+from orchestrator.store.records import VAULT, Experiment
 
 BRANCH = "notebook"
 LOOK_SECONDS = 3.0
@@ -58,7 +58,7 @@ class Notebook:
         """What it is made of: outcomes, notes, anomalies."""
         notes = await self._context.store.row("SELECT coalesce(max(id), 0) AS newest FROM notes")
         found = await self._context.store.row(
-            "SELECT coalesce(max(seq), 0) AS newest FROM events WHERE kind = 'anomaly'"
+            "SELECT coalesce(max(seq), 0) AS newest FROM events WHERE kind = 'anomaly' AND actor != ?", (VAULT,)
         )
         assert notes is not None and found is not None
         return await self._context.store.count_outcomes(), int(notes["newest"]), int(found["newest"])

@@ -1,6 +1,6 @@
 """A patch that crashed goes back to a worker, with the traceback, a bounded number of times.
 
-The repair is a new attempt. When the worker gives up, the experiment is again what it was: crashed.
+The repair is a new attempt. When the worker gives up, the experiment stands again as its run left it, and says both.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ async def put_in_place(context: Context, run: Run, worktree: Path) -> bool:
 
 
 async def restore(context: Context, experiment: Experiment, run: Run, why: str, actor: str) -> Experiment:
-    """No repair came: the experiment is crashed again, as its run left it."""
+    """No repair came: the experiment ends as its run left it."""
     return await context.store.move(
         experiment.id,
-        State.CRASHED,
-        f"{run.reason}; not mended: {why}",
+        State.GIVEN_UP,
+        f"its run crashed ({run.reason}), and it was not mended: {why}",
         actor=actor,
         attempt=run.attempt,
         commit_id=run.commit_id,

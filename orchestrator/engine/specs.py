@@ -131,30 +131,16 @@ def spec_of_training(
 
 def _of_nanogpt(context: Context, run: Run, slot: Slot) -> RunSpec:
     """Training, then scoring by Autolab's own scorer."""
-    settings, walls = context.settings, context.walls
+    settings = context.settings
     directory, worktree = context.lab.run_directory(run.id), worktree_of(context, run.id)
-    training = _Training(
-        settings.lab.profile, run.seed, settings.run.budget_seconds, slot.gpu, tuple(device_files(slot))
-    )
+    training = _training(context, run, slot)
     places = _places(context, directory, worktree)
-    answer = [sys.executable, "-u", f"{places.answer}/answer.py", f"{places.work}/train.py", places.weights]
-    if walls.sealed:
-        work, weights = Mount(str(worktree), places.work), Mount(str(directory / "weights.pt"), places.weights)
-        tools = [Mount(str(installed(name)), f"{places.answer}/{name}") for name in ("answer.py", "prepare.py")]
-        environment = {**of_slot(slot.gpu, training.clock), **training.common}
-        answer = enclose(walls, View((work, weights, *tools), places.work, environment, training.nodes), answer)
     return replace(
         _common(context, run, slot),
         train_command=training.command(context, worktree, directory / "out", places),
-        score_command=[
-            *(sys.executable, "-P", "-m", "nanogpt.evaluate"),
-            *("--train-py", str(worktree / "train.py")),
-            *("--weights", str(directory / "weights.pt")),
-            *("--data", context.corpus.validation),
-            *("--profile", settings.lab.profile),
-            *("--result", str(directory / "score.json")),
-            *("--answerer", json.dumps(answer)),
-        ],
+        score_command=_scorer(
+            context, training, worktree, directory / "weights.pt", context.corpus.validation, directory
+        ),
         env=training.environment(places),
         score_env=training.common,
         clock=training.clock,
@@ -169,6 +155,51 @@ def _of_nanogpt(context: Context, run: Run, slot: Slot) -> RunSpec:
         },
         limits=_limits(context),
     )
+
+
+def spec_of_vault(context: Context, run: Run, slot: Slot, directory: Path, worktree: Path) -> RunSpec:
+    """The order to score the kept weights of a run on the vault split, by the same scorer in the same sandbox."""
+    training = _training(context, run, slot)
+    weights = context.lab.run_directory(run.id) / "weights.pt"
+    return replace(
+        _common(context, run, slot),
+        marker=f"{context.lab.root}#vault-{run.id}",
+        run_dir=str(directory),
+        worktree=str(worktree),
+        score_command=_scorer(context, training, worktree, weights, context.corpus.vault, directory),
+        score_env=training.common,
+        clock=training.clock,
+        protected={path: str(installed(path)) for path in context.settings.target.protected},
+        limits=_limits(context),
+    )
+
+
+def _training(context: Context, run: Run, slot: Slot) -> _Training:
+    settings = context.settings
+    return _Training(settings.lab.profile, run.seed, settings.run.budget_seconds, slot.gpu, tuple(device_files(slot)))
+
+
+def _scorer(
+    context: Context, training: _Training, worktree: Path, weights: Path, split: str, directory: Path
+) -> list[str]:
+    """The command that scores weights on a split and writes score.json in `directory`."""
+    walls = context.walls
+    places = ALIKE if walls.moves else replace(_places(context, directory, worktree), weights=str(weights))
+    answer = [sys.executable, "-u", f"{places.answer}/answer.py", f"{places.work}/train.py", places.weights]
+    if walls.sealed:
+        mounts = (Mount(str(worktree), places.work), Mount(str(weights), places.weights))
+        tools = [Mount(str(installed(name)), f"{places.answer}/{name}") for name in ("answer.py", "prepare.py")]
+        environment = {**of_slot(training.gpu, training.clock), **training.common}
+        answer = enclose(walls, View((*mounts, *tools), places.work, environment, training.nodes), answer)
+    return [
+        *(sys.executable, "-P", "-m", "nanogpt.evaluate"),
+        *("--train-py", str(worktree / "train.py")),
+        *("--weights", str(weights)),
+        *("--data", split),
+        *("--profile", training.profile),
+        *("--result", str(directory / "score.json")),
+        *("--answerer", json.dumps(answer)),
+    ]
 
 
 def originals_of(context: Context, run_id: int) -> Path:

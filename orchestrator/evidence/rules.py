@@ -48,6 +48,7 @@ class Action(StrEnum):
 class Decision:
     action: Action
     reason: str  # one sentence with the figures
+    simplifies: bool = False  # not as a win, but because the program is smaller and as good
 
 
 def seeds(count: int) -> tuple[int, ...]:
@@ -67,11 +68,11 @@ def decide(rule: Rule, scores: Sequence[float], baseline: Sequence[float], noise
 def _sequential(scores: Sequence[float], baseline: Sequence[float], noise: Noise) -> Decision:
     count = len(scores)
     if count > len(baseline):
-        words = f"{_facts(scores, baseline)}: the baseline gets run {len(baseline) + 1} before the next look"
+        words = f"{facts_of(scores, baseline)}: the baseline gets run {len(baseline) + 1} before the next look"
         return Decision(Action.BASELINE, words)
     error = noise.deviation * math.sqrt(1 / count + 1 / len(baseline))
     deviate = noise.deviate(fmean(baseline) - fmean(scores), error)
-    facts = f"{_facts(scores, baseline)}, {deviate:+.2f} standard errors"
+    facts = f"{facts_of(scores, baseline)}, {deviate:+.2f} standard errors"
     if count < LOOKS:
         if deviate >= SCREEN_AT:
             return Decision(Action.RUN, f"worth another seed: {facts}")
@@ -83,7 +84,7 @@ def _sequential(scores: Sequence[float], baseline: Sequence[float], noise: Noise
 
 
 def _measured(scores: Sequence[float], baseline: Sequence[float], noise: Noise) -> Decision:
-    facts = _facts(scores, baseline)
+    facts = facts_of(scores, baseline)
     if len(scores) == 1:
         if scores[0] < fmean(baseline):
             return Decision(Action.RUN, f"beats the baseline, two more seeds will tell: {facts}")
@@ -98,11 +99,12 @@ def _measured(scores: Sequence[float], baseline: Sequence[float], noise: Noise) 
 
 def _greedy(scores: Sequence[float], baseline: Sequence[float]) -> Decision:
     if scores[0] < baseline[0]:
-        return Decision(Action.PROMOTE, f"better once: {_facts(scores, baseline)}")
-    return Decision(Action.DROP, f"not better: {_facts(scores, baseline)}")
+        return Decision(Action.PROMOTE, f"better once: {facts_of(scores, baseline)}")
+    return Decision(Action.DROP, f"not better: {facts_of(scores, baseline)}")
 
 
-def _facts(scores: Sequence[float], baseline: Sequence[float]) -> str:
+def facts_of(scores: Sequence[float], baseline: Sequence[float]) -> str:
+    """Both means, their runs and the difference, in words."""
     mean, base = fmean(scores), fmean(baseline)
     runs = "1 run" if len(scores) == 1 else f"{len(scores)} runs"
     return f"{mean:.4f} ({runs}) against {base:.4f} ({len(baseline)}), {mean - base:+.4f}"

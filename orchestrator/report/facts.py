@@ -34,6 +34,8 @@ class Facts:
     counts: dict[State, int]
     beliefs: dict[int, Belief]
     early_stopping: str
+    vault: dict[int, float]  # mean score on the vault split, by experiment; for people, never for agents
+    vault_account: str
     anomalies: tuple[Event, ...]
     tokens: int
     self_reported: bool
@@ -62,6 +64,8 @@ async def facts_of(lab: Lab, reader: Reader) -> Facts:
         counts={state: n for state, n in counts.items() if n},
         beliefs=await views.beliefs_of(reader),
         early_stopping=await reader.meta(views.EARLY_STOPPING),
+        vault=await views.vault_means(reader),
+        vault_account=await views.vault_account(reader),
         anomalies=tuple(reversed(await reader.newest_events("anomaly", ANOMALIES))),
         tokens=sum(agent.tokens_in + agent.tokens_out for agent in await reader.agents()),
         self_reported=await views.is_self_reported(reader),

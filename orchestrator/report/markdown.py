@@ -65,15 +65,16 @@ def _wins(facts: Facts) -> str:
         rows.append(
             (
                 str(one.id),
-                inline(one.title),
+                inline(one.title) + (f" ({one.promoted_as})" if one.promoted_as else ""),
                 _number(one.val_bpb),
                 _number(one.delta, "+.4f"),
                 _number(-belief.gain if belief else None, "+.4f"),
+                _number(facts.vault.get(one.id)),
                 inline(one.source),
                 f"`{one.commit_id[:9]}`" if one.commit_id else "",
             )
         )
-    return _table(("id", "change", "val_bpb", "delta", "believed", "source", "commit"), rows)
+    return _table(("id", "change", "val_bpb", "delta", "believed", "vault", "source", "commit"), rows)
 
 
 def _misses(facts: Facts) -> str:
@@ -90,6 +91,7 @@ def _outcomes(facts: Facts) -> str:
         lines.append("- Runs without a score: " + ", ".join(f"{n} {kind}" for kind, n in facts.failures.items()))
     if facts.early_stopping:
         lines.append(f"- Early stopping: {inline(facts.early_stopping)}")
+    lines.append(f"- The vault split, which no agent is told of: {inline(facts.vault_account)}")
     return "\n".join(lines)
 
 

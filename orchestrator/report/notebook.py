@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from orchestrator.report.facts import Facts
 from orchestrator.report.markdown import inline
-from orchestrator.store.records import Experiment, Note
+from orchestrator.store.records import VAULT, Experiment, Note
 from orchestrator.store.states import State
 
 MOST_LINES = 80
@@ -24,8 +24,9 @@ def notebook(facts: Facts, tried: Sequence[Experiment], reports: Sequence[Note],
         parts += ["## What the reviewer made of it", _quoted(findings[0])]
     if reports:
         parts += ["## Open questions and what looks wrong", _quoted(reports[0])]
-    if facts.anomalies:
-        parts += ["## Anomalies", _list([f"{one.at[:16]} {inline(one.reason)}" for one in facts.anomalies])]
+    anomalies = [one for one in facts.anomalies if one.actor != VAULT]  # agents read the notebook
+    if anomalies:
+        parts += ["## Anomalies", _list([f"{one.at[:16]} {inline(one.reason)}" for one in anomalies])]
     return "\n\n".join(parts) + "\n"
 
 

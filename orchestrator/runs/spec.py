@@ -39,7 +39,7 @@ class RunSpec:
     marker: str  # unique to lab and run; every process of the run carries it in its environment
     run_dir: str
     worktree: str  # the trainer's working directory
-    train_command: list[str]
+    train_command: list[str]  # empty: nothing is trained, the scorer judges weights that are there
     score_command: list[str] | None  # None: what the run prints is its score, judged elsewhere
     env: dict[str, str]  # for the trainer, beyond what child.INHERITED lets through (nothing, where it is sandboxed)
     score_env: dict[str, str]  # for the scorer, which is trusted: beyond what child.INHERITED lets through

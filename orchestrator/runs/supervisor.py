@@ -55,7 +55,7 @@ class Supervisor:
         self._met: dict[Identity, None] = {}
 
     def run(self) -> RunResult:
-        """Train, then score; every way to end gives a result, and no process of the run is left."""
+        """Train, then score (or only score); every way to end gives a result, and no process of the run is left."""
         score: Score | None = None
         exit_code: int | None = None
         scoring: float | None = None
@@ -64,8 +64,9 @@ class Supervisor:
                 directory.mkdir(exist_ok=True)
             self.fixed.check_before()
             self._show()
-            exit_code = self._train()
-            self._check_training(exit_code)
+            if self.spec.train_command:  # else what was trained before is scored once more
+                exit_code = self._train()
+                self._check_training(exit_code)
             if self.spec.score_command is None:
                 outcome, reason = Outcome.SCORED, "finished"
             else:

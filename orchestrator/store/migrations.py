@@ -6,6 +6,26 @@ refused and left as it is.
 
 from __future__ import annotations
 
+_VAULT = """
+    CREATE TABLE vault_scores (
+        run_id INTEGER PRIMARY KEY REFERENCES runs (id),
+        state TEXT NOT NULL CHECK (state IN ('scoring', 'again', 'scored', 'unscored')),
+        attempt INTEGER NOT NULL,
+        failures INTEGER NOT NULL DEFAULT 0,
+        slot TEXT NOT NULL,
+        bpb REAL,
+        reason TEXT NOT NULL,
+        at TEXT NOT NULL
+    );
+    CREATE TABLE vault_verdicts (
+        experiment_id INTEGER PRIMARY KEY REFERENCES experiments (id),
+        at TEXT NOT NULL,
+        sentence TEXT NOT NULL
+    );
+    ALTER TABLE experiments ADD COLUMN promoted_as TEXT NOT NULL DEFAULT '';
+    """
+"""Scores on the vault split, for people alone; and whether a promotion is a gain ('') or a simplification."""
+
 MIGRATIONS: tuple[str, ...] = (
     # 1: the frame
     """
@@ -216,4 +236,6 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX calls_by_agent ON calls (agent, id);
     CREATE INDEX calls_by_experiment ON calls (experiment_id, id);
     """,
+    # 7: the vault, and promotions that only simplify
+    _VAULT,
 )

@@ -272,9 +272,10 @@ class Reader:
         rows = await self.rows(f"SELECT * FROM events WHERE {sql} ORDER BY seq DESC LIMIT ?", [*arguments, limit])
         return [Event.from_row(row) for row in reversed(rows)]
 
-    async def newest_events(self, kind: str, limit: int) -> list[Event]:
-        """The newest events of a kind, newest first."""
-        rows = await self.rows("SELECT * FROM events WHERE kind = ? ORDER BY seq DESC LIMIT ?", (kind, limit))
+    async def newest_events(self, kind: str, limit: int, *, but_by: str = "") -> list[Event]:
+        """The newest events of a kind, newest first; none of the actor `but_by`."""
+        sql = "SELECT * FROM events WHERE kind = ? AND actor != ? ORDER BY seq DESC LIMIT ?"
+        rows = await self.rows(sql, (kind, but_by, limit))
         return [Event.from_row(row) for row in rows]
 
     async def agents(self) -> list[AgentRow]:
@@ -284,10 +285,12 @@ class Reader:
         return [SlotRow.from_row(row) for row in await self.rows("SELECT * FROM slots ORDER BY name")]
 
     async def count_outcomes(self) -> int:
-        """How many experiments have run to an outcome (states.RAN), the start not counted."""
+        """How many experiments have run to an outcome (states.RAN, or ended after a run), the start not counted."""
         row = await self.row(
-            f"SELECT count(*) AS n FROM experiments WHERE id > 0 AND branch != 'master' AND state IN ({_marks(RAN)})",
-            [str(state) for state in RAN],
+            "SELECT count(*) AS n FROM experiments WHERE id > 0 AND branch != 'master'"
+            f" AND (state IN ({_marks(RAN)}) OR (state IN ({_marks(ENDED)})"
+            " AND EXISTS (SELECT 1 FROM runs WHERE runs.experiment_id = experiments.id)))",
+            [*map(str, RAN), *map(str, ENDED)],
         )
         assert row is not None
         return int(row["n"])

@@ -42,6 +42,13 @@ class Decision(StrEnum):
     MERGE = "merge"  # as soon as it is measured, whatever it scores
 
 
+SIMPLIFICATION = "simplification"
+"""What a promotion is that shortens the program and leaves the score where it was."""
+
+VAULT = "vault"
+"""The actor of every event that tells of the vault split: no such event reaches an agent."""
+
+
 class _FromRow:
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -75,6 +82,7 @@ class Experiment(_FromRow):
     created_at: str
     updated_at: str
     decision: Decision = Decision.NONE
+    promoted_as: str = ""  # SIMPLIFICATION, or empty for a gain
 
     @classmethod
     def from_row(cls, row: Row) -> Experiment:
@@ -268,6 +276,20 @@ class CondemnedRow(_FromRow):
     audited: int  # 1: it is finished all the same, to see how it ends
     reason: str
     seconds_saved: float  # of its budget
+
+
+@dataclass(frozen=True, slots=True)
+class VaultScore(_FromRow):
+    """What the kept weights of a run score on the vault split: for people, never for agents."""
+
+    run_id: int
+    state: str  # scoring, again, scored, unscored
+    attempt: int
+    failures: int
+    slot: str  # the GPU that it holds meanwhile; empty on CPU slots, of which it holds none
+    bpb: float | None
+    reason: str
+    at: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@
 
 Besides these arrows, an experiment goes back when master moved under it (`scored`, `confirming`, `ready` ->
 `ready` or `queued`), when the daemon died while an agent held it (`patching` -> `queued`), and, as a new attempt,
-when a person requeues it or a worker mends a crash (`crashed` -> `queued`; `patching` -> `crashed` when that fails).
+when a person requeues it or a worker is to mend a crash (`crashed` -> `queued`).
 """
 
 from __future__ import annotations
@@ -58,10 +58,7 @@ ACTIVE = (State.RUNNING, State.SCORED, State.CONFIRMING)
 _FORWARD: dict[State, frozenset[State]] = {
     State.PROPOSED: frozenset({State.QUEUED, State.DROPPED}),
     State.QUEUED: frozenset({State.PATCHING, State.READY, State.DROPPED}),
-    # Back to `crashed`: a worker was to mend it and could not.
-    State.PATCHING: frozenset(
-        {State.READY, State.QUEUED, State.GIVEN_UP, State.REJECTED, State.DROPPED, State.CRASHED}
-    ),
+    State.PATCHING: frozenset({State.READY, State.QUEUED, State.GIVEN_UP, State.REJECTED, State.DROPPED}),
     State.READY: frozenset({State.RUNNING, State.READY, State.QUEUED, State.REJECTED, State.DROPPED}),
     State.RUNNING: frozenset({State.SCORED, State.READY}) | FAILED_RUN,
     State.SCORED: frozenset({State.CONFIRMING, State.DISCARDED, State.READY, State.QUEUED}),

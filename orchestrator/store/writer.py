@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.store.docket import Docket
 from orchestrator.store.records import Decision, Experiment, Run, RunKind, utc_now
 from orchestrator.store.states import State, check_move
+from orchestrator.store.vault import VaultBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Measurement:
     provenance: Mapping[str, str] = field(default_factory=dict)
 
 
-class Writer(Docket):
+class Writer(VaultBook):
     """The one writer of a lab (the daemon holds the lab's lock). Serialises its own transactions."""
 
     async def set_meta(self, key: str, value: str, *, actor: str = "autolab", reason: str = "") -> None:
@@ -280,10 +280,12 @@ class Writer(Docket):
 
     # -- promotion
 
-    async def promote(self, experiment_id: int, master: str, reason: str, *, actor: str = "autolab") -> Experiment:
+    async def promote(
+        self, experiment_id: int, master: str, reason: str, *, actor: str = "autolab", promoted_as: str = ""
+    ) -> Experiment:
         """Master stands on the merge commit `master` now, measured by this experiment's runs."""
         async with self._change():
-            await self._move(experiment_id, State.PROMOTED, reason, actor)
+            await self._move(experiment_id, State.PROMOTED, reason, actor, {"promoted_as": promoted_as})
             await self._master(master, experiment_id, actor, reason)
         return await self._known(experiment_id)
 

@@ -91,5 +91,5 @@ def test_a_crash_goes_back_to_the_worker_with_its_traceback(measured: Path, mend
         assert str(entry["branch"]).startswith(f"exp/{entry['id']}.2-"), "the repair is an attempt of its own"
         assert entry["val_bpb"] is not None
     else:
-        assert entry["state"] == "crashed" and "not mended: beyond me" in str(entry["reason"])
+        assert entry["state"] == "given_up" and "not mended: beyond me" in str(entry["reason"])
         assert str(entry["branch"]).startswith(f"exp/{entry['id']}-")

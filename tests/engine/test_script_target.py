@@ -51,6 +51,12 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     autolab("stop", "--now", str(root))
 
 
+def test_a_script_says_plainly_that_it_has_no_vault(lab: Path) -> None:
+    told = autolab("status", str(lab)).stdout
+    assert "vault    none: a script brings its own data, so nothing is held out from it" in told
+    assert "none: a script brings its own data" in autolab("show", "0", str(lab)).stdout
+
+
 def add(lab: Path, title: str, old: str, new: str) -> None:
     before = (lab / "fit.py").read_text()
     assert old in before

@@ -107,6 +107,21 @@ async def test_moving_down_and_looking_into_an_experiment_shows_its_patch_and_st
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
 
 
+async def test_the_room_shows_what_the_vault_says_of_a_promotion(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    sentence = "experiment 1 improved on validation and not on the vault: +0.1000 bits per byte gained on validation"
+    async with Writer(lab.database) as store:
+        run = (await store.runs_of(1))[0]
+        await store.end_vault(run, "scored", "run scores 3.5432 on the vault", bpb=3.5432)
+        await store.decide_vault(1, "the gain is not there on the vault: +0.1", sentence)
+    async with room(lab) as pilot:
+        await until(pilot, lambda: "improved on validation and not on the vault" in screen_text(pilot))
+        await pilot.press("3", "G", "k", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ExperimentScreen))
+        await until(pilot, lambda: "the gain is not there on the vault" in screen_text(pilot))
+        await until(pilot, lambda: screen_text(pilot).count("3.5432") >= 2)
+
+
 async def test_a_log_is_shown_inert(tmp_path: Path) -> None:
     lab = await make_room_lab(tmp_path / "lab")
     async with room(lab) as pilot:

@@ -16,6 +16,8 @@ from orchestrator.errors import LabError
 from orchestrator.lab import Lab
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
+from orchestrator.store.vault import vault_scores
+from orchestrator.views import vault_word
 from tui.chart import Series, Shape
 from tui.curves import CurveFile
 from tui.diffs import coloured_diff
@@ -102,15 +104,16 @@ class ExperimentScreen(RoomScreen):
         self._runs = await self._reader.runs_of(self._experiment_id)
         events = await self._reader.events(experiment_id=self._experiment_id)
         await self._draw_curve(experiment)
-        shown = (experiment, tuple(self._runs), len(events))
+        vault, scores = await vault_word(self._reader, experiment), await vault_scores(self._reader)
+        shown = (experiment, tuple(self._runs), len(events), vault)
         if shown == self._shown:
             return
         old = self._experiment
         self._shown, self._experiment = shown, experiment
         colours = self.app.theme_variables
         self.query_one(".heading", OneLine).tell()
-        self.query_one("#facts", Static).update(facts_table(experiment, colours))
-        self.query_one("#runs", Static).update(runs_table(self._runs, colours))
+        self.query_one("#facts", Static).update(facts_table(experiment, colours, vault))
+        self.query_one("#runs", Static).update(runs_table(self._runs, colours, scores))
         self.query_one("#events", Static).update(timeline(events, colours))
         if old is None or (old.parent, old.commit_id) != (experiment.parent, experiment.commit_id):
             self.run_worker(self._show_patch(experiment), exclusive=True)
