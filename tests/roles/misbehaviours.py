@@ -289,7 +289,7 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "goes round between two calls": Misbehaviour(alternating, 13, one("same_call", "fresh_context")),
     # -- the job
     "submits what it has not changed": Misbehaviour(at({0}, lambda _: calls(SUBMIT)), 4, one("refused")),
-    "edits what is not there and submits under another name": Misbehaviour(
+    "submits a failed edit under another name": Misbehaviour(
         at({1}, lambda _: calls(WRONG_EDIT, ("functions.SubmitPatch", SUBMIT[1]))), 4, one("refused", "held_back")
     ),
     "edits what is not there and submits at once": Misbehaviour(
