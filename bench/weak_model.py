@@ -26,8 +26,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "roles")]
 
-from misbehaviours import MISBEHAVIOURS, Misbehaviour, right  # noqa: E402
+from misbehaviours import MISBEHAVIOURS, Misbehaviour  # noqa: E402
 from openai_server import OpenAIServer, Request, Scripted  # noqa: E402
+from weak_scripts import right  # noqa: E402
 from workbench import BRIEF, SYSTEM, Silent, Workbench  # noqa: E402
 
 from roles.agent import Finished, Limits, converse  # noqa: E402

@@ -1,40 +1,39 @@
-"""Named misbehaviours of models and endpoints, for the scripted server: what each sends instead of the right thing.
+"""Named misbehaviours of models and endpoints, for the scripted server, and what must come of each.
 
-The job is a worker's: read train.py, change it, submit. `right` makes the next right reply from what the request shows
-to be done, natively or in text, so that a script need only say when it does something else.
+The job is a worker's: read train.py, change it, submit.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from openai_server import (
-    DONE,
-    Request,
-    Scripted,
-    call_pieces,
-    calls,
-    chunk,
-    event,
-    fails,
-    says,
-    text_pieces,
-    usage_chunk,
+from openai_server import Scripted, call_pieces, calls, chunk, event, fails, says, text_pieces
+from weak_scripts import (
+    READ,
+    SUBMIT,
+    Script,
+    alternating,
+    always,
+    arguments,
+    at,
+    counting,
+    cut_call,
+    dropped,
+    due_as,
+    hermes,
+    in_text,
+    no_id_no_index,
+    numbered_zero,
+    prose_only,
+    python_call,
+    small_window,
+    step,
+    thought,
+    without_tools,
 )
-
-MARK = "ACTIVATION = 'gelu'"
-FILE = f"# a training script\n{MARK}\n"
-CHANGED = "train.py is changed."
-READ = ("read_file", {"path": "train.py"})
-EDIT = ("edit_file", {"path": "train.py", "old": MARK, "new": "ACTIVATION = 'relu'"})
-SUBMIT = ("submit_patch", {"summary": "relu instead of gelu"})
-
-Script = Callable[[Request, int], Scripted | None]
-"""Gets the request and its number, from 0; None means the right reply."""
 
 
 @dataclass(frozen=True)
@@ -50,115 +49,6 @@ class Misbehaviour:
     counted: frozenset[str] = frozenset()
     ends: str = ""
     settings: tuple[tuple[str, Any], ...] = ()
-
-
-def step(request: Request) -> tuple[str, dict[str, Any]]:
-    """The call that is due, by what the conversation shows."""
-    shown = "\n".join(str(message["content"]) for message in request.body["messages"][1:])
-    if CHANGED in shown:
-        return SUBMIT
-    return EDIT if MARK in shown else READ
-
-
-def in_text(name: str, arguments: dict[str, Any]) -> str:
-    return f"```tool\n{json.dumps({'tool': name, 'arguments': arguments})}\n```"
-
-
-def right(request: Request) -> Scripted:
-    """The right reply, in whichever way the request allows."""
-    wanted = step(request)
-    return calls(wanted) if "tools" in request.body else says(in_text(*wanted))
-
-
-def at(numbers: set[int], make: Callable[[Request], Scripted]) -> Script:
-    """Misbehave at these requests only."""
-    return lambda request, number: make(request) if number in numbers else None
-
-
-def always(make: Callable[[Request], Scripted]) -> Script:
-    return lambda request, _: make(request)
-
-
-def arguments(text: str, finish: str = "tool_calls", name: str = "") -> Callable[[Request], Scripted]:
-    """A call of the due tool with these arguments; ARGS stands for the right ones."""
-
-    def make(request: Request) -> Scripted:
-        due, given = step(request)
-        written = text.replace("ARGS", json.dumps(given))
-        return Scripted([*call_pieces(0, name or due, written), chunk({}, finish), usage_chunk(), DONE])
-
-    return make
-
-
-def due_as(write: Callable[[str, dict[str, Any]], str]) -> Callable[[Request], Scripted]:
-    """The due call, written into the text in some way."""
-    return lambda request: says(write(*step(request)))
-
-
-def python_call(name: str, given: dict[str, Any]) -> str:
-    return f"I do it: {name}({', '.join(f'{key}={value!r}' for key, value in given.items())})"
-
-
-def hermes(name: str, given: dict[str, Any]) -> str:
-    return f"<tool_call>\n{json.dumps({'name': name, 'arguments': given})}\n</tool_call>"
-
-
-def thought(text: str) -> Scripted:
-    return Scripted([chunk({"reasoning_content": text}), chunk({}, "stop"), usage_chunk(), DONE])
-
-
-def without_tools(request: Request) -> Scripted:
-    if "tools" in request.body:
-        return fails(400, "this model does not support tools")
-    return right(request)
-
-
-def prose_only(request: Request) -> Scripted:
-    """A model that writes its calls as Hermes does, whatever it is offered."""
-    return says(hermes(*step(request)))
-
-
-def small_window(request: Request, number: int) -> Scripted | None:
-    if number < 12:  # reads on and on, each time another part
-        if len(json.dumps(request.body["messages"])) > 6000:
-            return fails(400, "This model's maximum context length is 2500 tokens. However, you requested 3000 tokens")
-        return calls(("read_file", {"path": "train.py", "start": number + 1, "lines": 40}))
-    return None
-
-
-def alternating(request: Request, number: int) -> Scripted | None:
-    if "begun before" in request.body["messages"][1]["content"]:
-        return None
-    return calls(READ if number % 2 else ("read_file", {"path": "other.py"}))
-
-
-def counting() -> Callable[[Request], Scripted]:
-    """Prose that never repeats and never calls."""
-    return lambda request: says(f"I have thought about it {len(request.body['messages'])} times and am done.")
-
-
-def no_id_no_index(request: Request) -> Scripted:
-    name, given = step(request)
-    one = {"type": "function", "function": {"name": name, "arguments": given}}
-    return Scripted([chunk({"tool_calls": [one]}, "tool_calls"), DONE])
-
-
-def numbered_zero(request: Request) -> Scripted:
-    pieces = [
-        *call_pieces(0, READ[0], json.dumps(READ[1]), "a"),
-        *call_pieces(0, EDIT[0], json.dumps(EDIT[1]), "b"),
-        *call_pieces(0, SUBMIT[0], json.dumps(SUBMIT[1]), "c"),
-    ]
-    return Scripted([*pieces, chunk({}, "tool_calls"), usage_chunk(), DONE])
-
-
-def cut_call(request: Request) -> Scripted:
-    name, given = step(request)
-    return Scripted([*call_pieces(0, name, json.dumps(given)[:-9]), chunk({}, "length"), usage_chunk(), DONE])
-
-
-def dropped(request: Request) -> Scripted:
-    return Scripted(call_pieces(0, READ[0], json.dumps(READ[1]))[:2], end="drop")
 
 
 def one(*troubles: str) -> frozenset[str]:
@@ -289,7 +179,7 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "goes round between two calls": Misbehaviour(alternating, 13, one("same_call", "fresh_context")),
     # -- the job
     "submits what it has not changed": Misbehaviour(at({0}, lambda _: calls(SUBMIT)), 4, one("refused")),
-    "edits what is not there and submits under another name": Misbehaviour(
+    "submits a failed edit under another name": Misbehaviour(
         at({1}, lambda _: calls(WRONG_EDIT, ("functions.SubmitPatch", SUBMIT[1]))), 4, one("refused", "held_back")
     ),
     "edits what is not there and submits at once": Misbehaviour(

@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 import pytest
-from misbehaviours import EDIT, READ, SUBMIT, in_text
 from openai_server import DONE, OpenAIServer, Scripted, call_pieces, calls, chunk, fails, says, text_pieces
+from weak_scripts import EDIT, READ, SUBMIT, in_text
 from workbench import BRIEF, SYSTEM, Silent, Workbench
 
 from roles.agent import CallRecord, Finished, GaveUp, Limits, converse

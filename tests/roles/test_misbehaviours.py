@@ -7,8 +7,9 @@ import json
 from typing import Any
 
 import pytest
-from misbehaviours import MISBEHAVIOURS, Misbehaviour, right
+from misbehaviours import MISBEHAVIOURS, Misbehaviour
 from openai_server import OpenAIServer, Request, Scripted
+from weak_scripts import right
 from workbench import BRIEF, SYSTEM, Silent, Workbench
 
 from roles.agent import CallRecord, Finished, GaveUp, converse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from misbehaviours import CHANGED, FILE
+from weak_scripts import CHANGED, FILE
 
 from roles.errors import ToolRefusal
 from roles.tools import Answer, Tool, bind
