@@ -88,17 +88,45 @@ async def _write_past(store: Writer, count: int) -> None:
                 idea,
                 "",
                 "researcher",
+                "offline",
+                state,
+                reason,
+                0,
+                1,
+                "a" * 40,
+                f"exp/{number}-x",
+                commit,
+                "offline",
+                value,
+                None if value is None else round(value - best, 4),
+                at,
+                at,
             )
-            + ("offline", state, reason, 0, 1, "a" * 40, f"exp/{number}-x", commit, "offline", value)
-            + (None if value is None else round(value - best, 4), at, at)
         )
         for seed in (1, 2, 3) if merged or state is State.NOT_CONFIRMED else (1,):
             score = None if value is None else value + chance.gauss(0, 0.004)
             outcome = "scored" if scored else "crash"
             kind = RunKind.SCREEN if seed == 1 else RunKind.CONFIRM
             runs.append(
-                (number, 1, kind, seed, commit, "a" * 40, f"gpu{number % SLOTS}", "NVIDIA H100", "bubblewrap")
-                + (outcome, reason, score, 300.0, 2000, at, at, 1)
+                (
+                    number,
+                    1,
+                    kind,
+                    seed,
+                    commit,
+                    "a" * 40,
+                    f"gpu{number % SLOTS}",
+                    "NVIDIA H100",
+                    "bubblewrap",
+                    outcome,
+                    reason,
+                    score,
+                    300.0,
+                    2000,
+                    at,
+                    at,
+                    1,
+                )
             )
         steps = (State.PROPOSED, State.QUEUED, State.PATCHING, State.READY, State.RUNNING, state)
         events += [(at, "autolab", "state", number, str(after), reason) for after in steps]

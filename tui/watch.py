@@ -10,7 +10,8 @@ from orchestrator.lab import DaemonIdentity, Lab, daemon_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import AgentRow, Event, Experiment, Run, SlotRow
 from orchestrator.store.states import ACTIVE, ENDED, State
-from orchestrator.views import Baseline, baseline_of, runs_at_head
+from orchestrator.views import Baseline, runs_at_head
+from tui.believing import Believing
 from tui.health import newest_of_interest
 
 MOST_ROWS = 1000
@@ -71,12 +72,16 @@ class Watch:
         self._seen: tuple[object, ...] | None = None
         self._told: tuple[object, ...] | None = None
         self._story: Story | None = None
+        self._believing = Believing(reader.path)
 
     def wants(self, **changes: Any) -> None:
         self.wish = replace(self.wish, **changes)
 
     async def look(self) -> Snapshot | None:
         """A new snapshot; None while nothing has changed. Raises LabError."""
+        if self._believing.news() and self._story is not None:
+            self._story = replace(self._story, baseline=await self._believing.baseline(self.reader))
+            self._seen = None
         daemon = daemon_of(self._lab)
         now = (await self.reader.data_version(), daemon, self.wish)
         if now == self._seen:
@@ -93,6 +98,9 @@ class Watch:
         if self._story.last_event is not None:
             marks.append(self._story.last_event.at)
         return Snapshot(daemon, agents, slots, max(marks, default=None), self._story)
+
+    async def end(self) -> None:
+        await self._believing.end()
 
     async def _read_story(self, wish: Wish) -> Story:
         reader = self.reader
@@ -111,7 +119,7 @@ class Watch:
         return Story(
             paused=await reader.meta("paused") == "yes",
             profile=await reader.meta("profile"),
-            baseline=await baseline_of(reader),
+            baseline=await self._believing.baseline(reader),
             running=running,
             queue=shown[:MOST_ROWS],
             waiting=len(queue),

@@ -9,7 +9,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
 from textual.events import Click, Resize
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -111,9 +111,14 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         index = max(0, min(index, len(self._rows) - 1))
         self._follows_top = False
         if index != self._cursor:
+            before, top = self._cursor, self.scroll_offset.y
             self._cursor = index
             self._keep_in_sight()
-            self.refresh()
+            if self.scroll_offset.y == top:  # over a thin line two rows cost a tenth of all
+                for row in (before, index):
+                    self.refresh(Region(0, row - top + self.head, self.size.width, 1))
+            else:
+                self.refresh()
             self.post_message(self.Moved(self))
 
     def follow(self, key: str) -> None:
