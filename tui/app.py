@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,13 +18,14 @@ from orchestrator.store.reader import SORTS, Reader
 from tui.commands import NotUnderstood, Order, understand
 from tui.keys import bindings
 from tui.paced import PacedApp
+from tui.panes.rows import Rows
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import Ask
 from tui.screens.room import RoomScreen
 from tui.screens.setup import Setup
 from tui.screens.text import LinesScreen, LogScreen
 from tui.steering import Steering, message_order
-from tui.watch import Snapshot, Watch
+from tui.watch import WINDOW, Snapshot, Watch
 
 LOOK_SECONDS = 0.2
 TROUBLE_SECONDS = 5.0
@@ -45,6 +47,7 @@ class ControlRoom(PacedApp[str]):
         self._reader: Reader | None = None
         self._watch: Watch | None = None
         self._steering: Steering | None = None
+        self._wanted = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
         self.dashboard = Dashboard(lab)
 
@@ -97,7 +100,15 @@ class ControlRoom(PacedApp[str]):
                 continue
             if snapshot is not None:
                 self.dashboard.show(snapshot)
-            await asyncio.sleep(LOOK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), LOOK_SECONDS)
+            self._wanted.clear()
+
+    def on_rows_wanted(self, event: Rows.Wanted) -> None:
+        """The person has scrolled to results that are not read yet."""
+        if self._watch is not None:
+            self._watch.wants(first=max(0, event.middle - WINDOW // 2))
+            self._wanted.set()
 
     async def on_unmount(self) -> None:
         if self._looking is not None:

@@ -7,13 +7,17 @@ import locale
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
+from rich.console import RenderableType
+from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.events import Event, InputEvent, MouseMove, Resize
+from textual.screen import Screen
 
 from tui.pace import REST_SECONDS, SSH_REST_SECONDS, Pace
+from tui.shadow import Difference, Shadow
 from tui.terminal import Terminal, now, stopped_by
 from tui.theme import DARK, LIGHT, SIXTEEN
 
@@ -33,7 +37,10 @@ App:nocolor .rows--cursor, App:nocolor Button:focus, App:nocolor .tone--found { 
 class PacedApp(App[Result]):
     """An app that holds its frames back while the terminal has not taken the last one."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+z", "suspend_process", "sleep", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+z", "suspend_process", "sleep", show=False, priority=True),
+        Binding("ctrl+l", "redraw", "paint everything anew", show=False, priority=True),
+    ]
     CSS = NO_COLOUR
 
     def __init__(self, *, ascii_only: bool | None = None) -> None:
@@ -46,6 +53,7 @@ class PacedApp(App[Result]):
         self.ascii_only = speaks_ascii_only(os.environ) if ascii_only is None else ascii_only
         self._pace = Pace(SSH_REST_SECONDS if "SSH_CONNECTION" in os.environ else REST_SECONDS)
         self._pace.touched(now(), OPENING_SECONDS)
+        self._shadow = Shadow()
         self._held: ExitStack | None = None
         self._curtain = True  # down: the first screen is being made, and no half of it is painted
         self._look_again: asyncio.TimerHandle | None = None
@@ -118,12 +126,29 @@ class PacedApp(App[Result]):
                 screen._compositor_refresh()
             screen.check_idle()
 
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Of every frame only what differs goes to the terminal."""
+        if isinstance(renderable, CompositorUpdate):
+            renderable = Difference(renderable, self._shadow)
+        super()._display(screen, renderable)
+
+    def screen_lost(self) -> None:
+        """What the terminal shows is not known any more."""
+        self._shadow.forget()
+
+    def action_redraw(self) -> None:
+        """Paint everything anew: something else has written onto the screen."""
+        self.screen_lost()
+        self.refresh()
+        self.screen.refresh()
+
     async def on_event(self, event: Event) -> None:
         if isinstance(event, InputEvent) and not isinstance(event, MouseMove):
             self._pace.touched(now())
             self._consider()
         elif isinstance(event, Resize):
             self._pace.touched(now())
+            self.screen_lost()
             self._release()
         await super().on_event(event)
 
@@ -149,6 +174,7 @@ class PacedApp(App[Result]):
         """From sleep: everything is painted anew."""
         self._pace.begin_again()
         self._pace.touched(now(), OPENING_SECONDS)
+        self.screen_lost()
         self._release()
         self.call_later(self.refresh, layout=True)
 

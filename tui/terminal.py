@@ -34,6 +34,7 @@ class Listener(Protocol):
     def output_drained(self) -> None: ...
     def line_dropped(self) -> None: ...
     def back_again(self) -> None: ...
+    def screen_lost(self) -> None: ...
 
 
 class Output(threading.Thread):
@@ -152,6 +153,7 @@ class Terminal(LinuxDriver):
             lambda: self._tell(listener.output_drained),
             lambda: self._tell(listener.line_dropped),
         )
+        listener.screen_lost()
         self._output.start()
         super().start_application_mode()  # type: ignore[no-untyped-call]
         self._unasked, self._open_questions, self._asks = 0, 0, True

@@ -15,6 +15,8 @@ from tui.believing import Believing
 from tui.health import newest_of_interest
 
 MOST_ROWS = 1000
+WINDOW = 400
+"""Results that are read at once, around those that the person sees; the table asks for others as it is scrolled."""
 RECENT_EVENTS = 60
 
 
@@ -25,6 +27,7 @@ class Wish:
     search: str = ""
     sort: str = "id"
     descending: bool = True
+    first: int = 0  # the first result of the window
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ class Story:
     running: dict[int, tuple[Run, Experiment]]  # by run id
     queue: list[Experiment]
     waiting: int  # of them without the filter
-    results: list[Experiment]
+    results: list[Experiment]  # the window
+    matching: int  # results with the filter
     measured: int  # results without the filter
     result_runs: dict[int, list[Run]]
     points: list[tuple[int, float]]  # (how manieth outcome, val_bpb) of everything with a score
@@ -75,6 +79,8 @@ class Watch:
         self._believing = Believing(reader.path)
 
     def wants(self, **changes: Any) -> None:
+        if changes.keys() - {"first"}:
+            changes.setdefault("first", 0)
         self.wish = replace(self.wish, **changes)
 
     async def look(self) -> Snapshot | None:
@@ -111,7 +117,11 @@ class Watch:
                 running[run.id] = (run, experiment)
         queue = await reader.queue()
         shown = [experiment for experiment in queue if wish.search.lower() in _searchable(experiment)]
-        results = await reader.results(search=wish.search, sort=wish.sort, descending=wish.descending, limit=MOST_ROWS)
+        matching = await reader.count_results(search=wish.search)
+        wish = replace(wish, first=max(0, min(wish.first, matching - WINDOW)))
+        results = await reader.results(
+            search=wish.search, sort=wish.sort, descending=wish.descending, limit=WINDOW, offset=wish.first
+        )
         runs = await reader.runs_of_many([experiment.id for experiment in results])
         counts = await reader.counts()
         points, promoted = await self._points()
@@ -124,7 +134,8 @@ class Watch:
             queue=shown[:MOST_ROWS],
             waiting=len(queue),
             results=results,
-            measured=max(len(results), sum(counts[state] for state in (*ENDED, *ACTIVE))),
+            matching=matching,
+            measured=max(matching, sum(counts[state] for state in (*ENDED, *ACTIVE))),
             result_runs={e.id: runs_at_head(e, runs[e.id]) for e in results},
             points=points,
             promoted=promoted,

@@ -2,115 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import os
 import re
 import signal
 import sqlite3
 import struct
-import subprocess
-import sys
 import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pexpect
-import pyte
 import pytest
 from conftest import eventually
-from room_lab import make_room_lab
-
-HOLD = """
-import sys, json, os, time
-from pathlib import Path
-from orchestrator.lab import Lab, LabLock
-from orchestrator.store.records import utc_now
-lab = Lab(Path(sys.argv[1]))
-lock = LabLock(lab)
-lock.acquire()
-lab.identity_file.write_text(json.dumps({"pid": os.getpid(), "started_at": utc_now(), "mode": "daemon"}))
-print("held", flush=True)
-sys.stdin.read()
-"""
-ASK = b"\x1b[6n"
-
-
-class Seat:
-    """A person's terminal of a given kind, with a program in it; it answers where the cursor is, as terminals do."""
-
-    def __init__(self, words: list[str], columns: int = 120, rows: int = 40, answers: bool = True, **kind: str) -> None:
-        kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLORTERM", "COLORFGBG")}
-        environment = {**kept, "TERM": "xterm-256color", "PS1": "shell> ", **kind}
-        self.process = pexpect.spawn(words[0], words[1:], dimensions=(rows, columns), env=environment, timeout=5)
-        self.answers = answers
-        self.written = b""
-        self._screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self._screen)
-
-    def take(self, seconds: float = 0.1) -> None:
-        """Read what comes for so long."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            try:
-                piece = self.process.read_nonblocking(65536, timeout=0.05)
-            except pexpect.TIMEOUT:
-                continue
-            except pexpect.EOF:
-                return
-            self.written += piece
-            self._stream.feed(piece)
-            for _ in range(piece.count(ASK) if self.answers else 0):
-                self.process.send("\x1b[1;1R")
-
-    def text(self) -> str:
-        self.take()
-        return "\n".join(self._screen.display)
-
-    def see(self, words: str, timeout: float = 60) -> str:
-        deadline = time.monotonic() + timeout
-        while words not in (text := self.text()):
-            assert time.monotonic() < deadline, f"{words!r} is not on the screen:\n{text}"
-        return text
-
-    def resize(self, columns: int, rows: int) -> None:
-        self._screen.resize(rows, columns)
-        self.process.setwinsize(rows, columns)
-
-    def end(self, timeout: float = 20) -> int | None:
-        deadline = time.monotonic() + timeout
-        while self.process.isalive():
-            self.take()
-            assert time.monotonic() < deadline, "the program does not end"
-        self.take()
-        return self.process.exitstatus
-
-    def is_clean(self) -> bool:
-        """Every mode that was switched on is off again, the last word the person's own screen and a cursor."""
-        switched = re.findall(rb"\x1b\[\?(\d+)([hl])", self.written)
-        now = {int(mode): state for mode, state in switched}
-        return now[1049] == now[2004] == now[1004] == now[1000] == b"l" and now[25] == b"h"
+from seat import Seat, held_lab, room
 
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[Path]:
-    """A lab whose daemon is at work, as far as a room can tell."""
-    root = tmp_path / "lab"
-    asyncio.run(make_room_lab(root))
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert holder.stdout is not None and holder.stdin is not None
-    assert holder.stdout.readline() == "held\n"
-    yield root
-    holder.stdin.close()
-    holder.wait(20)
-    holder.stdout.close()
-
-
-def room(root: Path, *options: str) -> list[str]:
-    return [sys.executable, "-m", "tui.main", *options, str(root)]
+    with held_lab(tmp_path / "lab") as root:
+        yield root
 
 
 def test_leaving_gives_the_terminal_back_as_it_was(watched: Path) -> None:
@@ -258,46 +169,33 @@ def test_a_terminal_without_utf_8_gets_ascii_of_the_same_width(watched: Path) ->
     assert frame.endswith("+") and len(frame.rstrip()) == 120
 
 
-def commands(root: Path) -> int:
-    with sqlite3.connect(root / "runs.db") as plain:
-        return int(plain.execute("SELECT count(*) FROM commands").fetchone()[0])
-
-
-def test_a_room_that_only_watches_refuses_every_change_with_a_sentence(watched: Path) -> None:
-    seat = Seat(room(watched, "--read-only"))
-    seat.see("Idea number 12")
-    for key in ("P", "r", "x", "K", "+", "m", "S"):
-        seat.process.send(key)
-        seat.see("This room only watches")
-        seat.process.send("\x1b")
-    seat.process.send(":kill 3\r")
-    seat.see("kill would change the lab")
-    assert commands(watched) == 0
-    seat.process.send("d")
-    seat.see("LEARNING_RATE")
-    seat.process.send("\x1bq")
-
-
-def test_an_order_says_who_gave_it(watched: Path) -> None:
-    seat = Seat(room(watched), LOGNAME="ada")
-    seat.see("Idea number 12")
-    seat.process.send("P")
-    eventually(lambda: commands(watched), 20, "the order")
-    with sqlite3.connect(watched / "runs.db") as plain:
-        (actor,) = plain.execute("SELECT actor FROM commands").fetchone()
-    assert re.fullmatch(r"ada@\S+", actor)
-    seat.process.send("q")
-
-
-def test_watching_needs_a_lab(tmp_path: Path) -> None:
-    seat = Seat(room(tmp_path / "none", "--read-only"), columns=200)
-    seat.see("There is nothing to watch")
-    assert seat.end() == 2
-
-
 def test_a_size_of_nothing_is_no_reason_to_fall(watched: Path) -> None:
     seat = Seat(room(watched))
     fcntl.ioctl(seat.process.child_fd, termios.TIOCSWINSZ, struct.pack("HHHH", 0, 0, 0, 0))
     seat.take(1.5)
     seat.resize(120, 40)
     seat.see("Idea number 12")
+
+
+def test_thousands_of_results_are_walked_through_by_a_window(watched: Path) -> None:
+    with sqlite3.connect(watched / "runs.db") as plain:
+        columns = [row[1] for row in plain.execute("PRAGMA table_info(experiments)")]
+        values = ", ".join({"id": "1000 + n", "title": "'Row ' || n"}.get(name, name) for name in columns)
+        plain.execute(
+            "WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < 3000)"
+            f" INSERT INTO experiments SELECT {values} FROM experiments, many WHERE id = 3"
+        )
+    seat = Seat(room(watched))
+    seat.see("Row 3000")
+    assert "3 results 3014" in seat.text()
+    seat.process.send("G")
+    seat.see("Idea number 1 ")
+    assert "Row 3000" not in seat.text() and "▌     0" in seat.text()
+    seat.process.send("k" * 20)
+    seat.see("Row 7 ")
+    seat.process.send("d")
+    assert "1007  Row 7" in seat.see("LEARNING_RATE = 3e-3")
+    seat.process.send("\x1b")
+    seat.see("3 results")
+    seat.process.send("g")
+    seat.see("Row 3000")
