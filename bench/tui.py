@@ -237,7 +237,7 @@ def main() -> int:
         lab = Path(directory) / "lab"
         make = [sys.executable, str(HERE / "lab_generator.py"), str(lab), "--experiments", str(chosen.experiments)]
         subprocess.run(make, check=True)
-        words = ("results 1000", "queue 4", "slots 8/8", "help", "val_bpb", "measured", r"\d\d:\d\d:\d\d ")
+        words = (r"results 1\d", "queue 4", "slots 8/8", "help", "val_bpb", "measured", r"\d\d:\d\d:\d\d ")
         room = Program("autolab-tui", [sys.executable, "-m", "tui.main", str(lab)], words)
         plain = Program("plain widgets", [sys.executable, str(HERE / "plain_widgets.py"), str(lab)], ("variant",))
         bench = Bench(lab, columns, rows, chosen.quick)
