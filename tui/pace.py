@@ -19,6 +19,8 @@ TOUCHED_SECONDS = 0.3  # frames this soon after a key are the answer to it
 WINDOW_SECONDS = 0.125
 LEAST_WINDOW, FIRST_WINDOW = 1500, 65536  # bytes
 STREAM_SHARE = 0.25  # of the line, for what no key has asked for
+LONGEST_REST_SECONDS = 1.5
+TELLING_BYTES = 2000  # a smaller frame tells of the machine's own delays, not of the line's rate
 PATIENCE_SECONDS = 3.0  # for an answer
 
 
@@ -53,7 +55,7 @@ class Pace:
         self._underway.append((now, size))
         self._bytes += size
         busy = size / self._rate if self._rate else 0.0
-        self._next_stream = now + max(self._rest, busy / STREAM_SHARE)
+        self._next_stream = now + max(self._rest, min(busy / STREAM_SHARE, LONGEST_REST_SECONDS))
 
     def answered(self, now: float) -> None:
         """The terminal has taken the oldest frame under way."""
@@ -75,6 +77,8 @@ class Pace:
         took = now - at
         self._quickest = min(self._quickest, took)
         on_the_line = took - self._quickest
+        if size < TELLING_BYTES:
+            return
         if on_the_line > 0.005:
             # Frames written later stand behind this one, so `size` is what was carried at least.
             rate = max(size, 1) / on_the_line
