@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.screen import Screen
 
 from orchestrator.actions import ACTIONS, BY_NAME, Action, Kind
@@ -16,23 +17,22 @@ from orchestrator.runs.log_text import inert
 from orchestrator.store.reader import SORTS, Reader
 from tui.commands import NotUnderstood, Order, understand
 from tui.keys import bindings
+from tui.paced import PacedApp
+from tui.panes.rows import Rows
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import Ask
-from tui.screens.experiment import ExperimentScreen
-from tui.screens.help import Help
 from tui.screens.room import RoomScreen
 from tui.screens.setup import Setup
 from tui.screens.text import LinesScreen, LogScreen
 from tui.steering import Steering, message_order
-from tui.theme import DARK
-from tui.watch import Watch
+from tui.watch import WINDOW, Snapshot, Watch
 
 LOOK_SECONDS = 0.2
 TROUBLE_SECONDS = 5.0
 OF_A_RUN = ("pause_run", "stop_run", "kill", "log")
 
 
-class ControlRoom(App[str]):
+class ControlRoom(PacedApp[str]):
     """Returns the sentence that explains why it could not open, or nothing."""
 
     TITLE = "autolab"
@@ -40,25 +40,25 @@ class ControlRoom(App[str]):
     BINDINGS = bindings()
     ENABLE_COMMAND_PALETTE = True
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, *, read_only: bool = False) -> None:
         super().__init__()
-        self.animation_level = "none"
-        self.register_theme(DARK)
-        self.theme = DARK.name
+        self._read_only = read_only
         self._lab = lab
         self._reader: Reader | None = None
         self._watch: Watch | None = None
         self._steering: Steering | None = None
+        self._wanted = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
         self.dashboard = Dashboard(lab)
 
     # -- opening and watching
 
     async def on_mount(self) -> None:
-        if self._lab.exists and daemon_of(self._lab) is not None:
+        if self._lab.exists and (self._read_only or daemon_of(self._lab) is not None):
             await self._open("")
         else:
             self.push_screen(Setup(self._lab), self._open)
+            self.call_later(self.first_screen_made)
 
     async def _open(self, problem: str | None) -> None:
         """The lab is there (or not: then `problem` says why, and the room opens if there is something to see)."""
@@ -70,12 +70,25 @@ class ControlRoom(App[str]):
         except LabError as error:
             self.exit(problem or str(error), return_code=1)
             return
+        if self._read_only:
+            await self._reader.connection.execute("PRAGMA query_only = ON")  # whatever a screen may try
         self._watch = Watch(self._lab, self._reader)
         self._steering = Steering(self, self._lab, self._reader)
-        await self.push_screen(self.dashboard)
+        first = await self._first_look(self._watch)
+        with self.batch_update():  # the first screen is painted once, and complete
+            await self.push_screen(self.dashboard)
+            if first is not None:
+                self.dashboard.show(first)
+        self.call_later(self.first_screen_made)
         if problem:
             self.notify(problem, title="the daemon did not start", severity="error", timeout=15, markup=False)
         self._looking = asyncio.create_task(self._look_for_ever(self._watch), name="watch")
+
+    async def _first_look(self, watch: Watch) -> Snapshot | None:
+        try:
+            return await watch.look()
+        except LabError:
+            return None  # the next look says why
 
     async def _look_for_ever(self, watch: Watch) -> None:
         while True:
@@ -87,12 +100,22 @@ class ControlRoom(App[str]):
                 continue
             if snapshot is not None:
                 self.dashboard.show(snapshot)
-            await asyncio.sleep(LOOK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), LOOK_SECONDS)
+            self._wanted.clear()
+
+    def on_rows_wanted(self, event: Rows.Wanted) -> None:
+        """The person has scrolled to results that are not read yet."""
+        if self._watch is not None:
+            self._watch.wants(first=max(0, event.middle - WINDOW // 2))
+            self._wanted.set()
 
     async def on_unmount(self) -> None:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
+        if self._watch is not None:
+            await self._watch.end()
         if self._reader is not None:
             await self._reader.close()
 
@@ -110,6 +133,8 @@ class ControlRoom(App[str]):
         if self._steering is None or not isinstance(screen, RoomScreen) or screen.view(name, key):
             return
         action = BY_NAME[name]
+        if self._refuses(action):
+            return
         match action.kind:
             case Kind.VIEW:
                 self._view(name, screen)
@@ -134,6 +159,10 @@ class ControlRoom(App[str]):
     def _view(self, name: str, screen: RoomScreen) -> None:
         match name:
             case "help":
+                from tui.screens.help import (
+                    Help,
+                )  # what the first screen does not need is imported when it is asked for
+
                 self.push_screen(Help())
             case "filter" if screen is self.dashboard:
                 self._ask_filter()
@@ -158,6 +187,8 @@ class ControlRoom(App[str]):
             self._show_experiment(screen.experiment_id)
 
     def _show_experiment(self, experiment_id: int, at_diff: bool = False) -> None:
+        from tui.screens.experiment import ExperimentScreen  # brings git and the lexer
+
         assert self._reader is not None
         self.push_screen(ExperimentScreen(self._lab, self._reader, experiment_id, at_diff))
 
@@ -199,9 +230,19 @@ class ControlRoom(App[str]):
 
     # -- carrying out
 
+    def _refuses(self, action: Action) -> bool:
+        """Whether this room only watches and the action would change the lab: then it says so."""
+        if not self._read_only or action.kind in (Kind.VIEW, Kind.READ):
+            return False
+        words = f"This room only watches: {action.verb or action.name.replace('_', ' ')} would change the lab."
+        self.notify(f"{words} Open it without --read-only.", title="read-only", severity="warning", markup=False)
+        return True
+
     def _carry_out(self, order: Order) -> None:
         assert self._steering is not None
         action, arguments = order.action, order.arguments
+        if self._refuses(action):
+            return
         match action.kind:
             case Kind.READ:
                 self._read(action, arguments)

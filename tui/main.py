@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from orchestrator.errors import LabError, UsageError
-from orchestrator.lab import Lab, find_lab
-from orchestrator.settings import read_settings
+from orchestrator.lab import Lab, daemon_of, find_lab
 
 
 class _Parser(argparse.ArgumentParser):
@@ -34,11 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="autolab-tui",
         description="Open the control room of a lab. Without a lab, ./lab is made. Leaving it never stops the lab.",
     )
+    parser.add_argument(
+        "--read-only", action="store_true", help="only watch: nothing that changes the lab is carried out"
+    )
     parser.add_argument("lab", nargs="?", metavar="LAB", help="default: the current directory, else ./lab")
     try:
-        lab = _lab(parser.parse_args(arguments).lab)
-        if lab.exists:
+        asked = parser.parse_args(arguments)
+        lab = _lab(asked.lab)
+        if lab.exists and daemon_of(lab) is None:  # a daemon at work has read them already
+            from orchestrator.settings import read_settings
+
             read_settings(lab.settings_file)
+        if asked.read_only and not lab.database.exists():
+            raise UsageError(f"There is nothing to watch at {lab.root} yet.", "Open it once without --read-only.")
         if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
             raise UsageError("The control room needs a terminal.", "Without one, use `autolab status` and its fellows.")
     except LabError as error:
@@ -46,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2 if isinstance(error, UsageError) else 1
     from tui.app import ControlRoom  # Textual takes a moment: errors above come at once
 
-    room = ControlRoom(lab)
+    room = ControlRoom(lab, read_only=asked.read_only)
     problem = room.run()
     if problem:
         print(f"autolab-tui: {problem}", file=sys.stderr)

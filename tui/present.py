@@ -61,7 +61,7 @@ Cell = Said | float | None
 """What stands in a table: a text with its tone, or a share 0..1 drawn as a bar (None: nothing)."""
 
 RESULT_COLUMNS = (
-    Column("id", 4, right=True),
+    Column("id", 5, right=True),
     Column("state", 15),
     Column("val_bpb", 7, right=True),
     Column("delta", 7, right=True, rank=1),
@@ -71,7 +71,7 @@ RESULT_COLUMNS = (
     Column("source", 26, share=1, most=40, rank=6, above=150),
 )
 QUEUE_COLUMNS = (
-    Column("id", 4, right=True),
+    Column("id", 5, right=True),
     Column("state", 10),
     Column("prio", 4, right=True, rank=2),
     Column("title", 24, share=5, most=56),

@@ -10,10 +10,13 @@ from orchestrator.lab import DaemonIdentity, Lab, daemon_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import AgentRow, Event, Experiment, Run, SlotRow
 from orchestrator.store.states import ACTIVE, ENDED, State
-from orchestrator.views import EARLY_STOPPING_SHORT, Baseline, baseline_of, runs_at_head
+from orchestrator.views import EARLY_STOPPING_SHORT, Baseline, runs_at_head
+from tui.believing import Believing
 from tui.health import newest_of_interest
 
 MOST_ROWS = 1000
+WINDOW = 400
+"""Results that are read at once, around those that the person sees; the table asks for others as it is scrolled."""
 RECENT_EVENTS = 60
 
 
@@ -24,6 +27,7 @@ class Wish:
     search: str = ""
     sort: str = "id"
     descending: bool = True
+    first: int = 0  # the first result of the window
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,8 @@ class Story:
     running: dict[int, tuple[Run, Experiment]]  # by run id
     queue: list[Experiment]
     waiting: int  # of them without the filter
-    results: list[Experiment]
+    results: list[Experiment]  # the window
+    matching: int  # results with the filter
     measured: int  # results without the filter
     result_runs: dict[int, list[Run]]
     points: list[tuple[int, float]]  # (how manieth outcome, val_bpb) of everything with a score
@@ -72,12 +77,18 @@ class Watch:
         self._seen: tuple[object, ...] | None = None
         self._told: tuple[object, ...] | None = None
         self._story: Story | None = None
+        self._believing = Believing(reader.path)
 
     def wants(self, **changes: Any) -> None:
+        if changes.keys() - {"first"}:
+            changes.setdefault("first", 0)
         self.wish = replace(self.wish, **changes)
 
     async def look(self) -> Snapshot | None:
         """A new snapshot; None while nothing has changed. Raises LabError."""
+        if self._believing.news() and self._story is not None:
+            self._story = replace(self._story, baseline=await self._believing.baseline(self.reader))
+            self._seen = None
         daemon = daemon_of(self._lab)
         now = (await self.reader.data_version(), daemon, self.wish)
         if now == self._seen:
@@ -95,6 +106,9 @@ class Watch:
             marks.append(self._story.last_event.at)
         return Snapshot(daemon, agents, slots, max(marks, default=None), self._story)
 
+    async def end(self) -> None:
+        await self._believing.end()
+
     async def _read_story(self, wish: Wish) -> Story:
         reader = self.reader
         running = {}
@@ -104,7 +118,11 @@ class Watch:
                 running[run.id] = (run, experiment)
         queue = await reader.queue()
         shown = [experiment for experiment in queue if wish.search.lower() in _searchable(experiment)]
-        results = await reader.results(search=wish.search, sort=wish.sort, descending=wish.descending, limit=MOST_ROWS)
+        matching = await reader.count_results(search=wish.search)
+        wish = replace(wish, first=max(0, min(wish.first, matching - WINDOW)))
+        results = await reader.results(
+            search=wish.search, sort=wish.sort, descending=wish.descending, limit=WINDOW, offset=wish.first
+        )
         runs = await reader.runs_of_many([experiment.id for experiment in results])
         counts = await reader.counts()
         points, promoted = await self._points()
@@ -112,12 +130,13 @@ class Watch:
         return Story(
             paused=await reader.meta("paused") == "yes",
             profile=await reader.meta("profile"),
-            baseline=await baseline_of(reader),
+            baseline=await self._believing.baseline(reader),
             running=running,
             queue=shown[:MOST_ROWS],
             waiting=len(queue),
             results=results,
-            measured=max(len(results), sum(counts[state] for state in (*ENDED, *ACTIVE))),
+            matching=matching,
+            measured=max(matching, sum(counts[state] for state in (*ENDED, *ACTIVE))),
             result_runs={e.id: runs_at_head(e, runs[e.id]) for e in results},
             points=points,
             promoted=promoted,

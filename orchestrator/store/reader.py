@@ -40,6 +40,21 @@ def _marks(values: Iterable[object]) -> str:
     return ", ".join("?" for _ in values)
 
 
+def _among_results(search: str, state: State | None) -> tuple[str, list[Any]]:
+    """The condition that results meet, and its arguments."""
+    where = [f"(state IN ({_marks(ENDED)}) OR EXISTS (SELECT 1 FROM runs WHERE runs.experiment_id = experiments.id))"]
+    arguments: list[Any] = [str(s) for s in ENDED]
+    if state is not None:
+        where.append("state = ?")
+        arguments.append(str(state))
+    if search:
+        where.append(
+            "(id || ' ' || title || ' ' || hypothesis || ' ' || source || ' ' || state || ' ' || reason) LIKE ?"
+        )
+        arguments.append(f"%{search}%")
+    return " AND ".join(where), arguments
+
+
 class Reader:
     """One connection to a lab's database. Use as `async with Reader(path) as reader:`."""
 
@@ -153,32 +168,30 @@ class Reader:
         sort: str = "id",
         descending: bool = True,
         limit: int | None = 1000,
+        offset: int = 0,
     ) -> list[Experiment]:
         """Every experiment that has started a run, or ended: filtered, sorted and cut in SQL.
 
-        `search` is looked for in id, title, hypothesis, source and reason; `sort` is a key of SORTS.
+        `search` is looked for in id, title, hypothesis, source and reason; `sort` is a key of SORTS; `offset` rows are
+        left out before the first.
         """
-        where = [
-            f"(state IN ({_marks(ENDED)}) OR EXISTS (SELECT 1 FROM runs WHERE runs.experiment_id = experiments.id))"
-        ]
-        arguments: list[Any] = [str(s) for s in ENDED]
-        if state is not None:
-            where.append("state = ?")
-            arguments.append(str(state))
-        if search:
-            where.append(
-                "(id || ' ' || title || ' ' || hypothesis || ' ' || source || ' ' || state || ' ' || reason) LIKE ?"
-            )
-            arguments.append(f"%{search}%")
+        where, arguments = _among_results(search, state)
         direction = "DESC" if descending else "ASC"
         order = ", ".join(f"{part} {direction}" for part in SORTS[sort].split(", "))
         if "IS NULL" in order:  # experiments without a score stay at the end either way
             first, second = SORTS[sort].split(", ")
             order = f"{first}, {second} {direction}"
-        sql = f"SELECT * FROM experiments WHERE {' AND '.join(where)} ORDER BY {order}, id DESC"
+        sql = f"SELECT * FROM experiments WHERE {where} ORDER BY {order}, id DESC"
         if limit is not None:
-            sql += f" LIMIT {int(limit)}"
+            sql += f" LIMIT {int(limit)} OFFSET {int(offset)}"
         return [Experiment.from_row(row) for row in await self.rows(sql, arguments)]
+
+    async def count_results(self, *, search: str = "", state: State | None = None) -> int:
+        """How many `results` finds without a limit."""
+        where, arguments = _among_results(search, state)
+        row = await self.row(f"SELECT count(*) AS n FROM experiments WHERE {where}", arguments)
+        assert row is not None
+        return int(row["n"])
 
     async def promotions(self) -> list[Experiment]:
         """The promoted experiments in the order in which master took them, the start first."""

@@ -8,7 +8,6 @@ from textual.widgets import Rule
 
 from orchestrator.lab import Lab
 from orchestrator.runs.log_text import read_lines
-from orchestrator.settings import ROLES
 from orchestrator.store.records import AgentRow
 from tui.panes.rows import Rows
 from tui.panes.tail import Tail
@@ -16,6 +15,8 @@ from tui.present import AGENT_COLUMNS, agent_cells
 from tui.watch import Snapshot
 
 FIRST_BYTES = 32 * 1024
+ROLES = ("researcher", "planner", "worker", "reviewer", "reporter")
+"""As in orchestrator.settings, whose reading of files the first screen does not wait for."""
 
 
 def by_role(agent: AgentRow) -> tuple[int, str]:

@@ -16,9 +16,10 @@ class Results(Rows):
         story = snapshot.story
         wish = story.wish
         self.empty = "no result matches the filter; esc clears it" if wish.search else "nothing has run yet"
-        self.show([(str(e.id), result_cells(e, story.result_runs.get(e.id, []))) for e in story.results])
-        cut = len(story.results) < story.measured
-        count = f"{len(story.results)} of {story.measured}" if cut else str(story.measured)
+        rows = [(str(e.id), result_cells(e, story.result_runs.get(e.id, []))) for e in story.results]
+        self.show(rows, first=wish.first, total=story.matching)
+        cut = story.matching < story.measured
+        count = f"{story.matching} of {story.measured}" if cut else str(story.measured)
         search = f" /{wish.search}" if wish.search else ""
         order = "" if wish.sort == "id" and wish.descending else f"  by {wish.sort} {'↓' if wish.descending else '↑'}"
         self.heading = f"3 results{search} {count}{order}"

@@ -1,4 +1,7 @@
-"""A table that paints only the rows on the screen; the cursor stays on its key while rows come and go."""
+"""A table that paints only the rows on the screen; the cursor stays on its key while rows come and go.
+
+It may hold a window of a long list: what it lacks it asks for as the person comes near.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
 from textual.events import Click, Resize
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -20,6 +23,7 @@ from tui.tones import TONE_CLASSES, Said, Tone, fit, refresh_lines, segments
 
 Cells = tuple[Cell, ...]
 GUTTER = 2  # the cursor's sign and a space
+NEAR = 60  # rows from the edge of the window at which others are asked for
 
 
 class Rows(ScrollView, can_focus=True, inherit_bindings=False):
@@ -43,10 +47,19 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
 
         rows: Rows
 
+    @dataclass
+    class Wanted(Message):
+        """The person comes to rows that are not here."""
+
+        rows: Rows
+        middle: int  # the row around which they are wanted
+
     def __init__(self, columns: Sequence[Column], *, id: str, empty: str = "", head: bool = True) -> None:
         super().__init__(id=id)
         self._columns = columns
         self._rows: list[tuple[str, Cells]] = []
+        self._first = 0  # the place of the first of them in the whole list
+        self._total = 0  # the length of the whole list
         self._cursor = 0
         self._follows_top = True  # until the person moves: new rows come in above
         self._fitted: list[tuple[int, int]] = []
@@ -55,21 +68,25 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
 
     # -- what is shown
 
-    def show(self, rows: Sequence[tuple[str, Cells]]) -> None:
-        """Take these rows, in this order; nothing is painted when they are the same."""
-        rows = list(rows)
-        if rows == self._rows:
+    def show(self, rows: Sequence[tuple[str, Cells]], first: int = 0, total: int | None = None) -> None:
+        """Take these rows, in this order; nothing is painted when they are the same.
+
+        `first` is the place of the first of them in a list of `total` rows.
+        """
+        rows, total = list(rows), len(rows) if total is None else total
+        if rows == self._rows and (first, total) == (self._first, self._total):
             return
         before, key, old, fitted_before = self._cursor, self.selected_key, self._rows, self._fitted
-        self._rows = rows
+        same_place = (first, total) == (self._first, self._total)
+        self._rows, self._first, self._total = rows, first, total
         self._cursor = 0 if self._follows_top else self._place(key, before)
         self._fit()
         moved_by = self._cursor - before
         if moved_by and self.scroll_offset.y:
             self.scroll_to(y=self.scroll_offset.y + moved_by, animate=False, force=True)
         self._keep_in_sight()
-        if self._fitted == fitted_before and self._cursor == before and len(old) == len(rows):
-            top = self.scroll_offset.y
+        if self._fitted == fitted_before and self._cursor == before and same_place and len(old) == len(rows):
+            top = max(0, self.scroll_offset.y - first)
             seen = slice(top, top + self._window)
             blank = [None] * self.head
             refresh_lines(self, [*blank, *old[seen]], [*blank, *rows[seen]])
@@ -77,17 +94,30 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
             self.refresh()
         if self.selected_key != key:
             self.post_message(self.Moved(self))
+        self._ask_for_more()
+
+    def _ask_for_more(self) -> None:
+        """What is seen, and what would be seen soon, should be here."""
+        top, end = self.scroll_offset.y, self._first + len(self._rows)
+        lacks_above = self._first > 0 and top < self._first + NEAR
+        lacks_below = end < self._total and top + self._window > end - NEAR
+        if lacks_above or lacks_below:
+            self.post_message(self.Wanted(self, top))
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._ask_for_more()
 
     def _place(self, key: str | None, before: int) -> int:
         """Where the row of the cursor is now; where it was if it is gone."""
-        for index, (other, _) in enumerate(self._rows):
+        for index, (other, _) in enumerate(self._rows, self._first):
             if other == key:
                 return index
-        return max(0, min(before, len(self._rows) - 1))
+        return max(0, min(before, self._total - 1))
 
     @property
     def row_count(self) -> int:
-        return len(self._rows)
+        return self._total
 
     @property
     def cursor(self) -> int:
@@ -96,24 +126,35 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def selected_key(self) -> str | None:
         """The key of the row under the cursor."""
-        return self._rows[self._cursor][0] if self._cursor < len(self._rows) else None
+        row = self._row_at(self._cursor)
+        return None if row is None else row[0]
+
+    def _row_at(self, index: int) -> tuple[str, Cells] | None:
+        """The row at that place of the whole list; None where there is none, or none is here yet."""
+        place = index - self._first
+        return self._rows[place] if 0 <= place < len(self._rows) else None
 
     # -- moving
 
     def move(self, where: str) -> None:
         """down, up, first or last."""
-        last = len(self._rows) - 1
+        last = self._total - 1
         to = {"down": self._cursor + 1, "up": self._cursor - 1, "first": 0, "last": last}[where]
         self.move_to(to)
         self._follows_top = where == "first" or (self._follows_top and not self._rows)
 
     def move_to(self, index: int) -> None:
-        index = max(0, min(index, len(self._rows) - 1))
+        index = max(0, min(index, self._total - 1))
         self._follows_top = False
         if index != self._cursor:
+            before, top = self._cursor, self.scroll_offset.y
             self._cursor = index
             self._keep_in_sight()
-            self.refresh()
+            if self.scroll_offset.y == top:  # over a thin line two rows cost a tenth of all
+                for row in (before, index):
+                    self.refresh(Region(0, row - top + self.head, self.size.width, 1))
+            else:
+                self.refresh()
             self.post_message(self.Moved(self))
 
     def follow(self, key: str) -> None:
@@ -139,7 +180,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
 
     def on_click(self, event: Click) -> None:
         index = event.y - self.head + self.scroll_offset.y
-        if 0 <= index < len(self._rows):
+        if 0 <= index < self._total:
             self.move_to(index)
             if event.chain == 2:
                 self.post_message(self.Opened(self))
@@ -154,7 +195,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         width = self.scrollable_content_region.width or self.size.width
         empty = frozenset(i for i in range(len(self._columns)) if not any(_says(cells[i]) for _, cells in self._rows))
         self._fitted = fitted(self._columns, width - GUTTER, empty if self._rows else frozenset())
-        self.virtual_size = Size(width, len(self._rows) + self.head)
+        self.virtual_size = Size(width, self._total + self.head)
 
     def on_focus(self) -> None:
         self.refresh()
@@ -167,8 +208,10 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         index = y - self.head + self.scroll_offset.y
         if self.head and y == 0:
             strip = self._head()
-        elif 0 <= index < len(self._rows):
-            strip = self._row(index)
+        elif (row := self._row_at(index)) is not None:
+            strip = self._row(index, row[1])
+        elif 0 <= index < self._total:  # on its way
+            strip = Strip(segments(self, [Said("  …", Tone.DIM)]))
         elif not self._rows and y == self.head:
             strip = Strip(segments(self, [Said("  " + fit(self.empty, width - GUTTER), Tone.DIM)]))
         else:
@@ -181,8 +224,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         style = self.rich_style + self.get_component_rich_style("rows--head", partial=True)
         return Strip([Segment(" " * GUTTER + gap.join(words), style)])
 
-    def _row(self, index: int) -> Strip:
-        cells = self._rows[index][1]
+    def _row(self, index: int, cells: Cells) -> Strip:
         line = []
         for number, (column, width) in enumerate(self._fitted):
             if number:

@@ -18,6 +18,7 @@ from tui.tones import TONE_CLASSES, Said, Tone, segments
 
 KEPT = 20_000
 LONGEST = 2_000  # characters of one line that are shown
+NEAR_END = 300  # lines that are broken to the width while the end is followed; all of them when the person looks back
 
 _JOURNAL = re.compile(r"(\d\d:\d\d:\d\d )?(=== |-> |<- |-- )?")
 _JOURNAL_TONES = {"=== ": Tone.STRONG, "-> ": Tone.LIVE, "<- ": Tone.DIM, "-- ": Tone.DIM}
@@ -77,6 +78,7 @@ class Tail(ScrollView, can_focus=True, inherit_bindings=False):
         self.follows = True
         self.wraps = wrap
         self._pieces: list[tuple[int, str]] = []  # (line, the part of it) a row of the screen
+        self._from = 0  # the first line that is among them
         self._needle = ""
         self._found: int | None = None  # the line that was found last
 
@@ -90,6 +92,8 @@ class Tail(ScrollView, can_focus=True, inherit_bindings=False):
         if len(self.lines) > KEPT:
             self.lines = self.lines[-(KEPT - KEPT // 10) :]
             self._cut()
+        elif self.follows and len(self.lines) - self._from > 4 * NEAR_END:
+            self._cut()
         else:
             self._pieces += self._cut_lines(begin)
             self._measure()
@@ -98,13 +102,24 @@ class Tail(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     def clear(self) -> None:
-        self.lines, self._pieces, self._found = [], [], None
+        self.lines, self._pieces, self._found, self._from = [], [], None, 0
         self._measure()
         self.refresh()
 
     def _cut(self) -> None:
-        self._pieces = self._cut_lines(0)
+        """Break the lines anew: those near the end, or all of them for a person who looks back."""
+        self._from = max(0, len(self.lines) - NEAR_END) if self.follows else 0
+        self._pieces = self._cut_lines(self._from)
         self._measure()
+
+    def _look_back(self) -> None:
+        """The end is not followed any more: what came before is broken to the width too, in its place."""
+        self.follows = False
+        if not self._from:
+            return
+        rows, y = len(self._pieces), self.scroll_offset.y
+        self._cut()
+        self.scroll_to(y=y + len(self._pieces) - rows, animate=False, force=True)
 
     def _cut_lines(self, begin: int) -> list[tuple[int, str]]:
         width = self.scrollable_content_region.width
@@ -142,20 +157,23 @@ class Tail(ScrollView, can_focus=True, inherit_bindings=False):
 
     def move(self, where: str) -> None:
         """down, up, first or last; whoever goes up stops following."""
-        self.follows = where == "last"
+        if where == "last":
+            self.follows = True
+        else:
+            self._look_back()
         y = self.scroll_offset.y
         to = {"down": y + 1, "up": y - 1, "first": 0, "last": len(self._pieces)}[where]
         self.scroll_to(y=to, animate=False, force=True)
 
     def action_page(self, step: int) -> None:
-        self.follows = False
+        self._look_back()
         self.scroll_to(y=self.scroll_offset.y + step * max(1, self.size.height - 1), animate=False, force=True)
 
     def action_sideways(self, by: int) -> None:
         self.scroll_to(x=self.scroll_offset.x + by, animate=False, force=True)
 
     def on_mouse_scroll_up(self, _: MouseScrollUp) -> None:
-        self.follows = False
+        self._look_back()
 
     def search(self, needle: str) -> None:
         self._needle, self._found = needle.lower(), None
@@ -170,7 +188,8 @@ class Tail(ScrollView, can_focus=True, inherit_bindings=False):
         for offset in range(1, count + 1):
             number = (start + step * offset) % count
             if self._needle in self.lines[number].lower():
-                self._found, self.follows = number, False
+                self._found = number
+                self._look_back()
                 row = next(place for place, (line, _) in enumerate(self._pieces) if line == number)
                 self.scroll_to(y=max(0, row - self.size.height // 3), animate=False, force=True)
                 self.refresh()

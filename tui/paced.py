@@ -1,0 +1,200 @@
+"""The app's way with its terminal: paints at the pace of the line, leaves cleanly when it drops, sleeps and wakes."""
+
+from __future__ import annotations
+
+import asyncio
+import locale
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any, ClassVar, TypeVar
+
+from rich.console import RenderableType
+from textual._compositor import CompositorUpdate
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.events import Event, InputEvent, MouseMove, Resize
+from textual.screen import Screen
+
+from tui.pace import REST_SECONDS, SSH_REST_SECONDS, Pace
+from tui.shadow import Difference, Shadow
+from tui.terminal import Terminal, now, stopped_by
+from tui.theme import DARK, LIGHT, SIXTEEN
+
+Result = TypeVar("Result")
+
+OPENING_SECONDS = 3.0
+"""The first screens come as fast as they can."""
+
+CURTAIN_SECONDS = 2.0
+"""The longest that the first screen is waited for, before what there is of it is painted."""
+
+NO_COLOUR = """
+App:nocolor .rows--cursor, App:nocolor Button:focus, App:nocolor .tone--found { text-style: reverse; }
+"""
+
+
+class PacedApp(App[Result]):
+    """An app that holds its frames back while the terminal has not taken the last one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+z", "suspend_process", "sleep", show=False, priority=True),
+        Binding("ctrl+l", "redraw", "paint everything anew", show=False, priority=True),
+    ]
+    CSS = NO_COLOUR
+
+    def __init__(self, *, ascii_only: bool | None = None) -> None:
+        colourless = "NO_COLOR" in os.environ
+        super().__init__(driver_class=Terminal, ansi_color=True if colourless else None)
+        for theme in (DARK, LIGHT, SIXTEEN):
+            self.register_theme(theme)
+        self.theme = chosen_theme(os.environ, self.console.color_system)
+        self.animation_level = "none"
+        self.ascii_only = speaks_ascii_only(os.environ) if ascii_only is None else ascii_only
+        self._pace = Pace(SSH_REST_SECONDS if "SSH_CONNECTION" in os.environ else REST_SECONDS)
+        self._pace.touched(now(), OPENING_SECONDS)
+        self._shadow = Shadow()
+        self._held: ExitStack | None = None
+        self._curtain = True  # down: the first screen is being made, and no half of it is painted
+        self._look_again: asyncio.TimerHandle | None = None
+
+    # -- frames
+
+    def frame_written(self, size: int) -> None:
+        """A frame is on its way: the next one waits until the terminal has taken this one."""
+        self._pace.painted(now(), size)
+        self._hold()
+        self._consider()
+
+    def _hold(self) -> None:
+        if self._held is None:
+            self._held = ExitStack()
+            self._held.enter_context(self.batch_update())
+
+    async def first_screen_made(self) -> None:
+        """Let the layout settle behind the curtain, so that the first screen is painted once."""
+        for _ in range(3):
+            screen = self.screen
+            if screen._layout_required and screen.size:
+                screen._refresh_layout()
+                screen._layout_required = False
+            await asyncio.sleep(0.01)
+        self.raise_curtain()
+
+    def raise_curtain(self) -> None:
+        """The first screen is there: from now on everything is painted as it comes."""
+        self._curtain = False
+        self._release()
+
+    def frame_taken(self) -> None:
+        self._pace.answered(now())
+        self._consider()
+
+    def output_drained(self) -> None:
+        self._pace.drained(now())
+        self._consider()
+
+    def _consider(self) -> None:
+        """Paint, if it is time; else look again when it may be."""
+        if self._look_again is not None:
+            self._look_again.cancel()
+            self._look_again = None
+        if self._held is None or self._curtain:
+            return
+        at = now()
+        wait = self._pace.wait(at)
+        if wait <= 0:
+            self._release()
+            return
+        if self._pace.silent(at) and isinstance(self._driver, Terminal):
+            self._pace.begin_again()
+            self._pace.painted(at, 0)
+            self._driver.ask()
+        self._look_again = asyncio.get_running_loop().call_later(wait, self._consider)
+
+    def _release(self) -> None:
+        if self._held is not None and not self._curtain:
+            held, self._held = self._held, None
+            held.close()
+            self.call_later(self._paint_what_waited)
+
+    def _paint_what_waited(self) -> None:
+        """A batch leaves what has changed marked; the screen on top is told to look at the marks."""
+        if self._held is None and self.screen_stack:
+            screen = self.screen
+            if screen._compositor._dirty_regions:  # a layout that was made in the meantime
+                screen._compositor_refresh()
+            screen.check_idle()
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Of every frame only what differs goes to the terminal."""
+        if isinstance(renderable, CompositorUpdate):
+            renderable = Difference(renderable, self._shadow)
+        super()._display(screen, renderable)
+
+    def screen_lost(self) -> None:
+        """What the terminal shows is not known any more."""
+        self._shadow.forget()
+
+    def action_redraw(self) -> None:
+        """Paint everything anew: something else has written onto the screen."""
+        self.screen_lost()
+        self.refresh()
+        self.screen.refresh()
+
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, InputEvent) and not isinstance(event, MouseMove):
+            self._pace.touched(now())
+            self._consider()
+        elif isinstance(event, Resize):
+            self._pace.touched(now())
+            self.screen_lost()
+            self._release()
+        await super().on_event(event)
+
+    # -- coming and going
+
+    def on_load(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in stopped_by():
+            loop.add_signal_handler(number, self.stopped, 128 + number)
+        if not self.is_headless:
+            self._hold()
+            loop.call_later(CURTAIN_SECONDS, self.raise_curtain)
+
+    def stopped(self, return_code: int) -> None:
+        """The line has dropped, or somebody has asked the room to end: the lab goes on."""
+        self.raise_curtain()
+        self.exit(return_code=return_code)
+
+    def line_dropped(self) -> None:
+        self.stopped(128 + stopped_by()[0])
+
+    def back_again(self) -> None:
+        """From sleep: everything is painted anew."""
+        self._pace.begin_again()
+        self._pace.touched(now(), OPENING_SECONDS)
+        self.screen_lost()
+        self._release()
+        self.call_later(self.refresh, layout=True)
+
+
+def chosen_theme(environment: Mapping[str, str], color_system: str | None) -> str:
+    """AUTOLAB_THEME (dark, light, 16), else what the terminal says of itself.
+
+    COLORFGBG is `foreground;background` in the numbers of the 16 colours; 7 and 9 to 15 are light.
+    """
+    named = {"dark": DARK, "light": LIGHT, "16": SIXTEEN}.get(environment.get("AUTOLAB_THEME", ""))
+    if named is not None:
+        return named.name
+    if color_system == "standard":
+        return SIXTEEN.name
+    background = environment.get("COLORFGBG", "").rpartition(";")[2]
+    light = background.isdigit() and (int(background) == 7 or 9 <= int(background) <= 15)
+    return LIGHT.name if light else DARK.name
+
+
+def speaks_ascii_only(environment: Mapping[str, str]) -> bool:
+    """Whether the terminal knows no more: the locale is not UTF-8, or TERM is a plain old one."""
+    coding = locale.getpreferredencoding(False).lower().replace("-", "")
+    return coding not in ("utf8", "utf_8") or environment.get("TERM", "") in ("dumb", "vt100", "vt220")
