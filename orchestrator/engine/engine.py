@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -102,8 +103,9 @@ class Engine:
         return ending
 
     async def _clear_leftovers(self) -> None:
-        """What a killed daemon left: locks, and worktrees of agents and of runs that are over."""
+        """What a killed daemon left: locks, smoke runs, and worktrees of agents and of runs that are over."""
         context = self._context
+        await asyncio.to_thread(shutil.rmtree, context.lab.smoke_runs, True)
         keep = [context.lab.worktrees / f"run-{run.id}" for run in await context.store.runs_underway()]
         keep += await self._vault.clear_leftovers()
         for sentence in await asyncio.to_thread(context.repository.prune, keep, context.lab.worktrees):

@@ -11,6 +11,7 @@ import contextlib
 import re
 import shutil
 import time
+from collections.abc import Coroutine
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -37,6 +38,7 @@ LIMITS = Limits(
     processes=200,
 )
 LOOK_SECONDS = 0.1
+ENDING_SECONDS = 15.0
 LAST_LINES = 12
 
 _NEEDS_GPU = re.compile(r"cuda|triton|nvidia|\bgpu\b|no kernel image|not compiled with", re.IGNORECASE)
@@ -62,7 +64,7 @@ async def against_smoke(context: Context, worktree: Path) -> list[str]:
     except LabError:
         return []  # the machine is in trouble, not the patch
     finally:
-        await asyncio.shield(_clear(context, directory, spec.marker))
+        await _to_the_end(_clear(context, directory, spec.marker))
     tail = "\n".join(log.splitlines()[-LAST_LINES:])
     if (
         result is None
@@ -95,9 +97,25 @@ async def _ended(context: Context, directory: Path) -> RunResult | None:
     return None
 
 
+async def _to_the_end(work: Coroutine[None, None, None]) -> None:
+    """Let work come to its end however often its caller is cancelled meanwhile."""
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+
+
 async def _clear(context: Context, directory: Path, marker: str) -> None:
-    """Nothing of it is left, however it ended."""
+    """Nothing of it is left, however it ended; its supervisor is gone before its directory is."""
     with contextlib.suppress(LabError):
         await context.executor.stop(directory, now=True)
+    deadline = time.monotonic() + ENDING_SECONDS
+    while isinstance(await context.executor.status(directory), Running) and time.monotonic() < deadline:
+        await asyncio.sleep(LOOK_SECONDS)
     await context.executor.sweep(marker)
     await asyncio.to_thread(shutil.rmtree, directory, True)
