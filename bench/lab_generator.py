@@ -23,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from orchestrator.lab import Lab, LabLock
-from orchestrator.settings import settings_text
+from orchestrator.settings_text import settings_text
 from orchestrator.store.records import RunKind, utc_now
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal, Writer

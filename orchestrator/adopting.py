@@ -11,7 +11,8 @@ from orchestrator.corpus import Corpus, Progress, prepare_corpus
 from orchestrator.engine.protection import installed
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
-from orchestrator.settings import ROLES, Profile, Settings, read_settings, settings_text, template
+from orchestrator.settings import ROLES, Profile, Settings, read_settings
+from orchestrator.settings_text import settings_text, template
 from orchestrator.targets.recognition import Wishes, recognise
 from orchestrator.targets.target import NanogptTarget, ScriptTarget, Target
 from roles.role_file import shipped

@@ -14,7 +14,8 @@ from orchestrator.corpus import Progress, own_data, prepare_corpus
 from orchestrator.engine.protection import installed
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, LabLock
-from orchestrator.settings import ROLES, Profile, settings_text, template
+from orchestrator.settings import ROLES, Profile
+from orchestrator.settings_text import settings_text, template
 from orchestrator.store.writer import Writer
 from orchestrator.targets.recognition import Wishes
 from orchestrator.targets.target import NanogptTarget

@@ -49,7 +49,7 @@ class ControlRoom(PacedApp[str]):
         self._steering: Steering | None = None
         self._wanted = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
-        self.dashboard = Dashboard(lab)
+        self.dashboard = Dashboard(lab, read_only)
 
     # -- opening and watching
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from orchestrator.runs.log_text import inert
 from orchestrator.store.records import AgentRow, Event, Experiment, Run, SlotRow, seconds_since
@@ -51,6 +52,7 @@ STATE_TONES: dict[State, Tone] = {
     State.PROPOSED: Tone.DIM,
 }
 
+AT_WORK = ("thinking", "calling", "waiting")
 AGENT_SYMBOLS = {"idle": "·", "thinking": "*", "calling": "►", "waiting": "!", "paused": "‖"}
 AGENT_TONES = {"idle": Tone.DIM, "thinking": Tone.LIVE, "calling": Tone.LIVE, "waiting": Tone.WARN, "paused": Tone.WARN}
 
@@ -174,6 +176,11 @@ def queue_cells(experiment: Experiment) -> tuple[Cell, ...]:
         Said(plain(experiment.source), Tone.DIM),
         Said(plain(experiment.reason), Tone.DIM),
     )
+
+
+def at_rest(agent: AgentRow) -> AgentRow:
+    """An agent whose daemon is gone: whatever it did then, it does nothing now."""
+    return replace(agent, state="idle", job=f"was at: {agent.job}" if agent.state in AT_WORK else agent.job)
 
 
 def agent_cells(agent: AgentRow) -> tuple[Cell, ...]:

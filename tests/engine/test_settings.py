@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import LabError
-from orchestrator.settings import read_settings, settings_text
+from orchestrator.settings import read_settings
+from orchestrator.settings_text import settings_text
 
 
 def written(tmp_path: Path, old: str = "", new: str = "") -> Path:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import LabError
-from orchestrator.settings import Settings, read_settings, settings_text
+from orchestrator.settings import Settings, read_settings
+from orchestrator.settings_text import settings_text
 from orchestrator.targets.recognition import AUTORESEARCH_METRIC, AUTORESEARCH_PROGRESS
 from orchestrator.targets.target import NanogptTarget, ScriptTarget, script_target
 

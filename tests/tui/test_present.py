@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from orchestrator.actions import ACTIONS, BY_VERB
-from orchestrator.store.records import SlotRow
+from orchestrator.store.records import AgentRow, SlotRow
 from orchestrator.store.states import State
 from orchestrator.views import Baseline
 from tui.commands import NotUnderstood, understand
 from tui.health import Health, first_line, second_line
 from tui.keys import footer
-from tui.present import SYMBOLS, bar, best_so_far
+from tui.present import SYMBOLS, at_rest, bar, best_so_far
 from tui.screens.dashboard import Dashboard
 from tui.screens.help import help_rows
 from tui.tones import Line, fit
@@ -99,3 +99,10 @@ def test_what_is_not_understood_is_told() -> None:
             assert words in str(told)
         else:
             raise AssertionError(f"{text!r} was understood")
+
+
+def test_an_agent_of_a_daemon_that_is_gone_is_not_shown_at_work() -> None:
+    busy = AgentRow("worker-1", "worker", "t", "m", "calling", "patch 5", 5, 1, 0, 10, 10, "2026-01-01T00:00:00.000Z")
+    resting = at_rest(busy)
+    assert (resting.state, resting.job) == ("idle", "was at: patch 5")
+    assert at_rest(resting) == resting

@@ -11,7 +11,7 @@ from orchestrator.runs.log_text import read_lines
 from orchestrator.store.records import AgentRow
 from tui.panes.rows import Rows
 from tui.panes.tail import Tail
-from tui.present import AGENT_COLUMNS, agent_cells
+from tui.present import AGENT_COLUMNS, agent_cells, at_rest
 from tui.watch import Snapshot
 
 FIRST_BYTES = 32 * 1024
@@ -47,7 +47,9 @@ class Agents(Vertical):
         return self.query_one("#agent-table", Rows)
 
     def take(self, snapshot: Snapshot) -> None:
-        self._agents = sorted(snapshot.agents, key=by_role)
+        self._agents = sorted(
+            map(at_rest, snapshot.agents) if snapshot.daemon is None else snapshot.agents, key=by_role
+        )
         self._give_room()
         self.table.show([(agent.name, agent_cells(agent)) for agent in self._agents])
         if not self._chosen and self._agents and not self.table.has_focus:

@@ -43,9 +43,10 @@ class Dashboard(RoomScreen):
         *("full_screen", "pause_queue", "message", "command_line", "raise", "lower"),
     )
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, read_only: bool = False) -> None:
         super().__init__()
         self._lab = lab
+        self._place = f"{lab.root.name} read-only" if read_only else lab.root.name
         self.pane = "results"
         self.snapshot: Snapshot | None = None
         self._zoomed = False
@@ -54,7 +55,7 @@ class Dashboard(RoomScreen):
         self._titles: dict[str, tuple[str, str]] = {}
 
     def compose(self) -> ComposeResult:
-        yield HealthStrip(self._lab.root.name)
+        yield HealthStrip(self._place)
         with Vertical(id="panes"):
             yield Slots()
             with Horizontal(id="columns"):
