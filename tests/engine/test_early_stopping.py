@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 from conftest import autolab, set_key
 
+from orchestrator.daemon import opened
+from orchestrator.engine.pruning import Pruning
 from orchestrator.lab import Lab
-from orchestrator.runs import local_executor
+from orchestrator.runs import Running, local_executor
 from orchestrator.runs.slots import device_kind
 from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
@@ -113,10 +115,39 @@ def test_a_hopeless_run_is_stopped_early_and_is_a_result_of_its_own_kind(seasone
     assert "1 run condemned, 1 stopped" in told and "slot time saved" in told
 
 
-def test_a_condemned_run_that_is_drawn_for_the_audit_is_finished_and_counted(seasoned: Path) -> None:
+def looked_at(lab: Path, progress: float = 0.5) -> tuple[str, str]:
+    """A running screen with a hopeless curve, looked at once: the slot's verdict, and what its end is called."""
+
+    async def play() -> tuple[str, str]:
+        async with opened(Lab(lab)) as context:
+            store, draw = context.store, random.Random(3)
+            start = await store.experiment(0)
+            assert start is not None
+            made = await store.add_experiment(
+                Proposal("Hopeless", "It may help.", "a test"), author="a test", team="none", state=State.QUEUED
+            )
+            ready = await store.move(made.id, State.READY, "ready", commit_id="e" * 40, parent=start.commit_id)
+            slot = context.executor.slots()[0]
+            await store.set_slots([(slot.name, slot.device)])
+            run = await store.begin_run(ready, RunKind.SCREEN, 1, Place(slot.name, device_kind(slot), "off"), "e" * 40)
+            context.lab.run_directory(run.id).mkdir(parents=True)
+            points = [line for line in curve(3.0, draw).splitlines() if json.loads(line)["progress"] <= progress]
+            (context.lab.run_directory(run.id) / "metrics.jsonl").write_text("\n".join(points) + "\n")
+            pruning = Pruning(context)
+            await pruning.look(run, Running("training", progress=progress))
+            verdict = (await store.slots())[0].verdict
+            ended = await pruning.outcome(run, Measurement("killed", "killed", training_seconds=progress * BUDGET))
+            await store.end_run(run.id, ended)
+            await pruning.keep_account(run.device)
+            return verdict, ended.outcome
+
+    return asyncio.run(play())
+
+
+def test_a_condemned_run_that_is_drawn_for_the_audit_is_not_stopped_and_is_counted(seasoned: Path) -> None:
     set_key(seasoned, "audited", "1")
-    entry = measured(seasoned)
-    assert entry["state"] == "discarded" and entry["val_bpb"] is not None
+    verdict, outcome = looked_at(seasoned)
+    assert verdict.startswith("audited: +") and outcome == "killed", "whoever killed it, it was not early stopping"
     (row,) = condemned(seasoned)
     assert row["audited"] == 1 and row["seconds_saved"] == 0 and "drawn for the audit" in row["reason"]
     assert "1 run condemned, 0 stopped" in autolab("status", str(seasoned)).stdout
@@ -124,5 +155,13 @@ def test_a_condemned_run_that_is_drawn_for_the_audit_is_finished_and_counted(sea
 
 def test_nothing_is_condemned_when_it_is_turned_off(seasoned: Path) -> None:
     set_key(seasoned, "enabled", "false")
-    assert measured(seasoned)["state"] == "discarded"
+    assert looked_at(seasoned) == ("", "killed")
     assert not condemned(seasoned)
+
+
+def test_what_it_saved_is_what_was_left_of_the_budget(seasoned: Path) -> None:
+    set_key(seasoned, "audited", "0.000001")
+    verdict, outcome = looked_at(seasoned)
+    assert verdict.startswith("stopped: +") and outcome == "pruned"
+    (row,) = condemned(seasoned)
+    assert row["share"] == 0.5 and row["seconds_saved"] == pytest.approx(BUDGET / 2)

@@ -108,7 +108,8 @@ def test_a_second_daemon_is_refused_and_told_who_holds_the_lab(lab: Path) -> Non
     assert headless.returncode == 1 and f"process {status(lab)['pid']}" in headless.stderr
 
 
-def test_a_run_can_be_paused_resumed_killed_and_requeued(lab: Path) -> None:
+def test_a_run_can_be_paused_resumed_killed_and_requeued(measured: Path) -> None:
+    lab = measured
     set_key(lab, "budget_seconds", "20")
     patch = lab.parent / "rate.diff"
     patch.write_text(
@@ -118,7 +119,6 @@ def test_a_run_can_be_paused_resumed_killed_and_requeued(lab: Path) -> None:
         "add", str(lab), "--title", "Twice the rate", "--hypothesis", "It learns faster", "--patch", str(patch)
     )
     assert (added.returncode, added.stdout) == (0, "1\n"), added.stderr
-    set_key(lab, "slots", "4")
     assert autolab("start", str(lab)).returncode == 0
     eventually(lambda: state_of(lab, 1) == "running", 60, "the run")
     assert autolab("pause", "1", str(lab)).returncode == 0
