@@ -28,7 +28,7 @@ class Action:
     help: str
     keys: tuple[str, ...] = ()  # as Textual names them
     verb: str | None = None  # on the command line and after `:`
-    takes: str = ""  # "", "id", "id?", "id value", "text"
+    takes: str = ""  # "", "id", "id?", "id value", "id base", "text"
     footer: str = ""  # the short word in the footer; empty: not shown there
     confirm: str = ""  # the question asked first; {} is the experiment
 
@@ -62,6 +62,20 @@ ACTIONS: tuple[Action, ...] = (
     Action("show", Kind.READ, "an experiment with its runs and its story", verb="show", takes="id"),
     Action("export", Kind.READ, "the results as tsv, csv or json", verb="export"),
     Action("report", Kind.READ, "the lab's story as Markdown, with a picture of the best score", verb="report"),
+    Action(
+        "review", Kind.READ, "the wins in order, to accept, take out, pick or export", ("b",), "review", footer="review"
+    ),
+    Action("morning", Kind.READ, "what happened while you were away", verb="morning"),
+    Action(
+        "patch",
+        Kind.READ,
+        "write an experiment's patch to a file beside the lab",
+        ("e",),
+        "patch",
+        "id",
+        "export",
+    ),
+    Action("side_by_side", Kind.VIEW, "show a diff side by side, or unified again", ("v",), footer="side by side"),
     Action("doctor", Kind.READ, "what is missing or risky on this machine, and the remedy", verb="doctor"),
     # steering
     Action("pause_run", Kind.COMMAND, "pause or resume the selected run", ("p",), takes="id", footer="pause"),
@@ -112,16 +126,30 @@ ACTIONS: tuple[Action, ...] = (
         "revert",
         Kind.COMMAND,
         "take a win out of master again: measured first, then merged",
-        verb="revert",
-        takes="id",
+        ("X",),
+        "revert",
+        "id",
+        footer="revert",
         confirm="Take experiment {} out of master? It is measured without it first, then merged.",
     ),
     Action(
         "ablate",
         Kind.COMMAND,
         "measure master without a win, to see what it is worth by now",
-        verb="ablate",
-        takes="id",
+        ("t",),
+        "ablate",
+        "id",
+        footer="measure without",
+    ),
+    Action("accept", Kind.COMMAND, "mark a win as reviewed by a person", ("A",), "accept", "id", footer="accept"),
+    Action(
+        "pick",
+        Kind.COMMAND,
+        "put an experiment's change on a branch of its own, on top of branch BASE",
+        ("c",),
+        "pick",
+        "id base",
+        footer="pick",
     ),
     Action(
         "message",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from textual.app import SystemCommand
@@ -18,6 +19,7 @@ from orchestrator.store.reader import SORTS, Reader
 from tui.commands import NotUnderstood, Order, understand
 from tui.keys import bindings
 from tui.paced import PacedApp
+from tui.pages import Pages
 from tui.panes.rows import Rows
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import Ask
@@ -47,6 +49,7 @@ class ControlRoom(PacedApp[str]):
         self._reader: Reader | None = None
         self._watch: Watch | None = None
         self._steering: Steering | None = None
+        self._pages: Pages | None = None
         self._wanted = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
         self.dashboard = Dashboard(lab, read_only)
@@ -83,12 +86,12 @@ class ControlRoom(PacedApp[str]):
         if problem:
             self.notify(problem, title="the daemon did not start", severity="error", timeout=15, markup=False)
         self._looking = asyncio.create_task(self._look_for_ever(self._watch), name="watch")
+        self._pages = Pages.opened(self, self._lab, self._reader)
 
     async def _first_look(self, watch: Watch) -> Snapshot | None:
-        try:
+        with contextlib.suppress(LabError):  # the next look says why
             return await watch.look()
-        except LabError:
-            return None  # the next look says why
+        return None
 
     async def _look_for_ever(self, watch: Watch) -> None:
         while True:
@@ -124,12 +127,13 @@ class ControlRoom(PacedApp[str]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         for action in ACTIONS:
             if action.name not in ("palette", "pane"):
-                title = action.name.replace("_", " ")
-                yield SystemCommand(title, action.help, lambda name=action.name: self.action_act(name))
+                yield SystemCommand(action.name.replace("_", " "), action.help, partial(self.action_act, action.name))
 
     def action_act(self, name: str, key: str = "") -> None:
         """Do what the table says under this name, on the screen on top."""
         screen = self.screen
+        if self._pages is not None:
+            self._pages.here()
         if self._steering is None or not isinstance(screen, RoomScreen) or screen.view(name, key):
             return
         action = BY_NAME[name]
@@ -140,7 +144,7 @@ class ControlRoom(PacedApp[str]):
                 self._view(name, screen)
             case _ if name == "message":
                 self._ask_message(screen.agent or "all")
-            case _ if action.takes in ("id value", "text") or name == "add":
+            case _ if action.takes in ("id value", "id base", "text") or name == "add":
                 self._ask_command(f"{action.verb} ")
             case _ if action.takes == "id" and screen.experiment_id is None:
                 self.notify("Select an experiment first: in the slots, the queue or the results.")
@@ -159,9 +163,7 @@ class ControlRoom(PacedApp[str]):
     def _view(self, name: str, screen: RoomScreen) -> None:
         match name:
             case "help":
-                from tui.screens.help import (
-                    Help,
-                )  # what the first screen does not need is imported when it is asked for
+                from tui.screens.help import Help  # not needed before it is asked for
 
                 self.push_screen(Help())
             case "filter" if screen is self.dashboard:
@@ -248,9 +250,7 @@ class ControlRoom(PacedApp[str]):
                 self._read(action, arguments)
             case Kind.LAB if action.name == "start":
                 self._steering.start_daemon()
-            case Kind.COMMAND if action.name not in ("add", "import"):  # those two read a file
-                self._steering.order(order)
-            case Kind.LAB if action.name == "stop":
+            case Kind.COMMAND | Kind.LAB if action.name not in ("add", "import", "init", "run"):  # those take words
                 self._steering.order(order)
             case _:
                 self.notify(f"On the command line: autolab {action.verb} --help")
@@ -263,6 +263,8 @@ class ControlRoom(PacedApp[str]):
                 self._show_experiment(int(arguments["id"]), at_diff=action.name == "diff")
             case "results" | "queue":
                 self._table_order(action.name, list(arguments.get("words", [])))
+            case "review" | "morning" | "patch" if self._pages is not None:
+                self._pages.open(action.name, arguments)
             case _:
                 self.run_worker(self._show_printed(action))
 

@@ -53,6 +53,12 @@ def _arguments(action: Action, rest: list[str], selected: int | None) -> dict[st
             if len(rest) != 2:
                 raise NotUnderstood(f"`{action.verb}` takes an experiment and a number.")
             return {"id": _number(rest[0], None, action), "value": _integer(rest[1])}
+        case "id base":
+            if len(rest) == 1:
+                rest = [str(_number(None, selected, action)), *rest]
+            if len(rest) != 2:
+                raise NotUnderstood(f"`{action.verb}` takes an experiment and the branch that it is put on.")
+            return {"id": _number(rest[0], None, action), "onto": rest[1]}
         case "text":
             if len(rest) < 2:
                 raise NotUnderstood(f"`{action.verb}` takes an agent and what to say.")

@@ -41,7 +41,7 @@ def _line(line: str, colours: dict[str, str]) -> Text:
     if line.startswith("@@"):
         return Text(line, Style(color=colours["live"]))
     code = Text(line[:1])
-    code.append_text(_code(line[1:], colours))
+    code.append_text(coloured_code(line[1:], colours))
     match line[:1]:
         case "+":
             code.stylize(Style(bgcolor=colours["added"]))
@@ -54,7 +54,8 @@ def _line(line: str, colours: dict[str, str]) -> Text:
     return code
 
 
-def _code(line: str, colours: dict[str, str]) -> Text:
+def coloured_code(line: str, colours: dict[str, str]) -> Text:
+    """One line of Python, its words coloured by their kind."""
     text = Text()
     for kind, word in _LEXER.get_tokens(line):
         name = next((name for token, name in _KINDS if kind in token), None)

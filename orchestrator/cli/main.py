@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from orchestrator.actions import BY_VERB
-from orchestrator.cli import changing, laboratory, reading, reporting
+from orchestrator.cli import changing, laboratory, reading, reporting, reviewing
 from orchestrator.errors import LabError, UsageError
 from orchestrator.targets.target import Direction
 
@@ -77,6 +77,17 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     made.add_argument("--out", metavar="DIR", help="where to write it; default: .autolab/report in the lab")
     json(made)
     lab(made)
+    made = verb("review", reviewing.review)
+    json(made)
+    lab(made)
+    made = verb("morning", reviewing.morning)
+    made.add_argument("--hours", type=_hours, default=12.0, metavar="N", help="how far to go back; default: 12")
+    json(made)
+    lab(made)
+    made = verb("patch", reviewing.patch)
+    made.add_argument("id", type=int, metavar="ID")
+    made.add_argument("--out", metavar="FILE", help="where to write it; default: beside the lab's directory")
+    lab(made)
     made = verb("doctor", reading.doctor)
     json(made)
     lab(made)
@@ -94,10 +105,14 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     for name in ("pause", "resume"):
         made = verb(name, changing.pause_or_resume)
         made.add_argument("words", nargs="*", metavar="[ID] [LAB]")
-    for name in ("end", "kill", "requeue", "drop", "promote", "revert", "ablate"):
+    for name in ("end", "kill", "requeue", "drop", "promote", "revert", "ablate", "accept"):
         made = verb(name, changing.on_experiment)
         made.add_argument("id", type=int, metavar="ID")
         lab(made)
+    made = verb("pick", reviewing.pick)
+    made.add_argument("id", type=int, metavar="ID")
+    made.add_argument("base", metavar="BASE", help="the branch, tag or commit that the change is put on")
+    lab(made)
     made = verb("priority", changing.priority)
     made.add_argument("id", type=int, metavar="ID")
     made.add_argument("value", type=int, metavar="N")
@@ -144,6 +159,16 @@ def _count(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _hours(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 10**5:
+        raise argparse.ArgumentTypeError(f"must be a number of hours above 0, not {text!r}")
     return number
 
 

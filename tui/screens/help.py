@@ -30,7 +30,9 @@ def _short(action: Action) -> tuple[str, ...]:
 def _command(action: Action) -> str:
     if action.verb is None:
         return ""
-    takes = {"id": " ID", "id?": " [ID]", "id value": " ID N", "text": " AGENT TEXT"}.get(action.takes, "")
+    takes = {"id": " ID", "id?": " [ID]", "id value": " ID N", "id base": " ID BASE", "text": " AGENT TEXT"}.get(
+        action.takes, ""
+    )
     return f":{action.verb}{takes}"
 
 

@@ -1,0 +1,116 @@
+"""The verbs of a review: the wins in order, what happened lately, a patch as a file, a change on another branch."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from orchestrator.cli.changing import send
+from orchestrator.cli.reading import ask
+from orchestrator.review.exporting import write_patch
+from orchestrator.lab import find_lab
+from orchestrator.review.morning import Morning, morning_of
+from orchestrator.review.wins import Win, require_patch, wins_of
+
+
+def review(words: Namespace) -> int:
+    wins = ask(find_lab(words.lab), wins_of)
+    if words.json:
+        _print_json([win_json(win) for win in wins])
+        return 0
+    for win in wins:
+        one, entry = win.experiment, win_json(win)
+        gain = "-" if entry["gain"] is None else f"{entry['gain']:+.4f}"
+        state = "reverted" if win.taken_out else f"accepted by {win.accepted.actor}" if win.accepted else "to review"
+        print(f"{win.order}\t{one.label}\t{one.val_bpb or 0:.4f}\t{gain}\t{state}\t{one.title}")
+    return 0
+
+
+def win_json(win: Win) -> dict[str, Any]:
+    """One entry of `autolab review --json`; scores in bits per byte, a gain is positive."""
+    one = win.experiment
+    return {
+        "order": win.order,
+        "id": one.id,
+        "title": one.title,
+        "val_bpb": win.score.mean,
+        "error": win.score.error,
+        "before": win.before.mean,
+        "before_error": win.before.error,
+        "gain": None if one.delta is None else -one.delta,
+        "believed": win.believed,
+        "vault": win.vault,
+        "slot_seconds": round(win.slot_seconds, 3),
+        "source": one.source,
+        "team": one.team,
+        "merge": win.merge,
+        "merged_at": win.merged_at,
+        "accepted_by": win.accepted.actor if win.accepted else None,
+        "taken_out_by": win.taken_out.id if win.taken_out else None,
+    }
+
+
+def morning(words: Namespace) -> int:
+    since = datetime.now(UTC) - timedelta(hours=words.hours)
+    at = since.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    told = ask(find_lab(words.lab), lambda reader: morning_of(reader, at))
+    if words.json:
+        _print_json(morning_json(told))
+        return 0
+    then, now = (f"{value:.4f}" if value is not None else "-" for value in (told.best_then, told.best_now))
+    print(f"best\t{then} -> {now}")
+    for win in told.wins:
+        print(f"merged\t{win.experiment.label}\t{-(win.experiment.delta or 0.0):+.4f}\t{win.experiment.title}")
+    for state, number in told.outcomes.items():
+        print(f"ended\t{number} {state}")
+    for name, share in told.slots.items():
+        print(f"slot\t{name}\t{share:.0%} busy")
+    print(f"spent\t{told.tokens} tokens\t{told.money:.2f}")
+    for note in told.learned:
+        print(f"{note.kind}\t{note.text.strip()}")
+    for event in told.anomalies:
+        print(f"anomaly\t{event.at}\t{event.reason}")
+    for one in told.next:
+        print(f"next\t{one.label}\t{one.state}\t{one.title}")
+    return 0
+
+
+def morning_json(told: Morning) -> dict[str, Any]:
+    """`autolab morning --json`."""
+    return {
+        "since": told.since,
+        "now": told.now,
+        "best_then": told.best_then,
+        "best_now": told.best_now,
+        "wins": [win_json(win) for win in told.wins],
+        "outcomes": {str(state): number for state, number in told.outcomes.items()},
+        "runs": told.runs,
+        "slots": told.slots,
+        "tokens": told.tokens,
+        "money": told.money,
+        "learned": [{"by": note.author, "at": note.at, "text": note.text} for note in told.learned],
+        "anomalies": [{"at": event.at, "reason": event.reason} for event in told.anomalies],
+        "next": [{"id": one.id, "title": one.title, "state": str(one.state)} for one in told.next],
+    }
+
+
+def patch(words: Namespace) -> int:
+    lab = find_lab(words.lab)
+    experiment = ask(lab, lambda reader: require_patch(reader, words.id))
+    print(write_patch(lab, experiment, Path(words.out).expanduser() if words.out else None))
+    return 0
+
+
+def pick(words: Namespace) -> int:
+    answer = send(find_lab(words.lab), "pick", {"id": words.id, "onto": words.base})
+    print(f"{answer[:1].upper()}{answer[1:]}.")
+    return 0
+
+
+def _print_json(value: object) -> None:
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")

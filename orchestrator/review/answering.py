@@ -1,0 +1,44 @@
+"""A person's review of the wins: accepted ones carry a mark, and a change is picked onto another branch."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from orchestrator.branches.picking import pick, pick_name, resolve
+from orchestrator.context import Context
+from orchestrator.errors import LabError
+from orchestrator.store.records import Experiment, utc_now
+from orchestrator.store.states import State
+from orchestrator.review.wins import accepted_by, mark_key
+
+
+async def accept(context: Context, experiment: Experiment, actor: str) -> str:
+    """Mark a win as reviewed by a person; master stays as it is. Raises LabError."""
+    if experiment.state is not State.PROMOTED or experiment.parent is None:
+        word = "a starting point of this lab" if experiment.state is State.PROMOTED else str(experiment.state)
+        raise LabError(
+            f"Experiment {experiment.id} is {word}; only what master took is reviewed.",
+            "`autolab review` lists the wins.",
+        )
+    before = await accepted_by(context.store, experiment.id)
+    if before is not None:
+        raise LabError(f"Experiment {experiment.id} was accepted by {before.actor} already.", "The mark stays.")
+    mark = json.dumps({"actor": actor, "at": utc_now()})
+    await context.store.set_meta(mark_key(experiment.id), mark)
+    return f"experiment {experiment.id} is reviewed and accepted"
+
+
+async def pick_onto(context: Context, experiment: Experiment, base: str) -> str:
+    """Put an experiment's change on a branch of its own on top of `base`. Raises LabError."""
+    parent, commit = experiment.parent, experiment.commit_id
+    if parent is None or commit is None:
+        raise LabError(
+            f"Experiment {experiment.id} has no patch to pick.", "`autolab results` shows what was measured."
+        )
+    onto = await asyncio.to_thread(resolve, context.repository, base)
+    if onto is None:
+        raise LabError(f"There is no branch, tag or commit {base!r} in this lab.", "`git branch` lists the branches.")
+    name = pick_name(experiment.label, experiment.title)
+    branch, made = await asyncio.to_thread(pick, context.repository, parent, commit, onto, name, base)
+    return f"branch {branch} is {base} with experiment {experiment.id}'s change ({made[:9]}); nobody has measured it"

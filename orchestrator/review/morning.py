@@ -1,0 +1,105 @@
+"""What happened in a lab since a moment: the summary for somebody who was away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator import views
+from orchestrator.store.reader import Reader
+from orchestrator.store.records import Event, Experiment, Note, Run, SlotRow, seconds_since, utc_now
+from orchestrator.store.states import ENDED, RAN, State
+from orchestrator.review.wins import Win, wins_of
+
+NEXT = 5
+MOST_ANOMALIES = 8
+NOTE_KINDS = ("findings", "report")
+
+
+@dataclass(frozen=True, slots=True)
+class Morning:
+    """From `since` to `now` (UTC, ISO 8601); scores are bits per byte, less is better."""
+
+    since: str
+    now: str
+    wins: tuple[Win, ...]  # merged meanwhile, in their order
+    best_then: float | None
+    best_now: float | None
+    outcomes: dict[State, int]  # how many experiments came to which end
+    runs: int  # that ended
+    slots: dict[str, float]  # share of the time in which each slot had a run, 0..1
+    tokens: int
+    money: float  # in the currency of the prices in autolab.toml
+    learned: tuple[Note, ...]  # the newest words of the reviewer and of the reporter, where they are of that time
+    anomalies: tuple[Event, ...]  # newest first
+    anomaly_count: int
+    next: tuple[Experiment, ...]  # the head of the queue
+    waiting: int
+    believed: float | None  # of the gains of these wins together
+
+    @property
+    def seconds(self) -> float:
+        return seconds_since(self.since, self.now)
+
+    @property
+    def eventful(self) -> bool:
+        """Whether there is anything to tell."""
+        return bool(self.wins or self.outcomes or self.learned or self.anomalies)
+
+    @property
+    def ran(self) -> int:
+        return sum(number for state, number in self.outcomes.items() if state in RAN)
+
+
+async def morning_of(reader: Reader, since: str, now: str | None = None) -> Morning:
+    """Read the summary from the store. Raises LabError."""
+    now = now or utc_now()
+    wins = tuple(win for win in await wins_of(reader) if win.merged_at > since)
+    ended = await reader.rows(
+        "SELECT after, count(DISTINCT experiment_id) AS n FROM events WHERE kind = 'state' AND at > ? GROUP BY after",
+        (since,),
+    )
+    outcomes = {State(row["after"]): int(row["n"]) for row in ended if row["after"] in set(map(str, ENDED))}
+    spent = await reader.row(
+        "SELECT coalesce(sum(tokens_in + tokens_out), 0) AS tokens, coalesce(sum(money), 0.0) AS money FROM calls"
+        " WHERE at > ?",
+        (since,),
+    )
+    anomalies = await reader.rows("SELECT * FROM events WHERE kind = 'anomaly' AND at > ? ORDER BY seq DESC", (since,))
+    runs = await reader.runs_since(since)
+    queue = await reader.queue()
+    notes = [note for kind in NOTE_KINDS for note in await reader.notes(kind, 1) if note.at > since]
+    then, present = await _score_at(reader, since), await _score_at(reader, now)
+    believed = [win.believed for win in wins if win.believed is not None]
+    assert spent is not None
+    return Morning(
+        since=since,
+        now=now,
+        wins=wins,
+        best_then=then,
+        best_now=present,
+        outcomes=outcomes,
+        runs=sum(run.ended_at is not None for run in runs),
+        slots=_use(await reader.slots(), runs, since, now),
+        tokens=int(spent["tokens"]),
+        money=float(spent["money"]),
+        learned=tuple(notes),
+        anomalies=tuple(Event.from_row(row) for row in anomalies[:MOST_ANOMALIES]),
+        anomaly_count=len(anomalies),
+        next=tuple(queue[:NEXT]),
+        waiting=len(queue),
+        believed=sum(believed) if believed else None,
+    )
+
+
+async def _score_at(reader: Reader, at: str) -> float | None:
+    """The score of the master of that time, or of the start, where the lab is younger."""
+    row = await reader.row(
+        "SELECT e.val_bpb FROM masters AS m JOIN experiments AS e ON e.id = m.experiment_id WHERE m.at <= ?"
+        " OR m.seq = (SELECT min(seq) FROM masters) ORDER BY m.seq DESC LIMIT 1",
+        (at,),
+    )
+    return None if row is None else row["val_bpb"]
+
+
+def _use(slots: list[SlotRow], runs: list[Run], since: str, now: str) -> dict[str, float]:
+    return {slot.name: views.busy_fraction(slot.name, runs, since, now) for slot in slots}

@@ -1,0 +1,138 @@
+"""The winning branches in the order in which master took them, with what a person needs to judge each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.errors import LabError
+from orchestrator.store.reader import Reader
+from orchestrator.store.records import Decision, Experiment, Run
+from orchestrator.store.states import ENDED, State
+from orchestrator.store.vault import vault_verdicts
+from orchestrator.views import beliefs_of, run_seconds, valid_runs, vault_means
+
+REVERSAL = "reversal of experiment "
+"""How the source of an experiment begins that takes a win out, or measures master without it (engine.reverting)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A person's mark on a win; `at` is UTC, ISO 8601."""
+
+    actor: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One side of a comparison: bits per byte, the standard error of the mean (None for one run), valid runs."""
+
+    mean: float | None
+    error: float | None
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Win:
+    """One promotion. `order` counts from 1; `believed` is the gain left after the winner's curse, bits per byte."""
+
+    order: int
+    experiment: Experiment
+    merged_at: str
+    merge: str  # the merge commit on master
+    score: Score
+    before: Score  # of the master that it was measured against
+    before_id: int | None
+    believed: float | None
+    vault: float | None  # mean bits per byte on the vault split
+    vault_said: str
+    slot_seconds: float  # of all its runs, wall
+    runs: int
+    accepted: Accepted | None
+    without: tuple[Experiment, ...]  # reverts and ablations of it, oldest first
+
+    @property
+    def taken_out(self) -> Experiment | None:
+        """The revert that master has taken, or that is on its way there."""
+        meant = [one for one in self.without if one.decision is Decision.MERGE]
+        alive = [one for one in meant if one.state is State.PROMOTED or one.state not in ENDED]
+        return alive[-1] if alive else None
+
+
+def mark_key(experiment_id: int) -> str:
+    """The key in the table `meta` of a person's mark."""
+    return f"accepted {experiment_id}"
+
+
+async def accepted_by(reader: Reader, experiment_id: int) -> Accepted | None:
+    mark = await reader.meta(mark_key(experiment_id))
+    return Accepted(**json.loads(mark)) if mark else None
+
+
+def score_of(runs: Sequence[Run]) -> Score:
+    """The mean of valid runs with its standard error."""
+    values = [run.val_bpb for run in runs if run.val_bpb is not None]
+    if not values:
+        return Score(None, None, 0)
+    mean = sum(values) / len(values)
+    if len(values) < 2:
+        return Score(mean, None, 1)
+    variance = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    return Score(mean, (variance / len(values)) ** 0.5, len(values))
+
+
+async def wins_of(reader: Reader) -> list[Win]:
+    """Every promotion, oldest first; starting points and a person's own commits are none. Raises LabError."""
+    promoted = [one for one in await reader.promotions() if one.parent is not None and one.branch != "master"]
+    first_at = {}
+    for master in reversed(await reader.masters()):
+        first_at[master.experiment_id] = master
+    stood_on = {master.commit_id: master.experiment_id for master in await reader.masters()}
+    bases = {stood_on[one.parent] for one in promoted if one.parent in stood_on}
+    runs = await reader.runs_of_many([*{one.id for one in promoted} | bases])
+    known = {one.id: one for one in await reader.promotions()}
+    beliefs, vault, said = await beliefs_of(reader), await vault_means(reader), await vault_verdicts(reader)
+    rows = await reader.rows("SELECT * FROM experiments WHERE source LIKE ? ORDER BY id", (f"{REVERSAL}%",))
+    reversals = [Experiment.from_row(row) for row in rows]
+    marks = await _marks(reader)
+    wins = []
+    for order, one in enumerate(promoted, 1):
+        base_id = stood_on.get(one.parent or "")
+        base = known.get(base_id) if base_id is not None else None
+        belief = beliefs.get(one.id)
+        wins.append(
+            Win(
+                order=order,
+                experiment=one,
+                merged_at=first_at[one.id].at,
+                merge=first_at[one.id].commit_id,
+                score=score_of(valid_runs(one, runs[one.id])),
+                before=score_of(valid_runs(base, runs[base.id])) if base is not None else Score(None, None, 0),
+                before_id=base_id,
+                believed=belief.gain if belief is not None else None,
+                vault=vault.get(one.id),
+                vault_said=said.get(one.id, ""),
+                slot_seconds=sum(run_seconds(run) or 0.0 for run in runs[one.id]),
+                runs=len(runs[one.id]),
+                accepted=marks.get(one.id),
+                without=tuple(other for other in reversals if other.source == f"{REVERSAL}{one.id}"),
+            )
+        )
+    return wins
+
+
+async def _marks(reader: Reader) -> dict[int, Accepted]:
+    rows = await reader.rows("SELECT key, value FROM meta WHERE key LIKE 'accepted %'")
+    return {int(row["key"].split()[1]): Accepted(**json.loads(row["value"])) for row in rows}
+
+
+async def require_patch(reader: Reader, experiment_id: int) -> Experiment:
+    """The experiment, if it has a commit to export. Raises LabError."""
+    experiment = await reader.experiment(experiment_id)
+    if experiment is None:
+        raise LabError(f"There is no experiment {experiment_id}.", "`autolab results` lists them.")
+    if experiment.commit_id is None:
+        raise LabError(f"Experiment {experiment_id} has no patch yet.", "A worker writes it when its turn comes.")
+    return experiment

@@ -1,0 +1,102 @@
+"""The pages that are opened by a word or by themselves: review, morning; and a patch written to a file."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from textual.app import App
+
+from orchestrator.actor import who
+from orchestrator.errors import LabError
+from orchestrator.review.exporting import write_patch
+from orchestrator.lab import Lab
+from orchestrator.review.morning import morning_of
+from orchestrator.store.reader import Reader
+from orchestrator.store.records import utc_now
+from orchestrator.review.wins import require_patch
+from tui.screens.dashboard import Dashboard
+from tui.visits import Visits, night_before, was_away
+
+NOTE_SECONDS = 60.0
+
+
+class Pages:
+    """Knows when this person was here last, before now."""
+
+    def __init__(self, app: App[Any], lab: Lab, reader: Reader) -> None:
+        self._app = app
+        self._lab = lab
+        self._reader = reader
+        self._visits = Visits(lab, who())
+        self._last: str | None = None
+        self._noted = -NOTE_SECONDS
+
+    @classmethod
+    def opened(cls, app: App[Any], lab: Lab, reader: Reader) -> Pages:
+        """The person has come."""
+        pages = cls(app, lab, reader)
+        pages.here()
+        return pages
+
+    def here(self) -> None:
+        """The person does something; one who was away for long is told what happened."""
+        now = time.monotonic()
+        if now - self._noted < NOTE_SECONDS:
+            return
+        self._noted = now
+        last = self._visits.last()
+        self._visits.note()
+        if was_away(last):
+            self._last = last
+            self._app.run_worker(self._greet(), group="morning")
+
+    async def _greet(self) -> None:
+        assert self._last is not None
+        try:
+            eventful = (await morning_of(self._reader, self._last)).eventful
+        except LabError:
+            return  # the dashboard tells what is wrong with the store
+        if eventful and isinstance(self._app.screen, Dashboard):  # never over a question that waits for its answer
+            self._morning(self._last)
+
+    def open(self, name: str, arguments: dict[str, Any]) -> None:
+        """What the action table calls `name`."""
+        match name:
+            case "review":
+                from tui.screens.review import ReviewScreen  # brings git and the lexer
+
+                self._app.push_screen(ReviewScreen(self._lab, self._reader))
+            case "morning":
+                self._morning(self._since(arguments.get("words", ())))
+            case _:
+                self._app.run_worker(self._write_patch(int(arguments["id"])), group="patch")
+
+    def _since(self, words: Sequence[str]) -> str:
+        """`:morning 24` goes back so many hours; else to the visit before, or over a night."""
+        now = utc_now()
+        try:
+            hours = float(words[0]) if words else 0.0
+        except ValueError:
+            hours = 0.0
+        if 0 < hours < 10**5:
+            then = datetime.fromisoformat(now) - timedelta(hours=hours)
+            return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return self._last or night_before(now)
+
+    def _morning(self, since: str) -> None:
+        from tui.screens.morning import MorningScreen
+
+        self._app.push_screen(MorningScreen(self._lab, self._reader, since))
+
+    async def _write_patch(self, experiment_id: int) -> None:
+        try:
+            experiment = await require_patch(self._reader, experiment_id)
+            path = await asyncio.to_thread(write_patch, self._lab, experiment)
+        except LabError as error:
+            self._app.notify(str(error), title="patch", severity="error", markup=False)
+            return
+        self._app.notify(f"written to {path}", title="patch", markup=False)

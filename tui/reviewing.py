@@ -1,0 +1,158 @@
+"""The wins as a person reviews them: rows, a count and the facts of one. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.store.records import Decision
+from orchestrator.store.states import ENDED, State
+from orchestrator.review.wins import Score, Win
+from tui.columns import Column
+from tui.present import Cell, age, difference, plain, score
+from tui.tones import Line, Said, Tone, fit
+
+WIN_COLUMNS = (
+    Column("#", 3, right=True),
+    Column("", 1),
+    Column("id", 4, right=True),
+    Column("title", 22, share=6, most=64),
+    Column("before", 6, right=True, rank=4, above=74),
+    Column("after", 6, right=True),
+    Column("±", 6, right=True, rank=5, above=74),
+    Column("gain", 7, right=True),
+    Column("vault", 6, right=True, rank=3),
+    Column("cost", 6, right=True, rank=6),
+    Column("review", 14, share=2, most=30, rank=2, above=74),
+)
+ACCEPTED, OPEN, OUT = "✓", "·", "×"  # noqa: RUF001
+
+
+def mark(win: Win) -> Said:
+    """One sign for what people have decided of it; the words stand in the column `review`."""
+    if win.taken_out is not None:
+        return Said(OUT, Tone.WARN)
+    return Said(ACCEPTED, Tone.GOOD) if win.accepted is not None else Said(OPEN, Tone.DIM)
+
+
+def review_word(win: Win) -> str:
+    """What people have decided of a win, in a few words."""
+    out = win.taken_out
+    if out is not None and out.state is State.PROMOTED:
+        return f"taken out by {out.id}"
+    if out is not None:
+        return f"revert {out.id} {out.state.value}"
+    return f"by {win.accepted.actor}" if win.accepted is not None else "to review"
+
+
+def win_cells(win: Win) -> tuple[Cell, ...]:
+    gain = -win.experiment.delta if win.experiment.delta is not None else None
+    return (
+        Said(str(win.order), Tone.DIM),
+        mark(win),
+        Said(win.experiment.label, Tone.DIM),
+        Said(_title(win), Tone.STRONG),
+        Said(score(win.before.mean), Tone.DIM),
+        Said(score(win.experiment.val_bpb)),
+        Said(error(win.score), Tone.DIM),
+        Said(difference(gain), Tone.GOOD if gain is not None and gain > 0 else Tone.WARN),
+        Said(score(win.vault) if win.vault is not None else "", Tone.DIM),
+        Said(f"{win.slot_seconds:.0f} s", Tone.DIM),
+        Said(review_word(win), Tone.DIM),
+    )
+
+
+def _title(win: Win) -> str:
+    kind = f"[{win.experiment.promoted_as}] " if win.experiment.promoted_as else ""
+    return kind + plain(win.experiment.title)
+
+
+def error(side: Score) -> str:
+    return "" if side.error is None else f"±{side.error:.3f}"
+
+
+def decided(wins: Sequence[Win]) -> int:
+    """How many a person has decided about: accepted, or taken out again."""
+    return sum(win.accepted is not None or win.taken_out is not None for win in wins)
+
+
+def reviewed(wins: Sequence[Win]) -> str:
+    return f"{decided(wins)} of {len(wins)} reviewed" if wins else "no wins yet"
+
+
+def first_open(wins: Sequence[Win]) -> str | None:
+    """The key of the first row that nobody has decided about."""
+    return next((str(win.experiment.id) for win in wins if win.accepted is None and win.taken_out is None), None)
+
+
+def heading(wins: Sequence[Win], width: int) -> Line:
+    told = reviewed(wins)
+    gain = sum(-win.experiment.delta for win in wins if win.experiment.delta is not None)
+    words = f"  {told}" + (f"   gain together {gain:+.4f}" if wins else "")
+    title = fit("review", max(6, width - len(words))) if len(words) + 6 > width else "review"
+    return [Said(title, Tone.STRONG), Said(words[: max(0, width - len(title))], Tone.DIM)]
+
+
+def side(one: Score) -> str:
+    """`2.6934 ±0.006, 3 runs`."""
+    if one.mean is None:
+        return "not measured"
+    runs = f"{one.runs} run{'s' if one.runs != 1 else ''}"
+    return f"{one.mean:.4f} {error(one)}".strip() + f", {runs}"
+
+
+def win_facts(win: Win) -> list[tuple[str, str]]:
+    """What stands beside the diff, as (name, words)."""
+    one = win.experiment
+    base = f" (experiment {win.before_id})" if win.before_id is not None else ""
+    gain = difference(-one.delta) if one.delta is not None else "not known"
+    believed = f", {win.believed:+.4f} believed" if win.believed is not None else ""
+    facts = [
+        ("after", side(win.score)),
+        ("before", side(win.before) + base),
+        ("gain", gain + believed),
+        (
+            "vault",
+            "; ".join(part for part in (score(win.vault) if win.vault is not None else "", win.vault_said) if part),
+        ),
+        ("cost", f"{win.slot_seconds:.0f} slot seconds in {win.runs} run{'s' if win.runs != 1 else ''}"),
+        ("source", one.source),
+        ("by", _by(win)),
+        ("review", _review(win)),
+        ("without", without(win)),
+        ("why", one.reason),
+    ]
+    return [(name, plain(words)) for name, words in facts if words.strip()]
+
+
+def facts_line(win: Win, width: int) -> Line:
+    """The same in one line, for a small screen."""
+    words = f"{side(win.score)}  before {side(win.before)}  {review_word(win)}"
+    more = f"  vault {score(win.vault)}" if win.vault is not None else ""
+    return [Said(fit(words + more, width), Tone.DIM)]
+
+
+def _by(win: Win) -> str:
+    one = win.experiment
+    team = f" of team {one.team}" if one.team else ""
+    return f"{one.author}{team}" + (f", patched by {one.role_model}" if one.role_model else "")
+
+
+def _review(win: Win) -> str:
+    if win.accepted is None or win.taken_out is not None:
+        return review_word(win)
+    return f"accepted by {win.accepted.actor} {age(win.accepted.at)} ago"
+
+
+def without(win: Win) -> str:
+    """What measuring master without it has given so far."""
+    told = []
+    for other in win.without:
+        if other.decision is Decision.MERGE:
+            continue
+        if other.val_bpb is not None and other.delta is not None:
+            worth = "worth" if other.delta > 0 else "worth nothing by now:"
+            told.append(f"{worth} {other.delta:+.4f} (experiment {other.id})")
+        else:
+            waits = f"{other.state.value.replace('_', ' ')}"
+            told.append(f"experiment {other.id} is {waits}" + ("" if other.state in ENDED else ", not measured yet"))
+    return "; ".join(told)
