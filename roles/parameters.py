@@ -5,45 +5,13 @@ A class's docstring is the tool's description, as the models read it; its `examp
 
 from __future__ import annotations
 
-import json
-from typing import Any, ClassVar
+from pydantic import BaseModel, ConfigDict, Field
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from roles.paper_parameters import ListPapers, ReadPaper, SearchPapers
+from roles.schema import Parameters
 
 LARGEST_ID = 10**9
 """Larger numbers are no experiment's, and some databases cannot hold them."""
-
-
-class Parameters(BaseModel):
-    """Base of every tool's parameters."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    example: ClassVar[dict[str, Any]] = {}
-    finishing: ClassVar[bool] = False
-    """Whether a call that is accepted ends the job."""
-    whole: ClassVar[bool] = False
-    """Whether the answer is JSON, which must not be cut; the caller chooses its size."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _forgive(cls, given: Any) -> Any:
-        """Take what is clearly meant: null for "not given", and a list written as a JSON string."""
-        if not isinstance(given, dict):
-            return given
-        fields = cls.model_fields
-        kept = {
-            name: value
-            for name, value in given.items()
-            if value is not None or name not in fields or fields[name].is_required()
-        }
-        for name, value in kept.items():
-            if name in fields and fields[name].annotation == list[Priority] and isinstance(value, str):
-                try:
-                    kept[name] = json.loads(value)
-                except ValueError:
-                    continue
-        return kept
 
 
 class ReadFile(Parameters):
@@ -245,6 +213,9 @@ PARAMETERS: dict[str, type[Parameters]] = {
     "read_file": ReadFile,
     "list_experiments": ListExperiments,
     "read_diff": ReadDiff,
+    "search_papers": SearchPapers,
+    "list_papers": ListPapers,
+    "read_paper": ReadPaper,
     "propose": Propose,
     "finish": FinishWork,
     "queue": QueueExperiment,

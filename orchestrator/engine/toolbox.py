@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.engine.context import Context
+from orchestrator.engine.paper_tools import PaperTools, library_of
 from orchestrator.engine.smoke_run import against_smoke, wanted
 from orchestrator.engine.submitting import against_guard, commit_patch
 from orchestrator.guard import beyond_variable, program_hash
@@ -17,6 +18,7 @@ from orchestrator.store.states import RAN, State
 from orchestrator.store.writer import Proposal
 from orchestrator.views import baseline_of
 from roles.errors import ToolRefusal
+from roles.offline.model import NAME as OFFLINE
 from roles.tools import Answer, Tool, bind
 
 MOST_LINES = 2000
@@ -34,6 +36,7 @@ class Toolbox:
         self._agent = agent
         self._model = model
         self._worktree = worktree
+        self._papers = PaperTools(library_of(context))
 
     # -- what every role may read
 
@@ -110,7 +113,7 @@ class Toolbox:
     # -- researcher
 
     def researching(self) -> list[Tool]:
-        return [*self.reading(), bind("propose", self._propose), bind("finish", _finish)]
+        return [*self.reading(), *self._papers.tools(), bind("propose", self._propose), bind("finish", _finish)]
 
     async def _propose(self, arguments: dict[str, Any]) -> Answer:
         title = " ".join(str(arguments["title"]).split())
@@ -125,17 +128,19 @@ class Toolbox:
                 f"An earlier result is the same idea ({MARK}): {earlier.description!r}, {earlier.status}{score}."
                 " Where you have a reason to try it here all the same, let the title say what is different."
             )
+        by_rules = self._model == OFFLINE
+        source, told = await self._papers.cite(str(arguments["source"]).strip(), ask=not by_rules)
         proposal = Proposal(
             title=title,
             hypothesis=str(arguments["hypothesis"]).strip(),
-            source=str(arguments["source"]).strip(),
+            source=source,
             variable=str(arguments["variable"]).strip(),
             edit=edit,
         )
         experiment = await self._context.store.add_experiment(
             proposal, author=self._agent, team=self._context.settings.team.name
         )
-        return Answer(f"Experiment {experiment.id} is proposed.")
+        return Answer(f"Experiment {experiment.id} is proposed. {told}".rstrip())
 
     async def _twin(self, title: str, variable: str, edit: str) -> Experiment | None:
         row = await self._context.store.row(

@@ -14,7 +14,7 @@ from roles.tools import FINISHING, TOOL_NAMES
 ROLES = ("researcher", "planner", "worker", "reviewer", "reporter")
 READING = {"read_file", "list_experiments", "read_diff"}
 TOOLS_OF = {
-    "researcher": READING | {"propose", "finish"},
+    "researcher": READING | {"search_papers", "list_papers", "read_paper", "propose", "finish"},
     "planner": READING | {"queue", "drop", "finish"},
     "worker": READING | {"edit_file", "show_diff", "submit_patch", "give_up"},
     "reviewer": READING | {"approve", "reject", "hand_over"},
