@@ -1,4 +1,4 @@
-"""What the parameters of every tool have in common: a schema that models see, and forgiveness for what is clearly meant.
+"""What every tool's parameters have in common: a schema that models see, and forgiveness for what is clearly meant.
 
 A class's docstring is the tool's description, as the models read it; its `example` is shown to one that got it wrong.
 """

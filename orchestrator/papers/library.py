@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from orchestrator.papers.asking import Hub, Unreachable
@@ -50,7 +51,7 @@ class Library:
         question = {"ask": "list", "month": month, "limit": limit}
         return await self._look_up(f"list {month or 'now'}", question, limit, LIST_KEPT_SECONDS)
 
-    async def _look_up(self, key: str, question: dict[str, object], limit: int, kept_seconds: float) -> Found:
+    async def _look_up(self, key: str, question: Mapping[str, object], limit: int, kept_seconds: float) -> Found:
         key = f"{key} /{limit}"
         kept = await looked_up(self._store, key)
         if kept is not None and seconds_since(kept[0]) < kept_seconds:

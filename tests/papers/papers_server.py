@@ -26,7 +26,7 @@ SWIGLU = {
 
 @dataclass
 class PapersServer:
-    """Use as `with PapersServer() as server:`; `asked` holds the paths with their queries, `headers` what came along."""
+    """Use as `with PapersServer() as server:`; `asked` holds the paths with queries, `headers` what came along."""
 
     papers: list[dict[str, Any]] = field(default_factory=lambda: [PRIMER, SWIGLU])
     texts: dict[str, str] = field(default_factory=dict)
