@@ -8,14 +8,14 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from orchestrator.engine.context import Context
+from orchestrator.context import Context
 from orchestrator.engine.importing import import_results
-from orchestrator.engine.judging import Judging
-from orchestrator.engine.measuring import Measuring
-from orchestrator.engine.requeueing import new_attempt
-from orchestrator.engine.reverting import ablate, revert
-from orchestrator.engine.submitting import add_patch
 from orchestrator.errors import LabError
+from orchestrator.measurement.judging import Judging
+from orchestrator.measurement.measuring import Measuring
+from orchestrator.patches.requeueing import new_attempt
+from orchestrator.patches.reverting import ablate, revert
+from orchestrator.patches.submitting import add_patch
 from orchestrator.store.records import Command, Experiment, Run
 from orchestrator.store.states import ENDED, IllegalMove, State
 

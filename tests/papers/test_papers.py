@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.engine.paper_tools import PART_CHARACTERS, PaperTools
 from orchestrator.papers import Hub, Library, arxiv_ids, quoted
 from orchestrator.store.writer import Writer
+from orchestrator.team.paper_tools import PART_CHARACTERS, PaperTools
 
 sys.path.insert(0, str(Path(__file__).parent))
 from papers_server import PRIMER, PapersServer

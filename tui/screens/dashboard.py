@@ -46,7 +46,7 @@ class Dashboard(RoomScreen):
     def __init__(self, lab: Lab, read_only: bool = False) -> None:
         super().__init__()
         self._lab = lab
-        self._place = f"{lab.root.name} read-only" if read_only else lab.root.name
+        self._read_only = read_only
         self.pane = "results"
         self.snapshot: Snapshot | None = None
         self._zoomed = False
@@ -55,7 +55,7 @@ class Dashboard(RoomScreen):
         self._titles: dict[str, tuple[str, str]] = {}
 
     def compose(self) -> ComposeResult:
-        yield HealthStrip(self._place)
+        yield HealthStrip(self._lab.root.name, self._read_only)
         with Vertical(id="panes"):
             yield Slots()
             with Horizontal(id="columns"):
