@@ -49,6 +49,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("filter", Kind.VIEW, "filter the tables, or search the log", ("slash",), footer="find"),
     Action("next_match", Kind.VIEW, "go to the next place that the search has found", ("n",), footer="next"),
     Action("previous_match", Kind.VIEW, "go to the place before", ("N",), footer="previous"),
+    Action("copy", Kind.VIEW, "copy the id; again: the path, the diff (OSC 52 and a file)", ("y",), footer="copy"),
     Action("command_line", Kind.VIEW, "type a command", ("colon",), footer="command"),
     Action("palette", Kind.VIEW, "find an action by name", ("ctrl+p",)),
     # looking

@@ -16,6 +16,7 @@ from orchestrator.lab import Lab, daemon_of
 from orchestrator.runs.log_text import inert
 from orchestrator.store.reader import SORTS, Reader
 from tui.commands import NotUnderstood, Order, understand
+from tui.deeds import Deeds
 from tui.keys import bindings
 from tui.paced import PacedApp
 from tui.panes.rows import Rows
@@ -47,6 +48,7 @@ class ControlRoom(PacedApp[str]):
         self._reader: Reader | None = None
         self._watch: Watch | None = None
         self._steering: Steering | None = None
+        self._deeds: Deeds | None = None
         self._wanted = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
         self.dashboard = Dashboard(lab, read_only)
@@ -74,6 +76,7 @@ class ControlRoom(PacedApp[str]):
             await self._reader.connection.execute("PRAGMA query_only = ON")  # whatever a screen may try
         self._watch = Watch(self._lab, self._reader)
         self._steering = Steering(self, self._lab, self._reader)
+        self._deeds = Deeds(self, self._lab, self._reader)
         first = await self._first_look(self._watch)
         with self.batch_update():  # the first screen is painted once, and complete
             await self.push_screen(self.dashboard)
@@ -133,7 +136,8 @@ class ControlRoom(PacedApp[str]):
         if self._steering is None or not isinstance(screen, RoomScreen) or screen.view(name, key):
             return
         action = BY_NAME[name]
-        if self._refuses(action):
+        assert self._deeds is not None
+        if self._refuses(action) or self._deeds.does(name, screen):
             return
         match action.kind:
             case Kind.VIEW:
@@ -159,9 +163,7 @@ class ControlRoom(PacedApp[str]):
     def _view(self, name: str, screen: RoomScreen) -> None:
         match name:
             case "help":
-                from tui.screens.help import (
-                    Help,
-                )  # what the first screen does not need is imported when it is asked for
+                from tui.screens.help import Help  # what the first screen does not need comes when asked for
 
                 self.push_screen(Help())
             case "filter" if screen is self.dashboard:

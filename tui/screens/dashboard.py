@@ -6,6 +6,7 @@ slots and the pane that the person is in, whose frame names the others.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -40,7 +41,7 @@ class Dashboard(RoomScreen):
     # The most needed first: a small terminal shows as many as fit.
     FOOTER: ClassVar[tuple[str, ...]] = (
         *("help", "leave", "next_pane", "open", "pause_run", "stop_run", "kill", "requeue", "log", "diff", "filter"),
-        *("full_screen", "pause_queue", "message", "command_line", "raise", "lower"),
+        *("full_screen", "copy", "pause_queue", "message", "command_line", "raise", "lower"),
     )
 
     def __init__(self, lab: Lab, read_only: bool = False) -> None:
@@ -209,6 +210,10 @@ class Dashboard(RoomScreen):
     @property
     def agent(self) -> str | None:
         return self.query_one(Agents).agent if self.pane == "agents" else None
+
+    @property
+    def path(self) -> Path | None:
+        return None if self.agent is None else self._lab.agent_log(self.agent)
 
     def view(self, name: str, key: str) -> bool:
         match name:

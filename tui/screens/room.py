@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from textual.screen import Screen
@@ -33,6 +34,16 @@ class RoomScreen(Screen[None]):
     def agent(self) -> str | None:
         """The agent that a message goes to here."""
         return None
+
+    @property
+    def path(self) -> Path | None:
+        """The file that is shown here."""
+        return None
+
+    @property
+    def shows_patch(self) -> bool:
+        """Whether the person looks at the experiment's patch."""
+        return False
 
     def view(self, name: str, key: str) -> bool:
         """Do what the table calls `name` by looking elsewhere; False when it means nothing here."""
