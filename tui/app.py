@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from textual.app import SystemCommand
@@ -18,6 +18,7 @@ from orchestrator.store.reader import SORTS, Reader
 from tui.commands import NotUnderstood, Order, understand
 from tui.deeds import Deeds
 from tui.keys import bindings
+from tui.meaning import order_of
 from tui.paced import PacedApp
 from tui.panes.rows import Rows
 from tui.screens.dashboard import Dashboard
@@ -30,7 +31,6 @@ from tui.watch import WINDOW, Snapshot, Watch
 
 LOOK_SECONDS = 0.2
 TROUBLE_SECONDS = 5.0
-OF_A_RUN = ("pause_run", "stop_run", "kill", "log")
 
 
 class ControlRoom(PacedApp[str]):
@@ -146,19 +146,8 @@ class ControlRoom(PacedApp[str]):
                 self._ask_message(screen.agent or "all")
             case _ if action.takes in ("id value", "text") or name == "add":
                 self._ask_command(f"{action.verb} ")
-            case _ if action.takes == "id" and screen.experiment_id is None:
-                self.notify("Select an experiment first: in the slots, the queue or the results.")
             case _:
-                self._carry_out(Order(action, self._meant(action, screen)))
-
-    def _meant(self, action: Action, screen: RoomScreen) -> dict[str, Any]:
-        """The experiment under the cursor; with its run, where the order is for that run alone."""
-        if action.takes != "id":
-            return {}
-        meant: dict[str, Any] = {"id": screen.experiment_id}
-        if action.name in OF_A_RUN and screen.run_id is not None:
-            meant["run"] = screen.run_id
-        return meant
+                self._understood(lambda: order_of(action, screen))
 
     def _view(self, name: str, screen: RoomScreen) -> None:
         match name:
@@ -210,14 +199,11 @@ class ControlRoom(PacedApp[str]):
     def _ask_command(self, begun: str = "") -> None:
         screen = self.screen
         selected = screen.experiment_id if isinstance(screen, RoomScreen) else None
+        marked = screen.marked if isinstance(screen, RoomScreen) else ()
 
         def given(text: str | None) -> None:
-            if text is None:
-                return
-            try:
-                self._carry_out(understand(text, selected))
-            except NotUnderstood as error:
-                self.notify(str(error), severity="warning", markup=False)
+            if text is not None:
+                self._understood(lambda: understand(text, selected, marked))
 
         hint = "a verb of the command line, for example: kill 12, results muon, results sort delta"
         self.push_screen(Ask(":", begun, hint), given)
@@ -231,6 +217,12 @@ class ControlRoom(PacedApp[str]):
         self.push_screen(Ask(f"to {agent}:", "", hint), given)
 
     # -- carrying out
+
+    def _understood(self, order: Callable[[], Order]) -> None:
+        try:
+            self._carry_out(order())
+        except NotUnderstood as error:
+            self.notify(str(error), severity="warning", markup=False)
 
     def _refuses(self, action: Action) -> bool:
         """Whether this room only watches and the action would change the lab: then it says so."""

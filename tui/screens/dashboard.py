@@ -155,8 +155,8 @@ class Dashboard(RoomScreen):
         """Every frame says its number, its filter and its count; on a small screen, the other panes' too."""
         for name in PANES:
             pane = self.query_one(f"#{name}")
-            heading: str = getattr(pane, "heading", name)
-            title = escape(heading)
+            marks = f"  {len(pane.marked)} marked *" if isinstance(pane, Rows) and pane.marked else ""
+            title = escape(getattr(pane, "heading", name) + marks)
             if self.has_class("small") and not self._zoomed and name != "slots":
                 tabs = [title if other == name else f"[$dim]{self._tab(other)}[/]" for other in PANES[1:]]
                 title = " [$border]│[/] ".join(tabs)
@@ -204,6 +204,11 @@ class Dashboard(RoomScreen):
         return found
 
     @property
+    def marked(self) -> tuple[int, ...]:
+        table = self.query_one(f"#{self.pane}")
+        return tuple(int(key) for key in table.marked) if isinstance(table, Queue | Results) else ()
+
+    @property
     def run_id(self) -> int | None:
         return self.query_one(Slots).run_id if self.pane == "slots" else None
 
@@ -226,6 +231,16 @@ class Dashboard(RoomScreen):
             case "full_screen":
                 self._zoomed = not self._zoomed
                 self._arrange()
+            case "mark":
+                table = self.query_one(f"#{self.pane}")
+                if isinstance(table, Queue | Results):
+                    table.mark()
+                    self._entitle()
+                else:
+                    self.notify("Marks are for rows of the queue and the results: 4 and 3 go there.")
+            case "back" if self.marked:
+                self.query_one(f"#{self.pane}", Rows).keep_marks()
+                self._entitle()
             case "back" if self._zoomed:
                 self._zoomed = False
                 self._arrange()

@@ -26,6 +26,11 @@ class RoomScreen(Screen[None]):
         return None
 
     @property
+    def marked(self) -> tuple[int, ...]:
+        """The experiments that are marked here: what can be done to several is done to these."""
+        return ()
+
+    @property
     def run_id(self) -> int | None:
         """The very run that is meant here, where an experiment may have several under way."""
         return None
