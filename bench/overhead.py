@@ -26,12 +26,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.context import Context
 from orchestrator.daemon import opened
-from orchestrator.engine.context import Context
-from orchestrator.engine.sizing import against_size
-from orchestrator.engine.specs import spec_of, worktree_of
 from orchestrator.guard import program_hash, refusals
 from orchestrator.lab import Lab
+from orchestrator.measurement.specs import spec_of, worktree_of
+from orchestrator.patches.sizing import against_size
 from orchestrator.runs import Ended
 from orchestrator.runs.child import of_slot
 from orchestrator.runs.slots import device_kind

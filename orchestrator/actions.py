@@ -31,6 +31,9 @@ class Action:
     takes: str = ""  # "", "id", "id?", "id value", "id base", "text"
     footer: str = ""  # the short word in the footer; empty: not shown there
     confirm: str = ""  # the question asked first; {} is the experiment
+    several: str | None = (
+        None  # None: one experiment at a time; else the question for several, {}; empty: none is asked
+    )
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -43,12 +46,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("up", Kind.VIEW, "move up", ("k", "up")),
     Action("first", Kind.VIEW, "go to the first row", ("g", "home"), footer="top"),
     Action("last", Kind.VIEW, "go to the last row", ("G", "end"), footer="end"),
+    Action("mark", Kind.VIEW, "mark the row, or take the mark off: orders go to all marked ones", ("space",)),
     Action("open", Kind.VIEW, "look into the selected row", ("enter",), footer="open"),
-    Action("back", Kind.VIEW, "go back, or clear the filter", ("escape",), footer="back"),
+    Action("back", Kind.VIEW, "go back; clear the marks, then the filter", ("escape",), footer="back"),
     Action("full_screen", Kind.VIEW, "give the pane the whole screen, or back", ("f",), footer="zoom"),
     Action("filter", Kind.VIEW, "filter the tables, or search the log", ("slash",), footer="find"),
     Action("next_match", Kind.VIEW, "go to the next place that the search has found", ("n",), footer="next"),
     Action("previous_match", Kind.VIEW, "go to the place before", ("N",), footer="previous"),
+    Action("copy", Kind.VIEW, "copy the id; again: the path, the diff (OSC 52 and a file)", ("y",), footer="copy"),
     Action("command_line", Kind.VIEW, "type a command", ("colon",), footer="command"),
     Action("palette", Kind.VIEW, "find an action by name", ("ctrl+p",)),
     # looking
@@ -91,6 +96,7 @@ ACTIONS: tuple[Action, ...] = (
         "id",
         footer="stop",
         confirm="Stop the run of experiment {}? Its training is lost.",
+        several="Stop the runs of {}? Their training is lost.",
     ),
     Action(
         "kill",
@@ -101,11 +107,28 @@ ACTIONS: tuple[Action, ...] = (
         "id",
         footer="kill",
         confirm="Kill the run of experiment {} now? Its training is lost.",
+        several="Kill the runs of {} now? Their training is lost.",
     ),
-    Action("requeue", Kind.COMMAND, "queue a new attempt of the experiment", ("r",), "requeue", "id", footer="requeue"),
-    Action("raise", Kind.COMMAND, "raise the priority", ("plus",), takes="id"),
-    Action("lower", Kind.COMMAND, "lower the priority", ("minus",), takes="id"),
-    Action("priority", Kind.COMMAND, "set the priority; higher runs first", verb="priority", takes="id value"),
+    Action(
+        "requeue",
+        Kind.COMMAND,
+        "queue a new attempt of the experiment",
+        ("r",),
+        "requeue",
+        "id",
+        footer="requeue",
+        several="Queue a new attempt of {}?",
+    ),
+    Action("raise", Kind.COMMAND, "raise the priority", ("plus",), takes="id", several=""),
+    Action("lower", Kind.COMMAND, "lower the priority", ("minus",), takes="id", several=""),
+    Action(
+        "priority",
+        Kind.COMMAND,
+        "set the priority; higher runs first",
+        verb="priority",
+        takes="id value",
+        several="",
+    ),
     Action(
         "drop",
         Kind.COMMAND,
@@ -113,6 +136,7 @@ ACTIONS: tuple[Action, ...] = (
         verb="drop",
         takes="id",
         confirm="Drop experiment {}?",
+        several="Drop {}?",
     ),
     Action(
         "promote",

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from orchestrator.branches.cloning import Clone, clone
 from orchestrator.corpus import Corpus, Progress, prepare_corpus
-from orchestrator.engine.protection import installed
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
+from orchestrator.measurement.protection import installed
 from orchestrator.settings import ROLES, Profile, Settings, read_settings
 from orchestrator.settings_text import settings_text, template
 from orchestrator.targets.recognition import Wishes, recognise

@@ -11,9 +11,9 @@ from typing import cast
 from orchestrator.adopting import Adopted, adopt
 from orchestrator.branches import Repository
 from orchestrator.corpus import Progress, own_data, prepare_corpus
-from orchestrator.engine.protection import installed
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, LabLock
+from orchestrator.measurement.protection import installed
 from orchestrator.settings import ROLES, Profile
 from orchestrator.settings_text import settings_text, template
 from orchestrator.store.writer import Writer

@@ -15,13 +15,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from orchestrator.branches import Repository
+from orchestrator.context import Context
 from orchestrator.corpus import own_data, prepare_corpus
 from orchestrator.engine.answering import answer_without_daemon
-from orchestrator.engine.context import Context
 from orchestrator.engine.engine import Ending, Engine
-from orchestrator.engine.protection import check_master
 from orchestrator.errors import LabError
 from orchestrator.lab import DaemonIdentity, Lab, LabLock, daemon_of
+from orchestrator.measurement.protection import check_master
 from orchestrator.runs import local_executor
 from orchestrator.sandbox import needed_walls
 from orchestrator.settings import read_settings

@@ -129,7 +129,7 @@ def _model(name: str, settings: Settings) -> Finding:
     section = settings.models[name]
     if section.kind == "offline":
         return Finding(f"model {name}", True, "offline, rule-based, no language model")
-    from orchestrator.engine.models import make_model
+    from orchestrator.team.models import make_model
     from roles.chat import Message
     from roles.errors import ModelError
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from roles.errors import ToolRefusal
-from roles.parameters import Parameters
+from roles.schema import Parameters
 from roles.tools import Answer, Tool, tool_of
 
 MOST_STORED = 50

@@ -5,52 +5,22 @@ A class's docstring is the tool's description, as the models read it; its `examp
 
 from __future__ import annotations
 
-import json
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
+
+from roles.paper_parameters import ListPapers, ReadPaper, SearchPapers
+from roles.schema import Parameters
 
 LARGEST_ID = 10**9
 """Larger numbers are no experiment's, and some databases cannot hold them."""
-
-
-class Parameters(BaseModel):
-    """Base of every tool's parameters."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    example: ClassVar[dict[str, Any]] = {}
-    finishing: ClassVar[bool] = False
-    """Whether a call that is accepted ends the job."""
-    whole: ClassVar[bool] = False
-    """Whether the answer is JSON, which must not be cut; the caller chooses its size."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _forgive(cls, given: Any) -> Any:
-        """Take what is clearly meant: null for "not given", and a list written as a JSON string."""
-        if not isinstance(given, dict):
-            return given
-        fields = cls.model_fields
-        kept = {
-            name: value
-            for name, value in given.items()
-            if value is not None or name not in fields or fields[name].is_required()
-        }
-        for name, value in kept.items():
-            if name in fields and fields[name].annotation == list[Priority] and isinstance(value, str):
-                try:
-                    kept[name] = json.loads(value)
-                except ValueError:
-                    continue
-        return kept
 
 
 class ReadFile(Parameters):
     """Read a file of the tree at hand, such as train.py. The answer is its raw text, so that a piece of it can be
     copied into edit_file as it stands. A longer file is read in several calls, by `start` and `lines`."""
 
-    example = {"path": "train.py"}
+    example: ClassVar[dict[str, Any]] = {"path": "train.py"}
 
     path: str = Field(min_length=1, description="the file, for example train.py")
     start: int = Field(default=1, ge=1, description="the first line to read, counted from 1")
@@ -62,7 +32,7 @@ class ListExperiments(Parameters):
     its `delta` against the baseline it was measured on (negative is better), and why it ended. Look here before you
     propose, queue or judge anything, so that nothing is done twice. 50 are usually enough."""
 
-    example = {"limit": 50}
+    example: ClassVar[dict[str, Any]] = {"limit": 50}
     whole = True
 
     limit: int = Field(default=50, ge=1, le=5000, description="how many of the newest experiments")
@@ -77,7 +47,7 @@ class ListExperiments(Parameters):
 class ReadDiff(Parameters):
     """Read the patch of one experiment as a unified diff."""
 
-    example = {"id": 12}
+    example: ClassVar[dict[str, Any]] = {"id": 12}
 
     id: int = Field(ge=0, le=LARGEST_ID, description="the experiment's number")
 
@@ -86,7 +56,7 @@ class Propose(Parameters):
     """Propose one experiment: one idea, one change, and where the idea comes from. Call it once for every idea. It is
     refused when the same idea was proposed before; then propose another one."""
 
-    example = {
+    example: ClassVar[dict[str, Any]] = {
         "title": "Squared ReLU in the MLP",
         "hypothesis": "Squared ReLU instead of GELU lowers val_bpb by about 0.05: sparser features at no cost.",
         "source": "arXiv:2109.08668 (Primer)",
@@ -114,7 +84,7 @@ class Propose(Parameters):
 class FinishWork(Parameters):
     """Say that this job is done. Call it last, when everything that the job asks for has been called."""
 
-    example = {"summary": "Proposed three experiments on the optimiser."}
+    example: ClassVar[dict[str, Any]] = {"summary": "Proposed three experiments on the optimiser."}
     finishing = True
 
     summary: str = Field(default="", description="one sentence on what was done")
@@ -123,7 +93,11 @@ class FinishWork(Parameters):
 class QueueExperiment(Parameters):
     """Queue a proposed experiment, or change the priority of one that waits already. Higher priorities run first."""
 
-    example = {"id": 12, "priority": 40, "reason": "a large gain in the paper, and nothing like it was tried"}
+    example: ClassVar[dict[str, Any]] = {
+        "id": 12,
+        "priority": 40,
+        "reason": "a large gain in the paper, and nothing like it was tried",
+    }
 
     id: int = Field(ge=0, le=LARGEST_ID, description="the experiment's number")
     priority: int = Field(ge=-1000, le=1000, description="usually 0 to 100; the highest runs first")
@@ -134,7 +108,7 @@ class DropExperiment(Parameters):
     """Take a waiting experiment out of the queue for good: it repeats another one, contradicts what was measured, or is
     not worth a run. An experiment that is being patched or run cannot be dropped."""
 
-    example = {"id": 12, "reason": "the same change as experiment 4, which lost 0.03"}
+    example: ClassVar[dict[str, Any]] = {"id": 12, "reason": "the same change as experiment 4, which lost 0.03"}
 
     id: int = Field(ge=0, le=LARGEST_ID, description="the experiment's number")
     reason: str = Field(min_length=2, description="why it is not worth a run, in one sentence")
@@ -144,7 +118,11 @@ class EditFile(Parameters):
     """Replace one piece of a file by another. `old` must be copied from the file exactly, with its spaces and line
     breaks, and be long enough to occur there only once. Several edits may make one patch."""
 
-    example = {"path": "train.py", "old": "    return F.gelu(x)\n", "new": "    return F.relu(x).square()\n"}
+    example: ClassVar[dict[str, Any]] = {
+        "path": "train.py",
+        "old": "    return F.gelu(x)\n",
+        "new": "    return F.relu(x).square()\n",
+    }
 
     path: str = Field(min_length=1, description="the file, for example train.py")
     old: str = Field(min_length=1, description="the piece to replace, exactly as it stands in the file")
@@ -154,14 +132,14 @@ class EditFile(Parameters):
 class ShowDiff(Parameters):
     """Show what you have changed so far as a unified diff. Look at it before you submit."""
 
-    example = {}
+    example: ClassVar[dict[str, Any]] = {}
 
 
 class SubmitPatch(Parameters):
     """Submit the change that stands in the tree. It ends the job, unless the rules refuse the patch: then the answer
     says why, and you can correct it and submit again."""
 
-    example = {"summary": "activation() squares a ReLU instead of calling GELU"}
+    example: ClassVar[dict[str, Any]] = {"summary": "activation() squares a ReLU instead of calling GELU"}
     finishing = True
 
     summary: str = Field(default="", description="what was changed, in one sentence")
@@ -170,7 +148,9 @@ class SubmitPatch(Parameters):
 class GiveUp(Parameters):
     """End the job without a patch, when the change cannot be made in today's files. Say what stands in the way."""
 
-    example = {"reason": "train.py uses rotary positions already, so there is no position table left to replace"}
+    example: ClassVar[dict[str, Any]] = {
+        "reason": "train.py uses rotary positions already, so there is no position table left to replace"
+    }
     finishing = True
 
     reason: str = Field(min_length=3, description="what stands in the way, in one sentence")
@@ -179,7 +159,7 @@ class GiveUp(Parameters):
 class Approve(Parameters):
     """Let the patch run: it is one change, it is what was proposed, and it was not tried before. Ends the job."""
 
-    example = {"reason": "one change, as proposed, and not tried before"}
+    example: ClassVar[dict[str, Any]] = {"reason": "one change, as proposed, and not tried before"}
     finishing = True
 
     reason: str = Field(min_length=2, description="in one sentence")
@@ -189,7 +169,7 @@ class Reject(Parameters):
     """Refuse the patch before it costs a run: it repeats an experiment, changes more than one thing, is not what was
     proposed, or breaks a rule. Ends the job."""
 
-    example = {
+    example: ClassVar[dict[str, Any]] = {
         "reason": "it changes the learning rate besides the activation, so the result would not say which helped"
     }
     finishing = True
@@ -210,7 +190,7 @@ class Priority(BaseModel):
 class HandOver(Parameters):
     """Hand to the planner what the last experiments taught, and the priorities that follow from it. Ends the job."""
 
-    example = {
+    example: ClassVar[dict[str, Any]] = {
         "findings": "Faster warm-up won (-0.04, experiment 7); deeper models lose at this budget (+0.2, experiment 9).",
         "priorities": [{"id": 11, "priority": 60, "reason": "builds on the win of experiment 7"}],
     }
@@ -227,7 +207,7 @@ class HandOver(Parameters):
 class Report(Parameters):
     """Report to the person in charge. Ends the job."""
 
-    example = {
+    example: ClassVar[dict[str, Any]] = {
         "works": "Master stands at 2.91, 0.42 below the start: Muon (-0.31) and rotary positions (-0.11).",
         "does_not_work": "Depth 4 (+0.24) and batch 32 (+0.18): too few steps within the budget.",
         "looks_wrong": "Experiments 14 and 15 crashed with the same KeyError.",
@@ -245,6 +225,9 @@ PARAMETERS: dict[str, type[Parameters]] = {
     "read_file": ReadFile,
     "list_experiments": ListExperiments,
     "read_diff": ReadDiff,
+    "search_papers": SearchPapers,
+    "list_papers": ListPapers,
+    "read_paper": ReadPaper,
     "propose": Propose,
     "finish": FinishWork,
     "queue": QueueExperiment,

@@ -13,7 +13,8 @@ from pydantic_core import ErrorDetails
 
 from roles.chat import ToolSpec
 from roles.errors import ToolRefusal, WrongArguments
-from roles.parameters import PARAMETERS, Parameters
+from roles.parameters import PARAMETERS
+from roles.schema import Parameters
 
 __all__ = [
     "FINISHING",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,9 @@ from orchestrator.lab import Lab, daemon_of
 from orchestrator.runs.log_text import inert
 from orchestrator.store.reader import SORTS, Reader
 from tui.commands import NotUnderstood, Order, understand
+from tui.deeds import Deeds
 from tui.keys import bindings
+from tui.meaning import order_of
 from tui.paced import PacedApp
 from tui.pages import Pages
 from tui.panes.rows import Rows
@@ -31,7 +33,6 @@ from tui.watch import WINDOW, Snapshot, Watch
 
 LOOK_SECONDS = 0.2
 TROUBLE_SECONDS = 5.0
-OF_A_RUN = ("pause_run", "stop_run", "kill", "log")
 
 
 class ControlRoom(PacedApp[str]):
@@ -50,6 +51,7 @@ class ControlRoom(PacedApp[str]):
         self._watch: Watch | None = None
         self._steering: Steering | None = None
         self._pages: Pages | None = None
+        self._deeds: Deeds | None = None
         self._wanted = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
         self.dashboard = Dashboard(lab, read_only)
@@ -77,6 +79,7 @@ class ControlRoom(PacedApp[str]):
             await self._reader.connection.execute("PRAGMA query_only = ON")  # whatever a screen may try
         self._watch = Watch(self._lab, self._reader)
         self._steering = Steering(self, self._lab, self._reader)
+        self._deeds = Deeds(self, self._lab, self._reader)
         first = await self._first_look(self._watch)
         with self.batch_update():  # the first screen is painted once, and complete
             await self.push_screen(self.dashboard)
@@ -137,7 +140,8 @@ class ControlRoom(PacedApp[str]):
         if self._steering is None or not isinstance(screen, RoomScreen) or screen.view(name, key):
             return
         action = BY_NAME[name]
-        if self._refuses(action):
+        assert self._deeds is not None
+        if self._refuses(action) or self._deeds.does(name, screen):
             return
         match action.kind:
             case Kind.VIEW:
@@ -146,24 +150,13 @@ class ControlRoom(PacedApp[str]):
                 self._ask_message(screen.agent or "all")
             case _ if action.takes in ("id value", "id base", "text") or name == "add":
                 self._ask_command(f"{action.verb} ")
-            case _ if action.takes == "id" and screen.experiment_id is None:
-                self.notify("Select an experiment first: in the slots, the queue or the results.")
             case _:
-                self._carry_out(Order(action, self._meant(action, screen)))
-
-    def _meant(self, action: Action, screen: RoomScreen) -> dict[str, Any]:
-        """The experiment under the cursor; with its run, where the order is for that run alone."""
-        if action.takes != "id":
-            return {}
-        meant: dict[str, Any] = {"id": screen.experiment_id}
-        if action.name in OF_A_RUN and screen.run_id is not None:
-            meant["run"] = screen.run_id
-        return meant
+                self._understood(lambda: order_of(action, screen))
 
     def _view(self, name: str, screen: RoomScreen) -> None:
         match name:
             case "help":
-                from tui.screens.help import Help  # not needed before it is asked for
+                from tui.screens.help import Help  # what the first screen does not need comes when asked for
 
                 self.push_screen(Help())
             case "filter" if screen is self.dashboard:
@@ -210,14 +203,11 @@ class ControlRoom(PacedApp[str]):
     def _ask_command(self, begun: str = "") -> None:
         screen = self.screen
         selected = screen.experiment_id if isinstance(screen, RoomScreen) else None
+        marked = screen.marked if isinstance(screen, RoomScreen) else ()
 
         def given(text: str | None) -> None:
-            if text is None:
-                return
-            try:
-                self._carry_out(understand(text, selected))
-            except NotUnderstood as error:
-                self.notify(str(error), severity="warning", markup=False)
+            if text is not None:
+                self._understood(lambda: understand(text, selected, marked))
 
         hint = "a verb of the command line, for example: kill 12, results muon, results sort delta"
         self.push_screen(Ask(":", begun, hint), given)
@@ -231,6 +221,12 @@ class ControlRoom(PacedApp[str]):
         self.push_screen(Ask(f"to {agent}:", "", hint), given)
 
     # -- carrying out
+
+    def _understood(self, order: Callable[[], Order]) -> None:
+        try:
+            self._carry_out(order())
+        except NotUnderstood as error:
+            self.notify(str(error), severity="warning", markup=False)
 
     def _refuses(self, action: Action) -> bool:
         """Whether this room only watches and the action would change the lab: then it says so."""

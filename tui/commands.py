@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,8 @@ class Order:
     arguments: dict[str, Any]
 
 
-def understand(text: str, selected: int | None) -> Order:
-    """Read `verb [ID] ...`; a missing ID is the selected experiment. Raises NotUnderstood."""
+def understand(text: str, selected: int | None, marked: Sequence[int] = ()) -> Order:
+    """Read `verb [ID] ...`; a missing ID means the marked experiments, else the selected one. Raises NotUnderstood."""
     try:
         words = shlex.split(text)
     except ValueError as error:
@@ -38,7 +39,20 @@ def understand(text: str, selected: int | None) -> Order:
         raise NotUnderstood(f"There is no command `{verb}`.{hint}")
     if action.kind is Kind.LAB and verb in ("init", "run"):
         raise NotUnderstood(f"`{verb}` works on the command line only: `autolab {verb}`.")
+    if marked and action.kind is Kind.COMMAND and len(rest) == {"id": 0, "id value": 1}.get(action.takes):
+        value = {"value": _integer(rest[0])} if rest else {}
+        return Order(action, marked_arguments(action, marked) | value)
     return Order(action, _arguments(action, rest, selected))
+
+
+def marked_arguments(action: Action, marked: Sequence[int]) -> dict[str, Any]:
+    """`id` for one marked experiment, `ids` for several. Raises NotUnderstood where it takes one at a time."""
+    if len(marked) == 1:
+        return {"id": marked[0]}
+    if action.several is None:
+        words = action.verb or action.name.replace("_", " ")
+        raise NotUnderstood(f"{words.capitalize()} takes one experiment and {len(marked)} are marked: esc clears them.")
+    return {"ids": list(marked)}
 
 
 def _arguments(action: Action, rest: list[str], selected: int | None) -> dict[str, Any]:

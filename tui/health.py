@@ -33,6 +33,7 @@ class Health:
     last: Event | None
     place: str  # the lab, its profile
     stopping: str = ""  # early stopping so far, in a few words
+    read_only: bool = False  # this room only watches
 
 
 def newest_of_interest(events: Sequence[Event]) -> Event | None:
@@ -58,6 +59,8 @@ def first_line(health: Health, width: int) -> Line:
     """As many facts as fit, the most important first; the lab's name at the right end."""
     baseline = health.baseline
     facts: list[list[Said]] = [[_daemon(health)]]
+    if health.read_only:
+        facts.append([Said("read-only", Tone.WARN)])
     if baseline.val_bpb is None:
         facts.append([Said("the baseline is being measured" if health.alive else "no baseline yet", Tone.DIM)])
     else:

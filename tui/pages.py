@@ -12,12 +12,12 @@ from textual.app import App
 
 from orchestrator.actor import who
 from orchestrator.errors import LabError
-from orchestrator.review.exporting import write_patch
 from orchestrator.lab import Lab
+from orchestrator.review.exporting import write_patch
 from orchestrator.review.morning import morning_of
+from orchestrator.review.wins import require_patch
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import utc_now
-from orchestrator.review.wins import require_patch
 from tui.screens.dashboard import Dashboard
 from tui.visits import Visits, night_before, was_away
 

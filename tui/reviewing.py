@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.review.wins import Score, Win
 from orchestrator.store.records import Decision
 from orchestrator.store.states import ENDED, State
-from orchestrator.review.wins import Score, Win
 from tui.columns import Column
 from tui.present import Cell, age, difference, plain, score
 from tui.tones import Line, Said, Tone, fit

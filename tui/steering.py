@@ -17,10 +17,12 @@ from orchestrator.store.reader import Reader
 from tui.commands import Order
 from tui.present import plain
 from tui.screens.dialogs import Confirm
+from tui.several import named, summary
 
 ANSWER_SECONDS = 60.0
 AT_ONCE_SECONDS = 0.8  # an answer that takes longer is announced
 PRIORITY_STEP = 10
+MOST_TITLES = 6  # of experiments, named in a question
 DOWN = "The daemon is not running: the order waits until it is back (S starts it)."
 
 
@@ -38,6 +40,9 @@ class Steering:
 
     async def _order(self, order: Order) -> None:
         action, arguments = order.action, order.arguments
+        if "ids" in arguments:
+            await self._order_several(action, arguments)
+            return
         if not action.confirm:
             await self._send(action, arguments)
             return
@@ -54,6 +59,36 @@ class Steering:
                 self._app.run_worker(then(), group="orders")
 
         self._app.push_screen(Confirm(question, (action.footer or action.name).capitalize(), about), answered)
+
+    async def _order_several(self, action: Action, arguments: dict[str, Any]) -> None:
+        ids: list[int] = arguments["ids"]
+        if not action.several:
+            await self._send_several(action, arguments)
+            return
+        titles = [f"{number}  {await self._title(number)}" for number in ids[:MOST_TITLES]]
+        about = "\n".join(titles + [f"and {len(ids) - MOST_TITLES} more"] * (len(ids) > MOST_TITLES))
+        self._ask(action.several.format(named(ids)), about, action, lambda: self._send_several(action, arguments))
+
+    async def _send_several(self, action: Action, arguments: dict[str, Any]) -> None:
+        """One command for each, all left before the first answer is waited for; one notice for all."""
+        rest = {key: value for key, value in arguments.items() if key != "ids"}
+        try:
+            posted = []
+            for number in arguments["ids"]:
+                verb, words = await self._verb(action, {"id": number, **rest})
+                posted.append(await self._reader.post_command(verb, words, who()))
+            if daemon_of(self._lab) is None:
+                self._app.notify(DOWN, title=f"{len(posted)} orders", severity="warning")
+                return
+            answers = [await self._reader.answer(command_id, ANSWER_SECONDS) for command_id in posted]
+        except LabError as error:
+            self._app.notify(str(error), severity="error", markup=False)
+            return
+        finally:
+            for number in arguments["ids"]:
+                self._priorities.pop(number, None)
+        whole = all(command.state == "done" for command in answers)
+        self._app.notify(summary(answers), title=verb, severity="information" if whole else "warning", markup=False)
 
     async def _title(self, experiment_id: int | None) -> str:
         experiment = None if experiment_id is None else await self._reader.experiment(experiment_id)

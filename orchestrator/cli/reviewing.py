@@ -11,8 +11,8 @@ from typing import Any
 
 from orchestrator.cli.changing import send
 from orchestrator.cli.reading import ask
-from orchestrator.review.exporting import write_patch
 from orchestrator.lab import find_lab
+from orchestrator.review.exporting import write_patch
 from orchestrator.review.morning import Morning, morning_of
 from orchestrator.review.wins import Win, require_patch, wins_of
 

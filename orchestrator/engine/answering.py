@@ -8,14 +8,15 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from orchestrator.engine.context import Context
+from orchestrator.context import Context
 from orchestrator.engine.importing import import_results
-from orchestrator.engine.judging import Judging
-from orchestrator.engine.measuring import Measuring
-from orchestrator.engine.requeueing import new_attempt
-from orchestrator.engine.reverting import ablate, revert
-from orchestrator.engine.submitting import add_patch
 from orchestrator.errors import LabError
+from orchestrator.measurement.judging import Judging
+from orchestrator.measurement.measuring import Measuring
+from orchestrator.patches.requeueing import new_attempt
+from orchestrator.patches.reverting import ablate, revert
+from orchestrator.patches.submitting import add_patch
+from orchestrator.review.answering import accept, pick_onto
 from orchestrator.store.records import Command, Experiment, Run
 from orchestrator.store.states import ENDED, IllegalMove, State
 
@@ -124,6 +125,10 @@ class Answering:
                 return await revert(self._context, await self._experiment(words), actor)
             case "ablate":
                 return await ablate(self._context, await self._experiment(words), actor)
+            case "accept":
+                return await accept(self._context, await self._experiment(words), actor)
+            case "pick":
+                return await pick_onto(self._context, await self._experiment(words), str(words["onto"]))
             case "priority":
                 return await self._priority(await self._experiment(words), int(words["value"]), actor)
             case "message":

@@ -10,18 +10,18 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from orchestrator.engine.anomalies import Anomalies
+from orchestrator.context import Context
 from orchestrator.engine.answering import Answering
-from orchestrator.engine.context import Context
-from orchestrator.engine.crew import Crew
-from orchestrator.engine.judging import Judging
-from orchestrator.engine.measuring import Measuring
-from orchestrator.engine.notebook import Notebook
-from orchestrator.engine.tracking import Tracking
-from orchestrator.engine.vault import Vault
 from orchestrator.errors import LabError
+from orchestrator.measurement.judging import Judging
+from orchestrator.measurement.measuring import Measuring
+from orchestrator.measurement.vault import Vault
 from orchestrator.runs import Reading
 from orchestrator.store.records import Run, utc_now
+from orchestrator.team.crew import Crew
+from orchestrator.watching.anomalies import Anomalies
+from orchestrator.watching.notebook import Notebook
+from orchestrator.watching.tracking import Tracking
 
 LOOK_SECONDS = 0.2
 READINGS_SECONDS = 2.0

@@ -8,9 +8,9 @@ import json
 from orchestrator.branches.picking import pick, pick_name, resolve
 from orchestrator.context import Context
 from orchestrator.errors import LabError
+from orchestrator.review.wins import accepted_by, mark_key
 from orchestrator.store.records import Experiment, utc_now
 from orchestrator.store.states import State
-from orchestrator.review.wins import accepted_by, mark_key
 
 
 async def accept(context: Context, experiment: Experiment, actor: str) -> str:

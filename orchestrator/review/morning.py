@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator import views
+from orchestrator.review.wins import Win, wins_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event, Experiment, Note, Run, SlotRow, seconds_since, utc_now
 from orchestrator.store.states import ENDED, RAN, State
-from orchestrator.review.wins import Win, wins_of
 
 NEXT = 5
 MOST_ANOMALIES = 8

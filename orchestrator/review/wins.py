@@ -14,7 +14,7 @@ from orchestrator.store.vault import vault_verdicts
 from orchestrator.views import beliefs_of, run_seconds, valid_runs, vault_means
 
 REVERSAL = "reversal of experiment "
-"""How the source of an experiment begins that takes a win out, or measures master without it (engine.reverting)."""
+"""How the source of an experiment begins that takes a win out, or measures master without it (patches.reverting)."""
 
 
 @dataclass(frozen=True, slots=True)

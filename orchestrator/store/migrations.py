@@ -26,6 +26,24 @@ _VAULT = """
     """
 """Scores on the vault split, for people alone; and whether a promotion is a gain ('') or a simplification."""
 
+_PAPERS = """
+    CREATE TABLE papers (
+        id TEXT PRIMARY KEY,
+        title TEXT NOT NULL,
+        summary TEXT NOT NULL,
+        published TEXT NOT NULL,
+        text TEXT,
+        left_out INTEGER NOT NULL,
+        at TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE paper_questions (
+        question TEXT PRIMARY KEY,
+        found TEXT NOT NULL,
+        at TEXT NOT NULL
+    ) WITHOUT ROWID;
+    """
+"""Papers that were looked up, by arXiv id, and which of them answered a question."""
+
 MIGRATIONS: tuple[str, ...] = (
     # 1: the frame
     """
@@ -238,4 +256,6 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     # 7: the vault, and promotions that only simplify
     _VAULT,
+    # 8: papers that were looked up
+    _PAPERS,
 )

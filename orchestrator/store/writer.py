@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.store.papers import PaperBook
 from orchestrator.store.records import Decision, Experiment, Run, RunKind, utc_now
 from orchestrator.store.states import State, check_move
-from orchestrator.store.vault import VaultBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Measurement:
     provenance: Mapping[str, str] = field(default_factory=dict)
 
 
-class Writer(VaultBook):
+class Writer(PaperBook):
     """The one writer of a lab (the daemon holds the lab's lock). Serialises its own transactions."""
 
     async def set_meta(self, key: str, value: str, *, actor: str = "autolab", reason: str = "") -> None:

@@ -18,8 +18,8 @@ from conftest import autolab, set_key
 from honest import HONEST
 
 from orchestrator.daemon import opened
-from orchestrator.engine.measuring import Measuring
 from orchestrator.lab import Lab
+from orchestrator.measurement.measuring import Measuring
 from orchestrator.store.records import Run
 from orchestrator.store.states import State
 

@@ -13,9 +13,9 @@ import pytest
 from conftest import CLI, autolab
 
 from orchestrator.daemon import opened
-from orchestrator.engine import briefs
-from orchestrator.engine.toolbox import Toolbox
 from orchestrator.lab import Lab
+from orchestrator.team import briefs
+from orchestrator.team.toolbox import Toolbox
 from roles.errors import ToolRefusal
 from roles.tools import Tool
 

@@ -14,7 +14,7 @@ from roles.tools import FINISHING, TOOL_NAMES
 ROLES = ("researcher", "planner", "worker", "reviewer", "reporter")
 READING = {"read_file", "list_experiments", "read_diff"}
 TOOLS_OF = {
-    "researcher": READING | {"propose", "finish"},
+    "researcher": READING | {"search_papers", "list_papers", "read_paper", "propose", "finish"},
     "planner": READING | {"queue", "drop", "finish"},
     "worker": READING | {"edit_file", "show_diff", "submit_patch", "give_up"},
     "reviewer": READING | {"approve", "reject", "hand_over"},
@@ -56,7 +56,7 @@ def test_a_file_in_opencodes_format_loads_as_it_is(tmp_path: Path) -> None:
 def test_tools_can_be_taken_away_by_name_by_pattern_and_by_permission(tmp_path: Path) -> None:
     front = "tools: {'*': false, propose: true, 'read_*': true}\npermission: {read_diff: deny, finish: ask}"
     tools = load(written(tmp_path, f"---\n{front}\n---\nGo.")).tools
-    assert {name for name, allowed in tools.items() if allowed} == {"propose", "read_file"}
+    assert {name for name, allowed in tools.items() if allowed} == {"propose", "read_file", "read_paper"}
     assert set(tools) == set(TOOL_NAMES)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -65,6 +67,13 @@ def test_the_health_strip_says_what_is_wrong_and_how_to_right_it() -> None:
     assert "last heard" not in text_of(first_line(health(quiet=95), 80)), "an idle lab may be quiet"
     wide = text_of(first_line(health(), 200))
     assert all(words in wide for words in ("2.5000", "noise 0.010", "3 runs", "0.9000", "5.2M tokens", "my-lab cpu"))
+
+
+def test_a_room_that_only_watches_says_so_before_any_figure() -> None:
+    watching = replace(health(quiet=9999, busy=True), read_only=True)
+    for width in (60, 80, 120):
+        assert "   read-only" in text_of(first_line(watching, width))
+    assert "read-only" not in text_of(first_line(health(), 200))
 
 
 def test_the_footer_is_cut_at_a_whole_action_and_keeps_help_and_leave() -> None:

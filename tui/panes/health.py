@@ -18,9 +18,9 @@ class HealthStrip(Widget):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(TONE_CLASSES)
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, read_only: bool) -> None:
         super().__init__(id="health")
-        self._place = place
+        self._place, self._read_only = place, read_only
         self._snapshot: Snapshot | None = None
         self._lines: tuple[Line, ...] = ()
 
@@ -44,6 +44,7 @@ class HealthStrip(Widget):
             last=story.last_event,
             place=f"{self._place} {story.profile}".strip(),
             stopping=story.stopping,
+            read_only=self._read_only,
         )
         lines = (first_line(health, width), second_line(health, width))
         if lines != self._lines:

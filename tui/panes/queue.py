@@ -15,6 +15,7 @@ class Queue(Rows):
     def take(self, snapshot: Snapshot) -> None:
         story = snapshot.story
         self.empty = "nothing that waits matches the filter; esc clears it" if story.wish.search else "nothing waits"
+        self.keep_marks({str(e.id) for e in story.queue})  # what waits no more, or is not shown, has none
         self.show([(str(e.id), queue_cells(e)) for e in story.queue])
         found = f"/{story.wish.search} {len(story.queue)} of " if story.wish.search else ""
         self.heading = f"4 queue {found}{story.waiting}" + ("  paused" if story.paused else "")

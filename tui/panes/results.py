@@ -11,10 +11,14 @@ class Results(Rows):
     def __init__(self) -> None:
         super().__init__(RESULT_COLUMNS, id="results", empty="nothing has run yet")
         self.heading = "3 results"
+        self._search = ""
 
     def take(self, snapshot: Snapshot) -> None:
         story = snapshot.story
         wish = story.wish
+        if wish.search != self._search:  # orders go to marked rows: never to some that are filtered away
+            self._search = wish.search
+            self.keep_marks()
         self.empty = "no result matches the filter; esc clears it" if wish.search else "nothing has run yet"
         rows = [(str(e.id), result_cells(e, story.result_runs.get(e.id, []))) for e in story.results]
         self.show(rows, first=wish.first, total=story.matching)

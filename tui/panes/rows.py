@@ -5,7 +5,7 @@ It may hold a window of a long list: what it lacks it asks for as the person com
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -22,7 +22,7 @@ from tui.present import Cell, bar
 from tui.tones import TONE_CLASSES, Said, Tone, fit, refresh_lines, segments
 
 Cells = tuple[Cell, ...]
-GUTTER = 2  # the cursor's sign and a space
+GUTTER = 2  # the cursor's sign and the mark
 NEAR = 60  # rows from the edge of the window at which others are asked for
 
 
@@ -61,6 +61,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         self._first = 0  # the place of the first of them in the whole list
         self._total = 0  # the length of the whole list
         self._cursor = 0
+        self._marked: dict[str, None] = {}  # keys, in the order in which they were marked
         self._follows_top = True  # until the person moves: new rows come in above
         self._fitted: list[tuple[int, int]] = []
         self.empty = empty
@@ -133,6 +134,31 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         """The row at that place of the whole list; None where there is none, or none is here yet."""
         place = index - self._first
         return self._rows[place] if 0 <= place < len(self._rows) else None
+
+    # -- marking
+
+    @property
+    def marked(self) -> tuple[str, ...]:
+        """The keys of the rows that the person has marked, wherever they are in the list."""
+        return tuple(self._marked)
+
+    def mark(self) -> None:
+        """Mark the row under the cursor, or take its mark off; the cursor goes on to the next."""
+        key = self.selected_key
+        if key is not None:
+            if key in self._marked:
+                del self._marked[key]
+            else:
+                self._marked[key] = None
+            self.refresh()
+            self.move("down")
+
+    def keep_marks(self, keys: Collection[str] = ()) -> None:
+        """Only these keep their mark."""
+        kept = {key: None for key in self._marked if key in keys}
+        if len(kept) < len(self._marked):
+            self._marked = kept
+            self.refresh()
 
     # -- moving
 
@@ -209,7 +235,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         if self.head and y == 0:
             strip = self._head()
         elif (row := self._row_at(index)) is not None:
-            strip = self._row(index, row[1])
+            strip = self._row(index, *row)
         elif 0 <= index < self._total:  # on its way
             strip = Strip(segments(self, [Said("  …", Tone.DIM)]))
         elif not self._rows and y == self.head:
@@ -224,7 +250,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         style = self.rich_style + self.get_component_rich_style("rows--head", partial=True)
         return Strip([Segment(" " * GUTTER + gap.join(words), style)])
 
-    def _row(self, index: int, cells: Cells) -> Strip:
+    def _row(self, index: int, key: str, cells: Cells) -> Strip:
         line = []
         for number, (column, width) in enumerate(self._fitted):
             if number:
@@ -239,10 +265,11 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
                     done = bar(cell, width)
                     line += [Said(done.rstrip("─"), Tone.LIVE), Said("─" * (width - len(done.rstrip("─"))), Tone.DIM)]
         at_cursor = index == self._cursor
-        sign = Said("▌ " if at_cursor and self.has_focus else "  ", Tone.LIVE)
+        sign = Said("▌" if at_cursor and self.has_focus else " ", Tone.LIVE)
+        mark = Said("*" if key in self._marked else " ", Tone.WARN)
         name = "rows--cursor" if self.has_focus else "rows--cursor-away"
         over = self.get_component_rich_style(name, partial=True) if at_cursor else None
-        painted = segments(self, [sign, *line], over)
+        painted = segments(self, [sign, mark, *line], over)
         width = self.scrollable_content_region.width
         style = self.rich_style + over if over is not None else self.rich_style
         return Strip(painted).adjust_cell_length(width, style)

@@ -6,6 +6,7 @@ slots and the pane that the person is in, whose frame names the others.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -40,13 +41,13 @@ class Dashboard(RoomScreen):
     # The most needed first: a small terminal shows as many as fit.
     FOOTER: ClassVar[tuple[str, ...]] = (
         *("help", "leave", "next_pane", "open", "pause_run", "stop_run", "kill", "requeue", "log", "diff", "filter"),
-        *("full_screen", "pause_queue", "message", "command_line", "raise", "lower"),
+        *("full_screen", "copy", "pause_queue", "message", "command_line", "raise", "lower"),
     )
 
     def __init__(self, lab: Lab, read_only: bool = False) -> None:
         super().__init__()
         self._lab = lab
-        self._place = f"{lab.root.name} read-only" if read_only else lab.root.name
+        self._read_only = read_only
         self.pane = "results"
         self.snapshot: Snapshot | None = None
         self._zoomed = False
@@ -55,7 +56,7 @@ class Dashboard(RoomScreen):
         self._titles: dict[str, tuple[str, str]] = {}
 
     def compose(self) -> ComposeResult:
-        yield HealthStrip(self._place)
+        yield HealthStrip(self._lab.root.name, self._read_only)
         with Vertical(id="panes"):
             yield Slots()
             with Horizontal(id="columns"):
@@ -154,8 +155,8 @@ class Dashboard(RoomScreen):
         """Every frame says its number, its filter and its count; on a small screen, the other panes' too."""
         for name in PANES:
             pane = self.query_one(f"#{name}")
-            heading: str = getattr(pane, "heading", name)
-            title = escape(heading)
+            marks = f"  {len(pane.marked)} marked *" if isinstance(pane, Rows) and pane.marked else ""
+            title = escape(getattr(pane, "heading", name) + marks)
             if self.has_class("small") and not self._zoomed and name != "slots":
                 tabs = [title if other == name else f"[$dim]{self._tab(other)}[/]" for other in PANES[1:]]
                 title = " [$border]│[/] ".join(tabs)
@@ -203,12 +204,21 @@ class Dashboard(RoomScreen):
         return found
 
     @property
+    def marked(self) -> tuple[int, ...]:
+        table = self.query_one(f"#{self.pane}")
+        return tuple(int(key) for key in table.marked) if isinstance(table, Queue | Results) else ()
+
+    @property
     def run_id(self) -> int | None:
         return self.query_one(Slots).run_id if self.pane == "slots" else None
 
     @property
     def agent(self) -> str | None:
         return self.query_one(Agents).agent if self.pane == "agents" else None
+
+    @property
+    def path(self) -> Path | None:
+        return None if self.agent is None else self._lab.agent_log(self.agent)
 
     def view(self, name: str, key: str) -> bool:
         match name:
@@ -221,6 +231,16 @@ class Dashboard(RoomScreen):
             case "full_screen":
                 self._zoomed = not self._zoomed
                 self._arrange()
+            case "mark":
+                table = self.query_one(f"#{self.pane}")
+                if isinstance(table, Queue | Results):
+                    table.mark()
+                    self._entitle()
+                else:
+                    self.notify("Marks are for rows of the queue and the results: 4 and 3 go there.")
+            case "back" if self.marked:
+                self.query_one(f"#{self.pane}", Rows).keep_marks()
+                self._entitle()
             case "back" if self._zoomed:
                 self._zoomed = False
                 self._arrange()

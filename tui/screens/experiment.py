@@ -35,7 +35,7 @@ TWO_PAGES = 150  # columns from which the patch stands beside the story
 class ExperimentScreen(RoomScreen):
     FOOTER: ClassVar[tuple[str, ...]] = (
         *("back", "next_pane", "log", "diff", "pause_run", "stop_run", "kill", "requeue", "raise", "lower"),
-        *("command_line", "help"),
+        *("copy", "command_line", "help"),
     )
 
     def __init__(self, lab: Lab, reader: Reader, experiment_id: int, at_diff: bool = False) -> None:
@@ -52,6 +52,10 @@ class ExperimentScreen(RoomScreen):
     @property
     def experiment_id(self) -> int:
         return self._experiment_id
+
+    @property
+    def shows_patch(self) -> bool:
+        return self._page == "patch"
 
     def compose(self) -> ComposeResult:
         yield OneLine(self._heading, classes="heading")

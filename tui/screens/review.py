@@ -15,8 +15,8 @@ from textual.widgets import Static
 from orchestrator.branches import Repository
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
-from orchestrator.store.reader import Reader
 from orchestrator.review.wins import Win, wins_of
+from orchestrator.store.reader import Reader
 from tui.diffs import coloured_diff
 from tui.panes.line import OneLine
 from tui.panes.rows import Rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from textual.screen import Screen
@@ -25,6 +26,11 @@ class RoomScreen(Screen[None]):
         return None
 
     @property
+    def marked(self) -> tuple[int, ...]:
+        """The experiments that are marked here: what can be done to several is done to these."""
+        return ()
+
+    @property
     def run_id(self) -> int | None:
         """The very run that is meant here, where an experiment may have several under way."""
         return None
@@ -33,6 +39,16 @@ class RoomScreen(Screen[None]):
     def agent(self) -> str | None:
         """The agent that a message goes to here."""
         return None
+
+    @property
+    def path(self) -> Path | None:
+        """The file that is shown here."""
+        return None
+
+    @property
+    def shows_patch(self) -> bool:
+        """Whether the person looks at the experiment's patch."""
+        return False
 
     def view(self, name: str, key: str) -> bool:
         """Do what the table calls `name` by looking elsewhere; False when it means nothing here."""

@@ -97,7 +97,7 @@ class LogScreen(LinesScreen):
 
     FOOTER: ClassVar[tuple[str, ...]] = (
         *("back", "follow", "wrap", "filter", "next_match", "previous_match", "first", "last"),
-        *("pause_run", "stop_run", "kill"),
+        *("pause_run", "stop_run", "kill", "copy"),
     )
 
     def __init__(self, title: str, path: Path, experiment_id: int | None = None, run_id: int | None = None) -> None:
@@ -109,6 +109,10 @@ class LogScreen(LinesScreen):
     @property
     def run_id(self) -> int | None:
         return self._run_id
+
+    @property
+    def path(self) -> Path:
+        return self._path
 
     def begin(self) -> None:
         self.set_interval(LOOK_SECONDS, self._read)

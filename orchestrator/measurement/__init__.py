@@ -1,0 +1,1 @@
+"""Measurement: which run is next, what it is given, and what its score decides."""

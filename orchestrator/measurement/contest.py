@@ -1,0 +1,53 @@
+"""What the evidence says of an experiment now: its runs against the baseline's, on the kind of device of both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.context import Context
+from orchestrator.evidence import BASELINE_SEEDS, Action, Decision, decide, noise_of
+from orchestrator.measurement.simplifying import second_chance
+from orchestrator.store.records import Experiment, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`base` is the experiment whose runs are the baseline, `device` the kind of device that both are compared on."""
+
+    decision: Decision
+    base: Experiment
+    device: str
+
+
+async def runs_at_head(context: Context, experiment: Experiment) -> list[Run]:
+    """The runs of the experiment's present commit and attempt."""
+    runs = await context.store.runs_of(experiment.id)
+    return [run for run in runs if run.commit_id == experiment.commit_id and run.attempt == experiment.attempt]
+
+
+async def standing(context: Context, experiment: Experiment, runs: Sequence[Run]) -> Standing | None:
+    """What to do with an experiment that has a score; None while its baseline is still being measured."""
+    device = runs[0].device
+    base = await baseline_experiment(context, experiment)
+    if base is None:
+        return None
+    baseline = [run for run in await runs_at_head(context, base) if run.device == device]
+    scores, beside = scores_of(runs), scores_of(baseline)
+    noise = noise_of(await context.store.score_groups(device))
+    if len(beside) < BASELINE_SEEDS or noise is None:
+        return None
+    decision = decide(context.settings.promotion.rule, scores, beside, noise)
+    if decision.action is Action.DROP:
+        decision = await second_chance(context, experiment, decision, scores, beside, noise)
+    return Standing(decision, base, device)
+
+
+async def baseline_experiment(context: Context, experiment: Experiment) -> Experiment | None:
+    """The experiment whose runs measured the commit that this one stands on."""
+    row = await context.store.row("SELECT experiment_id FROM masters WHERE commit_id = ?", (experiment.parent,))
+    return None if row is None else await context.store.experiment(row["experiment_id"])
+
+
+def scores_of(runs: Sequence[Run]) -> list[float]:
+    return [run.val_bpb for run in runs if run.val_bpb is not None]

@@ -1,0 +1,237 @@
+"""From scores to outcomes: the one place where experiments are discarded, confirmed and merged into master.
+
+Level-triggered like the runs: it looks at every experiment that has started a run and takes the next step that its
+runs allow, or none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from orchestrator.context import Context
+from orchestrator.evidence import Action
+from orchestrator.measurement.contest import baseline_experiment, runs_at_head, scores_of, standing
+from orchestrator.measurement.likeness import seed_ignored
+from orchestrator.measurement.measuring import NOT_STARTED, discard_weights
+from orchestrator.patches.rebasing import bring_up_to_master
+from orchestrator.patches.repairing import send_back
+from orchestrator.runs import Outcome
+from orchestrator.store.records import SIMPLIFICATION, Decision, Experiment, Master, Run
+from orchestrator.store.states import ACTIVE, ENDED, State
+from orchestrator.views import unsandboxed
+
+_FAILURES = {
+    Outcome.KILLED: State.KILLED,
+    Outcome.INVALID: State.INVALID,
+    Outcome.LOST: State.LOST,
+    Outcome.PRUNED: State.PRUNED,
+}
+
+
+def state_after(outcome: str) -> State:
+    """The state of an experiment whose run ended without a score."""
+    return _FAILURES.get(Outcome(outcome), State.CRASHED)
+
+
+class Judging:
+    """Turns ended runs into outcomes, and wins into merges."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def judge(self) -> int:
+        """Take every step that the runs allow; returns how many were taken."""
+        steps = 0
+        for experiment in await self._context.store.in_states(ACTIVE):
+            after = await self._step(experiment)
+            if after is None:
+                continue
+            steps += 1
+            if after.state in ENDED and after.state is not State.PROMOTED:
+                for run in await self._context.store.runs_of(after.id):
+                    if run.ended:
+                        await asyncio.to_thread(discard_weights, self._context, run)
+        return steps
+
+    async def _step(self, experiment: Experiment) -> Experiment | None:
+        runs = await runs_at_head(self._context, experiment)
+        match experiment.state:
+            case State.RUNNING:
+                return await self._after_screen(experiment, runs)
+            case State.SCORED:
+                return await self._compare(experiment, runs)
+            case State.CONFIRMING:
+                return await self._after_confirmation(experiment, runs)
+            case _:
+                return None
+
+    async def _after_screen(self, experiment: Experiment, runs: list[Run]) -> Experiment | None:
+        if not runs or any(not run.ended for run in runs):
+            return None
+        newest = runs[-1]
+        if newest.outcome == NOT_STARTED:
+            return await self._context.store.move(experiment.id, State.READY, newest.reason)
+        if newest.val_bpb is None:
+            assert newest.outcome is not None
+            ended = await self._context.store.move(experiment.id, state_after(newest.outcome), newest.reason)
+            return await send_back(self._context, ended, newest) or ended
+        return await self._context.store.move(
+            experiment.id, State.SCORED, f"scored {newest.val_bpb:.4f} with seed {newest.seed}"
+        )
+
+    async def _compare(self, experiment: Experiment, runs: list[Run]) -> Experiment | None:
+        if experiment.decision is Decision.MERGE:
+            return await self._carry_out(experiment)
+        found = await standing(self._context, experiment, runs)
+        if found is None:
+            return None  # its baseline is still being measured
+        if found.decision.action is Action.DROP:
+            return await self._context.store.move(experiment.id, State.DISCARDED, found.decision.reason)
+        if not await self._stands_on_master(experiment):
+            return await bring_up_to_master(self._context, experiment)
+        return await self._context.store.move(experiment.id, State.CONFIRMING, found.decision.reason)
+
+    async def _after_confirmation(self, experiment: Experiment, runs: list[Run]) -> Experiment | None:
+        if any(not run.ended for run in runs):
+            return None
+        failed = [run for run in runs if run.val_bpb is None and run.outcome != NOT_STARTED]
+        if failed:
+            outcome = failed[-1].outcome
+            assert outcome is not None
+            return await self._context.store.move(
+                experiment.id, state_after(outcome), f"a confirming run failed: {failed[-1].reason}"
+            )
+        ignored = await asyncio.to_thread(seed_ignored, self._context.lab, runs)
+        if ignored is not None:
+            return await self._context.store.move(experiment.id, State.INVALID, ignored)
+        if not await self._stands_on_master(experiment):
+            return await bring_up_to_master(self._context, experiment)  # before another run is spent on an old master
+        if experiment.decision is Decision.MERGE:
+            return await self._carry_out(experiment)
+        found = await standing(self._context, experiment, runs)
+        if found is None or found.decision.action in (Action.RUN, Action.BASELINE):
+            return None
+        if found.decision.action is Action.DROP:
+            return await self._context.store.move(experiment.id, State.NOT_CONFIRMED, found.decision.reason)
+        promoted_as = SIMPLIFICATION if found.decision.simplifies else ""
+        return await self.merge(experiment, found.decision.reason, "autolab", promoted_as)
+
+    async def _carry_out(self, experiment: Experiment) -> Experiment:
+        """What a person has decided, now that the experiment is measured."""
+        if not await self._stands_on_master(experiment):
+            return await bring_up_to_master(self._context, experiment)
+        reason = f"merged by {experiment.author}'s own decision, measured as it stands"
+        if experiment.state is State.SCORED:
+            experiment = await self._context.store.move(experiment.id, State.CONFIRMING, reason)
+        return await self.merge(experiment, reason, experiment.author)
+
+    async def _stands_on_master(self, experiment: Experiment) -> bool:
+        master = await self._context.store.master()
+        return master is not None and experiment.parent == master.commit_id
+
+    # -- promotion
+
+    async def merge(self, experiment: Experiment, reason: str, actor: str, promoted_as: str = "") -> Experiment:
+        """Merge a measured experiment into master, as it was measured, and tell the store.
+
+        Killed between the two, `adopt_merges` completes it at the next start.
+        """
+        context = self._context
+        assert experiment.parent is not None and experiment.commit_id is not None
+        message = await self._message(experiment, reason, actor, promoted_as)
+        merged = await asyncio.to_thread(context.repository.merge, experiment.parent, experiment.commit_id, message)
+        moved = await asyncio.to_thread(context.repository.advance, "refs/heads/master", merged, experiment.parent)
+        if not moved:  # a person moved master at this very moment: the next look sees the new master
+            await self.follow_master()
+            return experiment
+        promoted = await context.store.promote(experiment.id, merged, reason, actor=actor, promoted_as=promoted_as)
+        await self.update_checkout()
+        return promoted
+
+    async def update_checkout(self) -> None:
+        """Bring the lab's own checkout to the new master, when a person's edits allow it."""
+        update = await asyncio.to_thread(self._context.repository.update_checkout)
+        if not update.updated:
+            await self._context.store.event("lab", "autolab", update.sentence)
+
+    async def _message(self, experiment: Experiment, reason: str, actor: str, promoted_as: str) -> str:
+        base = await baseline_experiment(self._context, experiment)
+        assert base is not None
+        lines = [
+            f"Promote experiment {experiment.label}: {experiment.title}",
+            "",
+            reason[:1].upper() + reason[1:] + ".",
+            "",
+            f"val_bpb of this branch: {_listed(await self._scores_of(experiment))}",
+            f"val_bpb of the master before (experiment {base.label}): {_listed(await self._scores_of(base))}",
+            f"Source: {experiment.source}",
+            *(["Self-reported: the score is what the program printed."] if self._self_reported else []),
+            *(["Unsandboxed: the runs had no sandbox around them."] if await self._unsandboxed(experiment) else []),
+            "",
+            f"Experiment: {experiment.id}",
+            f"Parent: {experiment.parent}",
+            f"Team: {experiment.team or 'none'}",
+            f"Promoted-By: {actor}",
+            *([f"Promoted-As: {promoted_as}"] if promoted_as else []),
+        ]
+        return "\n".join(lines) + "\n"
+
+    @property
+    def _self_reported(self) -> bool:
+        return self._context.settings.optimised().self_reported
+
+    async def _unsandboxed(self, experiment: Experiment) -> bool:
+        return unsandboxed(experiment, await self._context.store.runs_of(experiment.id))
+
+    async def _scores_of(self, experiment: Experiment) -> list[float]:
+        return scores_of(await runs_at_head(self._context, experiment))
+
+    # -- a master that moved without the store
+
+    async def follow_master(self) -> None:
+        """Bring the store to where master stands in git: a merge cut off half-way, or a person's own commit."""
+        context = self._context
+        head = await asyncio.to_thread(context.repository.head, "refs/heads/master")
+        known = await context.store.master()
+        if known is None:
+            await context.store.add_start(head, "start", "the starting point of this lab")
+            return
+        if head == known.commit_id:
+            return
+        if await self._complete_merge(head, known):
+            return
+        if await context.target_at(head) == await context.target_at(known.commit_id):
+            await context.store.adopt_master(
+                head, known.experiment_id, f"a person moved master to {head[:9]}; the target is as it was measured"
+            )
+        else:
+            await context.store.add_start(
+                head,
+                f"master at {head[:9]}",
+                f"a person moved master to {head[:9]} and changed the target: it is measured as a new baseline",
+                "a person",
+            )
+
+    async def _complete_merge(self, head: str, known: Master) -> bool:
+        message = await asyncio.to_thread(self._context.repository.message, head)
+        found = re.search(r"^Experiment: (\d+)$", message, re.MULTILINE)
+        parents = await asyncio.to_thread(self._context.repository.parents, head)
+        if found is None or len(parents) != 2 or parents[0] != known.commit_id:
+            return False
+        experiment = await self._context.store.experiment(int(found.group(1)))
+        if experiment is None or experiment.commit_id != parents[1] or experiment.state is State.PROMOTED:
+            return False
+        simplifies = re.search(rf"^Promoted-As: {SIMPLIFICATION}$", message, re.MULTILINE) is not None
+        what, promoted_as = ("a simplification", SIMPLIFICATION) if simplifies else ("a real gain", "")
+        reason = f"{what}: merged just before the daemon was stopped"
+        await self._context.store.promote(experiment.id, head, reason, promoted_as=promoted_as)
+        await self.update_checkout()
+        return True
+
+
+def _listed(scores: list[float]) -> str:
+    if not scores:
+        return "not measured"
+    mean = sum(scores) / len(scores)
+    return f"{mean:.4f} ({', '.join(f'{score:.4f}' for score in scores)})"

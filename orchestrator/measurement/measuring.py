@@ -1,0 +1,268 @@
+"""Runs: which are wanted, which slot takes them, and what came of those under way.
+
+Level-triggered: every look derives what to do from the store, so that a daemon killed at any instant goes on where the
+store stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from dataclasses import dataclass
+
+from orchestrator.context import Context
+from orchestrator.evidence import BASELINE_SEEDS, Action, seeds
+from orchestrator.measurement.contest import runs_at_head, standing
+from orchestrator.measurement.pruning import Pruning
+from orchestrator.measurement.self_reported import keep_originals, with_progress, with_score
+from orchestrator.measurement.specs import marker_of, spec_of, worktree_of
+from orchestrator.patches.rebasing import bring_up_to_master
+from orchestrator.runs import Ended, Lost, NeverStarted, Outcome, Running, RunResult, Slot
+from orchestrator.runs.slots import device_kind
+from orchestrator.store.records import Decision, Experiment, Run, RunKind
+from orchestrator.store.states import ACTIVE, State
+from orchestrator.store.vault import held_slots
+from orchestrator.store.writer import Measurement, Place
+
+BASELINE_FAILURES = 2
+"""So many failed runs of a starting point, and the lab asks for a person instead of trying for ever."""
+
+NOT_STARTED = "not_started"
+"""The outcome of a run whose supervisor never came to life; it costs nothing and is asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A run that ought to take the next free slot."""
+
+    experiment: Experiment
+    kind: RunKind
+    seed: int
+
+
+class Measuring:
+    """Keeps the slots busy with what most needs measuring."""
+
+    def __init__(self, context: Context, experiments: int | None = None) -> None:
+        """`experiments`: let no more than so many come to an outcome from now on (None: no end)."""
+        self._context = context
+        self._limit = experiments
+        self._outcomes_before: int | None = None
+        self._shown: dict[str, tuple[object, ...]] = {}
+        self._pruning = Pruning(context)
+        self.closed = False  # true: nothing new starts
+
+    # -- runs under way
+
+    async def collect(self) -> int:
+        """Record every run that has ended; returns how many did."""
+        store, ended = self._context.store, 0
+        for run in await store.runs_underway():
+            match await self._context.executor.status(self._context.lab.run_directory(run.id)):
+                case Running() as running:
+                    await self._show(run, await with_progress(self._context, run, running))
+                    await self._pruning.look(run, running)
+                case Ended(result=result) if await self._vacated(run):
+                    measured = _measurement(await with_score(self._context, run, result))
+                    await self._end(run, await self._pruning.outcome(run, measured))
+                    await self._pruning.keep_account(run.device)
+                    ended += 1
+                case Lost(reason=reason) if await self._vacated(run):
+                    await self._end(run, Measurement(str(Outcome.LOST), reason))
+                    ended += 1
+                case NeverStarted():
+                    await self._end(
+                        run,
+                        Measurement(NOT_STARTED, "the daemon was stopped before this run began; it is asked for again"),
+                    )
+                    ended += 1
+        return ended
+
+    async def _vacated(self, run: Run) -> bool:
+        """Whether no process of the run is left, on the machine and on its GPU; the slot is taken until then."""
+        slots = {slot.name: slot for slot in self._context.executor.slots()}
+        await self._context.executor.sweep(marker_of(self._context, run.id))
+        return run.slot not in slots or await self._context.executor.free(
+            slots[run.slot], marker_of(self._context, run.id)
+        )
+
+    async def _end(self, run: Run, measurement: Measurement) -> None:
+        await self._context.store.end_run(run.id, measurement)
+        await asyncio.to_thread(self._context.repository.remove_worktree, worktree_of(self._context, run.id))
+
+    async def _show(self, run: Run, running: Running) -> None:
+        facts = (running.phase, running.progress, running.step, running.loss)
+        if self._shown.get(run.slot) != facts:
+            self._shown[run.slot] = facts
+            await self._context.store.set_slot(
+                run.slot,
+                run_id=run.id,
+                phase=str(running.phase),
+                progress=running.progress,
+                step=running.step,
+                loss=running.loss,
+            )
+
+    # -- new runs
+
+    async def launch(self) -> int:
+        """Start what is wanted on the free slots; returns how many runs began."""
+        if self.closed:
+            return 0
+        begun = 0
+        for slot in await self._free_slots():
+            wanted = await self._next(device_kind(slot))
+            if wanted is None:
+                continue  # another slot may be of a kind that has something to do
+            if not await self._start(wanted, slot):
+                break
+            begun += 1
+        return begun
+
+    async def _free_slots(self) -> list[Slot]:
+        taken = {run.slot for run in await self._context.store.runs_underway()}
+        taken |= await held_slots(self._context.store)  # by the vault, on GPUs alone
+        return [slot for slot in self._context.executor.slots() if slot.name not in taken]
+
+    async def _next(self, device: str) -> Wanted | None:
+        """What a slot of this kind of device had best run."""
+        paused = await self._context.store.meta("paused") == "yes"
+        if paused or await self.halted() is not None:
+            return None
+        return (
+            await self._wanted_baseline(device)
+            or await self._wanted_confirmation(device)
+            or await self._wanted_screen()
+        )
+
+    async def halted(self) -> str | None:
+        """Why nothing new may start although nobody paused the lab: master itself cannot be measured.
+
+        `autolab resume` lets it be tried again; a new commit on master does, too.
+        """
+        experiment, runs = await self._baseline()
+        forgiven = int(await self._context.store.meta("runs_forgiven", "0"))
+        failed = [
+            run for run in runs if run.id > forgiven and run.outcome not in (None, NOT_STARTED) and run.val_bpb is None
+        ]
+        if experiment is None or len(failed) < BASELINE_FAILURES:
+            return None
+        return f"the train.py of master cannot be measured: {failed[-1].reason}"
+
+    async def _baseline(self) -> tuple[Experiment | None, list[Run]]:
+        master = await self._context.store.master()
+        experiment = await self._context.store.experiment(master.experiment_id) if master is not None else None
+        return experiment, await runs_at_head(self._context, experiment) if experiment is not None else []
+
+    async def _wanted_baseline(self, device: str) -> Wanted | None:
+        """Each kind of device has a baseline of its own."""
+        experiment, runs = await self._baseline()
+        runs = [run for run in runs if run.device == device]
+        return _missing(experiment, runs) if experiment is not None else None
+
+    async def _wanted_confirmation(self, device: str) -> Wanted | None:
+        """On the kind of device that its screening run had; a run of the baseline where that tells more."""
+        master = await self._context.store.master()
+        for experiment in await self._context.store.in_states([State.CONFIRMING]):
+            if master is None or experiment.parent != master.commit_id or experiment.decision is not Decision.NONE:
+                continue  # it is rebased as soon as its runs under way have ended, or decided on already
+            runs = await runs_at_head(self._context, experiment)
+            if any(run.device != device or not _is_scored(run) for run in runs):
+                continue  # one at a time: each may settle it
+            found = await standing(self._context, experiment, runs)
+            if found is not None and found.decision.action is Action.RUN:
+                return _next_seed(experiment, RunKind.CONFIRM, runs)
+            if found is not None and found.decision.action is Action.BASELINE:
+                baseline = await runs_at_head(self._context, found.base)
+                baseline = [run for run in baseline if run.device == device]
+                if all(run.ended for run in baseline):
+                    return _next_seed(found.base, RunKind.BASELINE, baseline)
+        return None
+
+    async def _wanted_screen(self) -> Wanted | None:
+        if not await self._may_begin_another():
+            return None
+        while True:
+            ready = await self._context.store.in_states([State.READY])
+            if not ready:
+                return None
+            experiment = await bring_up_to_master(self._context, ready[0])
+            if experiment.state is State.READY:
+                return Wanted(experiment, RunKind.SCREEN, seeds(1)[0])
+
+    async def _may_begin_another(self) -> bool:
+        if self._limit is None:
+            return True
+        return await self.outcomes() + len(await self._context.store.in_states(ACTIVE)) < self._limit
+
+    async def outcomes(self) -> int:
+        """Experiments that came to an outcome since this engine began."""
+        total = await self._context.store.count_outcomes()
+        if self._outcomes_before is None:
+            self._outcomes_before = total
+        return total - self._outcomes_before
+
+    async def finished(self) -> bool:
+        """Whether as many experiments as asked for have come to an outcome."""
+        return self._limit is not None and await self.outcomes() >= self._limit
+
+    async def _start(self, wanted: Wanted, slot: Slot) -> bool:
+        context, commit = self._context, wanted.experiment.commit_id
+        assert commit is not None
+        place = Place(slot.name, device_kind(slot), context.walls.kind)
+        run = await context.store.begin_run(wanted.experiment, wanted.kind, wanted.seed, place, commit)
+        try:
+            worktree = worktree_of(self._context, run.id)
+            await asyncio.to_thread(context.repository.checkout_commit, worktree, commit)
+            await asyncio.to_thread(keep_originals, context, run)
+            await context.executor.start(spec_of(context, run, slot))
+        except Exception as error:  # the run is told as failed, whatever stood in its way; the lab goes on
+            await self._end(run, Measurement(str(Outcome.CRASH), f"the run could not be started: {error}"))
+            return False
+        return True
+
+
+def _missing(experiment: Experiment, runs: list[Run]) -> Wanted | None:
+    """The first of the baseline's seeds that has neither a score nor a run under way."""
+    have = {run.seed for run in runs if run.outcome is None or run.val_bpb is not None}
+    seed = next((seed for seed in seeds(BASELINE_SEEDS) if seed not in have), None)
+    return None if seed is None else Wanted(experiment, RunKind.BASELINE, seed)
+
+
+def _next_seed(experiment: Experiment, kind: RunKind, runs: list[Run]) -> Wanted:
+    """Another run, with the first seed that has no score."""
+    have = {run.seed for run in runs if run.val_bpb is not None}
+    return Wanted(experiment, kind, next(seed for seed in seeds(len(have) + 1) if seed not in have))
+
+
+def _is_scored(run: Run) -> bool:
+    """Or never started, which counts as not there."""
+    return run.val_bpb is not None or run.outcome == NOT_STARTED
+
+
+def _measurement(result: RunResult) -> Measurement:
+    return Measurement(
+        outcome=str(result.outcome),
+        reason=result.reason,
+        val_bpb=result.val_bpb,
+        startup_seconds=result.startup_seconds,
+        training_seconds=result.training_seconds,
+        scoring_seconds=result.scoring_seconds,
+        steps=result.steps,
+        parameters=result.parameters,
+        peak_memory=result.peak_memory_bytes,
+        tokens=result.tokens,
+        exit_code=result.exit_code,
+        provenance=result.provenance,
+    )
+
+
+def discard_weights(context: Context, run: Run) -> None:
+    """The weights of a run that led nowhere are not kept; its log, curve and result are."""
+    directory = context.lab.run_directory(run.id)
+    for path in directory.glob("weights*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)

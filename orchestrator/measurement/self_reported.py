@@ -1,0 +1,60 @@
+"""Runs of a script: its score is what it printed, and how far it is stands in its log as well."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from orchestrator.context import Context
+from orchestrator.measurement.specs import originals_of, worktree_of
+from orchestrator.runs import Outcome, Running, RunResult
+from orchestrator.runs.log_text import read_log
+from orchestrator.store.records import Run
+from orchestrator.targets.printed import NoMetric, progress_of, read_metric
+from orchestrator.targets.target import ScriptTarget
+
+TAIL_BYTES = 4096
+
+
+async def with_score(context: Context, run: Run, result: RunResult) -> RunResult:
+    """The result with the score that the script printed; as it is for a target that is scored by Autolab."""
+    target = context.settings.optimised()
+    if not isinstance(target, ScriptTarget) or result.outcome is not Outcome.SCORED:
+        return result
+    text = await asyncio.to_thread(read_log, context.lab.run_directory(run.id) / "log")
+    found = read_metric(text, target)
+    if isinstance(found, NoMetric):
+        return replace(result, outcome=Outcome.INVALID, reason=found.sentence)
+    return replace(result, val_bpb=target.direction.cost(found), reason=f"it reports {found:g}")
+
+
+async def with_progress(context: Context, run: Run, running: Running) -> Running:
+    """What a script's last lines say of how far it is."""
+    target = context.settings.optimised()
+    if not isinstance(target, ScriptTarget) or target.progress is None:
+        return running
+    lines = await asyncio.to_thread(_last_lines, context.lab.run_directory(run.id) / "log")
+    told = next((share for line in reversed(lines) if (share := progress_of(line, target)) is not None), None)
+    return replace(running, progress=told)
+
+
+def _last_lines(log: Path) -> list[str]:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            return file.read().decode(errors="replace").replace("\r", "\n").splitlines()
+    except OSError:
+        return []
+
+
+def keep_originals(context: Context, run: Run) -> None:
+    """Put the protected files of a script aside as they were committed. Blocks; raises OSError."""
+    target = context.settings.optimised()
+    if not isinstance(target, ScriptTarget):
+        return
+    for path in target.protected:
+        copy = originals_of(context, run.id) / path
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(worktree_of(context, run.id) / path, copy)

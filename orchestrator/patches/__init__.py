@@ -1,0 +1,1 @@
+"""Patches: checked, committed, brought up to master, taken out again, repaired and tried anew."""

@@ -1,0 +1,1 @@
+"""The team at work: who takes which job, with what brief, what tools and what models."""

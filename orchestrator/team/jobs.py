@@ -1,0 +1,214 @@
+"""Which job a role has next, what it needs for it, and what follows from how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from orchestrator.context import Context
+from orchestrator.patches.repairing import put_in_place, restore, to_repair
+from orchestrator.store.records import Experiment
+from orchestrator.store.states import State
+from orchestrator.team import briefs
+from orchestrator.team.toolbox import Toolbox
+from roles.agent import Finished, GaveUp
+from roles.tools import Tool
+
+
+class JobKind(StrEnum):
+    RESEARCH = "research"
+    PLAN = "plan"
+    PATCH = "patch"
+    REVIEW = "review"
+    WAVE = "wave"
+    REPORT = "report"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    kind: JobKind
+    title: str
+    experiment_id: int | None = None
+    wanted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    brief: str
+    tools: Sequence[Tool]
+
+
+class JobBook:
+    """Derives jobs from the store; remembers only which are in somebody's hands."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._taken: set[tuple[JobKind, int | None]] = set()
+
+    async def take(self, agent: str, role: str) -> Job | None:
+        """The next job of a role, taken for this agent; None when there is none."""
+        match role:
+            case "researcher":
+                job = await self._research()
+            case "planner":
+                job = await self._plan()
+            case "worker":
+                return await self._patch(agent)
+            case "reviewer":
+                job = await self._review() or await self._wave()
+            case "reporter":
+                job = await self._report()
+            case _:
+                job = None
+        if job is not None:
+            self._taken.add((job.kind, job.experiment_id))
+        return job
+
+    def put_back(self, job: Job) -> None:
+        self._taken.discard((job.kind, job.experiment_id))
+
+    # -- what is there to do
+
+    @property
+    def _ahead(self) -> int:
+        """How many patches are kept ready or in the making, so that a free slot starts at once."""
+        return len(self._context.executor.slots()) + self._context.settings.team.patch_ahead
+
+    async def _research(self) -> Job | None:
+        waiting = len(await self._context.store.in_states([State.PROPOSED, State.QUEUED]))
+        if waiting >= self._ahead:
+            return None
+        wanted = self._ahead + 2 - waiting
+        return Job(JobKind.RESEARCH, f"propose {wanted} experiments", wanted=wanted)
+
+    async def _plan(self) -> Job | None:
+        proposed = await self._context.store.in_states([State.PROPOSED])
+        if proposed:
+            return Job(JobKind.PLAN, f"plan {len(proposed)} proposed experiments")
+        newest = await self._context.store.notes("findings", limit=1)
+        if newest and str(newest[0].id) != await self._context.store.meta("findings_planned"):
+            return Job(JobKind.PLAN, "order the queue by the reviewer's findings")
+        return None
+
+    async def _patch(self, agent: str) -> Job | None:
+        store = self._context.store
+        if len(await store.in_states([State.READY, State.PATCHING])) >= self._ahead:
+            return None
+        for experiment in await store.in_states([State.QUEUED]):
+            if (JobKind.PATCH, experiment.id) not in self._taken:
+                self._taken.add((JobKind.PATCH, experiment.id))
+                await store.move(experiment.id, State.PATCHING, f"{agent} makes the patch", actor=agent)
+                return Job(JobKind.PATCH, f"patch {experiment.id}: {experiment.title}", experiment.id)
+        return None
+
+    async def _review(self) -> Job | None:
+        for experiment in await self._context.store.in_states([State.PATCHING]):
+            # A patch without a role model is a person's own, which nobody reviews.
+            held = (JobKind.PATCH, experiment.id) in self._taken or not experiment.role_model
+            if experiment.commit_id is not None and not held:
+                return Job(JobKind.REVIEW, f"review {experiment.id}: {experiment.title}", experiment.id)
+        return None
+
+    async def _wave(self) -> Job | None:
+        outcomes = await self._context.store.count_outcomes()
+        last = int(await self._context.store.meta("outcomes_reviewed", "0"))
+        if outcomes - last < self._context.settings.team.wave:
+            return None
+        return Job(JobKind.WAVE, f"review the wave of {outcomes - last} outcomes", wanted=outcomes)
+
+    async def _report(self) -> Job | None:
+        outcomes = await self._context.store.count_outcomes()
+        last = int(await self._context.store.meta("outcomes_reported", "0"))
+        if outcomes - last < self._context.settings.team.wave:
+            return None
+        return Job(JobKind.REPORT, f"report on {outcomes} outcomes", wanted=outcomes)
+
+    # -- what it needs
+
+    async def prepare(self, job: Job, agent: str, model: str, worktree: Path) -> Prepared:
+        """The brief and the tools of a job; a patch gets a worktree at the head of master."""
+        context = self._context
+        box = Toolbox(context, agent, model)
+        match job.kind:
+            case JobKind.RESEARCH:
+                return Prepared(await briefs.research_brief(context, agent, job.wanted), box.researching())
+            case JobKind.PLAN:
+                return Prepared(await briefs.planning_brief(context, agent), box.planning())
+            case JobKind.PATCH:
+                experiment = await self._experiment(job)
+                master = await context.store.master()
+                assert master is not None
+                await asyncio.to_thread(context.repository.checkout_commit, worktree, master.commit_id)
+                crashed = await to_repair(context, experiment)
+                in_place = crashed is not None and await put_in_place(context, crashed, worktree)
+                box = Toolbox(context, agent, model, worktree)
+                brief = await briefs.patching_brief(context, agent, experiment, crashed, in_place)
+                return Prepared(brief, box.patching(experiment, crashed is not None))
+            case JobKind.REVIEW:
+                experiment = await self._experiment(job)
+                return Prepared(await briefs.review_brief(context, agent, experiment), box.reviewing())
+            case JobKind.WAVE:
+                return Prepared(await briefs.wave_brief(context, agent), box.handing_over())
+            case JobKind.REPORT:
+                return Prepared(await briefs.report_brief(context, agent), box.reporting())
+
+    async def _experiment(self, job: Job) -> Experiment:
+        assert job.experiment_id is not None
+        experiment = await self._context.store.experiment(job.experiment_id)
+        assert experiment is not None
+        return experiment
+
+    # -- what follows
+
+    async def conclude(self, job: Job, agent: str, came: Finished | GaveUp) -> None:
+        """Draw the consequence of a job's end; an agent that gave up never blocks the line behind it."""
+        store = self._context.store
+        match job.kind:
+            case JobKind.RESEARCH:
+                return
+            case JobKind.PLAN:
+                await self._conclude_plan(agent, came)
+            case JobKind.PATCH:
+                await self._conclude_patch(await self._experiment(job), agent, came)
+            case JobKind.REVIEW:
+                await self._conclude_review(await self._experiment(job), agent, came)
+            case JobKind.WAVE:
+                await store.set_meta("outcomes_reviewed", str(job.wanted))
+            case JobKind.REPORT:
+                await store.set_meta("outcomes_reported", str(job.wanted))
+
+    async def _conclude_plan(self, agent: str, came: Finished | GaveUp) -> None:
+        store = self._context.store
+        newest = await store.notes("findings", limit=1)
+        if newest:
+            await store.set_meta("findings_planned", str(newest[0].id))
+        if isinstance(came, GaveUp):
+            for experiment in await store.in_states([State.PROPOSED]):
+                await store.move(experiment.id, State.QUEUED, f"queued as it came: the planner gave up ({came.reason})")
+
+    async def _conclude_patch(self, experiment: Experiment, agent: str, came: Finished | GaveUp) -> None:
+        if experiment.state is not State.PATCHING or experiment.commit_id is not None:
+            return  # submitted: the reviewer has it now (or a person dropped it)
+        why = came.reason if isinstance(came, GaveUp) else str(came.arguments.get("reason") or "no reason given")
+        crashed = await to_repair(self._context, experiment)
+        if crashed is not None:
+            await restore(self._context, experiment, crashed, why, agent)
+        else:
+            await self._context.store.move(experiment.id, State.GIVEN_UP, f"given up: {why}", actor=agent)
+
+    async def _conclude_review(self, experiment: Experiment, agent: str, came: Finished | GaveUp) -> None:
+        if experiment.state is not State.PATCHING:
+            return
+        store = self._context.store
+        if isinstance(came, GaveUp):
+            reason = f"ready: the reviewer gave no verdict ({came.reason}), the guard had let it pass"
+            await store.move(experiment.id, State.READY, reason)
+            return
+        reason = str(came.arguments.get("reason") or "no reason given")
+        if came.tool == "approve":
+            await store.move(experiment.id, State.READY, f"approved: {reason}", actor=agent)
+        else:
+            await store.move(experiment.id, State.REJECTED, f"rejected: {reason}", actor=agent)

@@ -1,0 +1,1 @@
+"""What looks at a lab at work: anomalies, the notebook, Trackio."""

@@ -1,0 +1,209 @@
+"""What a person ought to look at, found by rule from the store and told once each: events of kind `anomaly`.
+
+Every check derives its finding from what the store holds now, so a restart forgets nothing and repeats nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from orchestrator.context import Context
+from orchestrator.errors import LabError
+from orchestrator.store.records import seconds_since, utc_now
+from orchestrator.store.states import RAN, State
+from roles.circuit import State as Circuit
+from roles.circuit import circuits
+
+LOOK_SECONDS = 5.0
+IDLE_SECONDS = 300.0
+"""A slot that has had nothing for so long, while the lab is at work, is told of."""
+
+FAILURES = 3
+"""So many jobs given up by one agent within the window, or crashes alike among the last outcomes."""
+
+FAILURE_WINDOW = timedelta(minutes=30)
+RECENT_OUTCOMES = 8
+LEAST_FREE_BYTES = 5 * 2**30
+RAISED_EXPLORING = 0.6
+EXPLORING = "exploring_share"
+"""The key in `meta` of the share of runs that the planner is asked to give to new directions, 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that looks wrong. The same `key` with the same `mark` is told once."""
+
+    key: str
+    mark: str
+    sentence: str
+    experiment_id: int | None = None
+
+
+class Anomalies:
+    """Looks at the lab every few seconds until it is cancelled."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._begun = utc_now()
+
+    async def run(self) -> None:
+        while True:
+            with contextlib.suppress(LabError):  # the next look tries again
+                await self.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> int:
+        """Tell of everything that is new; returns how many findings that were."""
+        told = 0
+        for check in (
+            self._refused,
+            self._alike,
+            self._crashes,
+            self._failing_agents,
+            self._idle,
+            self._plateau,
+            self._endpoints,
+            self._disk,
+        ):
+            async for finding in check():
+                told += await self._tell(finding)
+        return told
+
+    async def _tell(self, finding: Finding) -> bool:
+        store, key = self._context.store, f"anomaly {finding.key}"
+        if await store.meta(key) == finding.mark:
+            return False
+        await store.set_meta(key, finding.mark)
+        await store.event("anomaly", "autolab", finding.sentence, experiment_id=finding.experiment_id)
+        return True
+
+    # -- what is looked for
+
+    async def _refused(self) -> AsyncIterator[Finding]:
+        """The harness refused a result: an ignored seed, a tampered file, a model that looks ahead."""
+        for row in await self._context.store.rows(
+            "SELECT id, attempt, reason FROM experiments WHERE state = 'invalid' ORDER BY updated_at DESC LIMIT 20"
+        ):
+            sentence = f"the result of experiment {row['id']} was refused: {row['reason']}"
+            yield Finding(f"refused {row['id']}", str(row["attempt"]), sentence, row["id"])
+
+    async def _alike(self) -> AsyncIterator[Finding]:
+        """Two experiments with the very same score: the patch of one of them does nothing."""
+        for row in await self._context.store.rows(
+            "SELECT min(r.experiment_id) AS one, max(r.experiment_id) AS other, r.val_bpb FROM runs AS r"
+            " JOIN experiments AS e ON e.id = r.experiment_id WHERE r.val_bpb IS NOT NULL"
+            " GROUP BY r.val_bpb, r.seed, r.device HAVING count(DISTINCT e.program) > 1 ORDER BY other DESC LIMIT 20"
+        ):
+            sentence = (
+                f"experiments {row['one']} and {row['other']} score exactly the same ({row['val_bpb']:.6f}) with the"
+                " same seed: one of the patches changes nothing that is computed"
+            )
+            yield Finding(f"alike {row['one']} {row['other']}", "1", sentence, row["other"])
+
+    async def _crashes(self) -> AsyncIterator[Finding]:
+        """The last outcomes crash in the same way: the lab is broken, not the ideas."""
+        rows = await self._context.store.rows(
+            f"SELECT id, state, reason FROM experiments WHERE id > 0 AND state IN ({', '.join('?' for _ in RAN)})"
+            " ORDER BY updated_at DESC LIMIT ?",
+            [*map(str, RAN), RECENT_OUTCOMES],
+        )
+        crashed: dict[str, list[int]] = {}
+        for row in rows:
+            if row["state"] == State.CRASHED:
+                crashed.setdefault(_kind_of(row["reason"]), []).append(int(row["id"]))
+        for kind, ids in crashed.items():
+            if len(ids) >= FAILURES:
+                told = ", ".join(map(str, sorted(ids)))
+                sentence = f"{len(ids)} of the last {len(rows)} outcomes crashed alike (experiments {told}): {kind}"
+                yield Finding(f"crashes {kind}", str(min(ids)), sentence)
+
+    async def _failing_agents(self) -> AsyncIterator[Finding]:
+        since = _before(FAILURE_WINDOW)
+        for row in await self._context.store.rows(
+            "SELECT actor, count(*) AS n, max(seq) AS newest FROM events WHERE kind = 'agent' AND at > ?"
+            " AND reason LIKE 'gave up a job:%' GROUP BY actor HAVING n >= ?",
+            (since, FAILURES),
+        ):
+            last = await self._context.store.row("SELECT reason FROM events WHERE seq = ?", (row["newest"],))
+            assert last is not None
+            sentence = (
+                f"{row['actor']} gave up {row['n']} jobs within half an hour, the last: {last['reason'][15:].strip()}"
+            )
+            yield Finding(f"agent {row['actor']}", _window(), sentence)
+
+    async def _idle(self) -> AsyncIterator[Finding]:
+        """A slot waits although the lab is at work: the agents do not keep up, or nothing is ready."""
+        store = self._context.store
+        if await store.meta("paused") == "yes":
+            return
+        counts = await store.counts()
+        waiting = {state: counts[state] for state in (State.PROPOSED, State.QUEUED, State.PATCHING, State.READY)}
+        for slot in await store.slots():
+            last = await store.row("SELECT max(ended_at) AS at FROM runs WHERE slot = ?", (slot.name,))
+            since = max(self._begun, (last["at"] if last is not None else None) or self._begun)
+            if slot.run_id is None and seconds_since(since) > IDLE_SECONDS:
+                told = ", ".join(f"{n} {state}" for state, n in waiting.items())
+                sentence = f"slot {slot.name} has had nothing to run since {since[11:16]} UTC ({told})"
+                yield Finding(f"idle {slot.name}", since, sentence)
+
+    async def _plateau(self) -> AsyncIterator[Finding]:
+        """No win for a long time: said once for every so many outcomes, and more is given to new directions."""
+        store, after = self._context.store, self._context.settings.team.plateau
+        master = await store.master()
+        if master is None:
+            return
+        row = await store.row(
+            f"SELECT count(*) AS n FROM experiments WHERE id > 0 AND updated_at > ? AND state IN"
+            f" ({', '.join('?' for _ in RAN)}) AND state != 'promoted'",
+            [master.at, *map(str, RAN)],
+        )
+        assert row is not None
+        raised = await store.meta(EXPLORING)
+        if int(row["n"]) < after:
+            if raised:
+                await store.set_meta(EXPLORING, "", reason="a win: the planner's usual balance of old and new is back")
+            return
+        if not raised:
+            await store.set_meta(EXPLORING, f"{RAISED_EXPLORING}")
+        sentence = (
+            f"no win in the last {int(row['n']) // after * after} outcomes, since master {master.commit_id[:9]}; the"
+            f" planner is asked to give {RAISED_EXPLORING:.0%} of the runs to new directions"
+        )
+        yield Finding("plateau", f"{master.commit_id} {int(row['n']) // after}", sentence)
+
+    async def _endpoints(self) -> AsyncIterator[Finding]:
+        """A server of models that does not answer: nobody asks it until a trial succeeds."""
+        for shown in circuits():
+            if shown.state is not Circuit.CLOSED:
+                sentence = (
+                    f"{shown.base_url} has failed {shown.failures} times in a row ({shown.reason}); it is tried again"
+                    f" in {shown.seconds:.0f} s"
+                )
+                yield Finding(f"endpoint {shown.base_url}", _window(), sentence)
+
+    async def _disk(self) -> AsyncIterator[Finding]:
+        free = (await asyncio.to_thread(shutil.disk_usage, self._context.lab.root)).free
+        if free < LEAST_FREE_BYTES:
+            sentence = f"the disk of the lab has {free / 2**30:.1f} GiB left; runs fail without room for their weights"
+            yield Finding("disk", f"{free // 2**30}", sentence)
+
+
+def _kind_of(reason: str) -> str:
+    """A crash without what differs from one to the next: numbers and places."""
+    return re.sub(r"\d+", "N", re.sub(r"\s*\([^()]*line \d+\)", "", reason)).strip()[:160]
+
+
+def _before(span: timedelta) -> str:
+    return (datetime.now(UTC) - span).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _window() -> str:
+    """The present half hour: a finding that goes on is told again in the next."""
+    now = datetime.now(UTC)
+    return f"{now:%Y-%m-%d %H}:{now.minute // 30 * 30:02d}"

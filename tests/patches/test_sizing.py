@@ -1,0 +1,43 @@
+"""The program that builds a patched model before any run, when the patch is a hostile one: bounded and gone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from orchestrator.patches import sizing
+
+PYTHON = [sys.executable, "-S", "-c"]
+
+
+def test_what_it_prints_comes_back() -> None:
+    assert sizing.bounded([*PYTHON, "print('{}')"], {}).stdout == "{}\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import time; time.sleep(60)",
+        "import os, time\nwhile True:\n    os.fork() or time.sleep(60)",
+    ],
+    ids=["hangs", "forks without end"],
+)
+def test_a_program_that_breaks_a_bound_is_killed_with_its_children(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sizing, "PROBE_SECONDS", 3.0)
+    begin = time.monotonic()
+    with pytest.raises(subprocess.TimeoutExpired):
+        sizing.bounded([*PYTHON, code + "  # of this test"], {})
+    assert time.monotonic() - begin < 20
+    time.sleep(0.2)
+    left = [one for one in psutil.process_iter(["cmdline"]) if "# of this test" in " ".join(one.info["cmdline"] or [])]
+    assert not left
+
+
+@pytest.mark.parametrize("code", ["print('x' * 2**24)", "x = bytearray(2**45)"], ids=["output", "memory"])
+def test_output_and_memory_are_bounded(code: str) -> None:
+    done = sizing.bounded([*PYTHON, code], {})
+    assert done.returncode != 0 and len(done.stdout) <= 2**21

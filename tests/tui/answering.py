@@ -1,0 +1,43 @@
+"""A lab whose commands are answered as the daemon answers them, while a room is open on it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from orchestrator.engine.context import Context
+from orchestrator.engine.judging import Judging
+
+from orchestrator.branches import Repository
+from orchestrator.corpus import own_data
+from orchestrator.engine.answering import Answering, NoHands
+from orchestrator.lab import Lab
+from orchestrator.runs import local_executor
+from orchestrator.sandbox.walls import needed_walls
+from orchestrator.settings import read_settings
+from orchestrator.store.writer import Writer
+
+
+@asynccontextmanager
+async def answered(lab: Lab) -> AsyncIterator[Writer]:
+    """The daemon's answers, without its agents and its runs; gives the store to look into."""
+    settings = read_settings(lab.settings_file)
+    async with Writer(lab.database) as store:
+        context = Context(
+            lab,
+            settings,
+            store,
+            Repository.open(lab.root),
+            local_executor(profile="cpu", slots=1),
+            own_data("cpu"),
+            needed_walls(None, "auto"),
+        )
+        task = asyncio.create_task(Answering(context, Judging(context), NoHands()).run())
+        try:
+            yield store
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

@@ -1,0 +1,108 @@
+"""Anomalies: each is found from what the store holds, told once, and told again only when it is another."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from orchestrator.context import Context
+from orchestrator.daemon import opened
+from orchestrator.lab import Lab
+from orchestrator.store.records import RunKind
+from orchestrator.store.states import State
+from orchestrator.store.writer import Measurement, Place, Proposal
+from orchestrator.watching.anomalies import EXPLORING, Anomalies
+
+PLACE = Place("cpu0", "a core", "bubblewrap")
+
+
+async def ended(
+    context: Context, state: State, reason: str, score: float | None = None, outcome: str = "scored", program: str = ""
+) -> int:
+    """An experiment that ran once and ended so."""
+    store = context.store
+    start = await store.experiment(0)
+    assert start is not None
+    made = await store.add_experiment(
+        Proposal("An idea", "It may help.", "a test"), author="a test", team="none", state=State.QUEUED
+    )
+    commit = f"{made.id:040x}"
+    ready = await store.move(
+        made.id, State.READY, "ready", commit_id=commit, parent=start.commit_id, program=program or commit
+    )
+    run = await store.begin_run(ready, RunKind.SCREEN, 1, PLACE, commit)
+    await store.end_run(run.id, Measurement(outcome, reason, score))
+    if score is not None:
+        await store.move(made.id, State.SCORED, "scored")
+    await store.move(made.id, state, reason)
+    return made.id
+
+
+async def told(context: Context) -> list[str]:
+    """What a look tells of that is new."""
+    before = len(await context.store.newest_events("anomaly", 1000))
+    await Anomalies(context).look()
+    after = await context.store.newest_events("anomaly", 1000)
+    return [event.reason for event in after[: len(after) - before]]
+
+
+def in_lab(lab: Path, play) -> None:  # type: ignore[no-untyped-def]
+    async def whole() -> None:
+        async with opened(Lab(lab)) as context:
+            await play(context)
+
+    asyncio.run(whole())
+
+
+def test_a_refused_result_is_told_once_with_its_reason(lab: Path) -> None:
+    async def play(context: Context) -> None:
+        number = await ended(context, State.INVALID, "the assigned seed is ignored", outcome="invalid")
+        (sentence,) = await told(context)
+        assert sentence == f"the result of experiment {number} was refused: the assigned seed is ignored"
+        assert await told(context) == []
+
+    in_lab(lab, play)
+
+
+def test_crashes_that_differ_only_in_numbers_and_places_are_one_anomaly(lab: Path) -> None:
+    async def play(context: Context) -> None:
+        for size in (3, 4):
+            await ended(context, State.CRASHED, f"ValueError: size {size} (train.py, line {size})", outcome="crash")
+        await ended(context, State.CRASHED, "KeyError: 'x' (train.py, line 7)", outcome="crash")
+        assert await told(context) == []
+        await ended(context, State.CRASHED, "ValueError: size 5 (train.py, line 12)", outcome="crash")
+        (sentence,) = await told(context)
+        assert "3 of the last 4 outcomes crashed alike" in sentence and "size N" in sentence
+
+    in_lab(lab, play)
+
+
+def test_two_programs_with_the_very_same_score_are_told_and_a_repeated_program_is_not(lab: Path) -> None:
+    async def play(context: Context) -> None:
+        await ended(context, State.DISCARDED, "no better", 3.25, program="one")
+        await ended(context, State.DISCARDED, "no better", 3.25, program="one")
+        assert await told(context) == []
+        last = await ended(context, State.DISCARDED, "no better", 3.25, program="other")
+        (sentence,) = await told(context)
+        assert f"and {last} score exactly the same (3.250000)" in sentence
+
+    in_lab(lab, play)
+
+
+def test_a_plateau_raises_the_share_of_new_directions_until_the_next_win(lab: Path) -> None:
+    async def play(context: Context) -> None:
+        plateau = context.settings.team.plateau
+        for number in range(plateau):
+            await ended(context, State.DISCARDED, "no better", 3.0 + number / 1000)
+        (sentence,) = await told(context)
+        assert f"no win in the last {plateau} outcomes" in sentence and "60%" in sentence
+        assert float(await context.store.meta(EXPLORING)) == 0.6
+        assert await told(context) == []
+        row = await context.store.row("SELECT max(id) AS id FROM experiments")
+        assert row is not None
+        await asyncio.sleep(0.01)
+        await context.store.move(row["id"], State.PROMOTED, "by hand")
+        await context.store.adopt_master("f" * 40, row["id"], "a win")
+        assert await told(context) == [] and await context.store.meta(EXPLORING) == ""
+
+    in_lab(lab, play)
