@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -97,10 +98,13 @@ async def _migrate(connection: aiosqlite.Connection, version: int) -> None:
 @asynccontextmanager
 async def transaction(connection: aiosqlite.Connection) -> AsyncIterator[None]:
     """BEGIN IMMEDIATE ... COMMIT, rolled back on any exception. The caller serialises its own transactions."""
-    await connection.execute("BEGIN IMMEDIATE")
     try:
+        await connection.execute("BEGIN IMMEDIATE")
         yield
+        await connection.execute("COMMIT")
     except BaseException:
-        await connection.execute("ROLLBACK")
+        # A cancelled caller's statement is carried out all the same, BEGIN and COMMIT too: only SQLite knows whether
+        # there is still something to take back.
+        with contextlib.suppress(sqlite3.OperationalError):
+            await connection.execute("ROLLBACK")
         raise
-    await connection.execute("COMMIT")

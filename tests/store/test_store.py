@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -194,3 +196,19 @@ async def test_a_difference_is_taken_within_one_kind_of_device(tmp_path: Path) -
         experiment = await store.experiment(number)
         assert experiment is not None and experiment.delta == pytest.approx(-0.1)
         assert await store.score_groups("slow") == [[3.0]] and len(await store.score_groups()) == 3
+
+
+async def test_a_task_cancelled_at_any_moment_of_a_write_leaves_the_store_able_to_write(tmp_path: Path) -> None:
+    async with Writer(tmp_path / "runs.db") as store:
+        for steps in range(40):
+            task = asyncio.create_task(store.event("note", "engine", f"begun {steps}"))
+            for _ in range(steps):
+                await asyncio.sleep(0.0001 if steps % 2 else 0)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            await store.event("note", "engine", f"after {steps}")
+        told = [event.reason for event in await store.events()]
+    assert [reason for reason in told if reason.startswith("after")] == [f"after {steps}" for steps in range(40)]
+    begun = [reason for reason in told if reason.startswith("begun")]
+    assert len(begun) == len(set(begun)) < 40, "some were cancelled in time, and none was written twice"
