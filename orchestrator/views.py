@@ -51,7 +51,8 @@ class Baseline:
         return None if self.val_bpb is None or self.start_bpb is None else self.start_bpb - self.val_bpb
 
 
-async def baseline_of(reader: Reader) -> Baseline:
+async def baseline_of(reader: Reader, beliefs: dict[int, Belief] | None = None) -> Baseline:
+    """The baseline as it stands; `beliefs` are those of `beliefs_of`, where the caller has them already."""
     master = await reader.master()
     pooled = noise_of(await reader.score_groups())
     noise = pooled.deviation if pooled is not None else None
@@ -67,13 +68,12 @@ async def baseline_of(reader: Reader) -> Baseline:
         len(runs),
         noise,
         start.val_bpb if start else None,
-        *await _believed_so_far(reader),
+        *await _believed_so_far(reader, await beliefs_of(reader) if beliefs is None else beliefs),
     )
 
 
-async def _believed_so_far(reader: Reader) -> tuple[float | None, int, float]:
+async def _believed_so_far(reader: Reader, beliefs: dict[int, Belief]) -> tuple[float | None, int, float]:
     """The believed gain of all promotions together, how many there are, and how many of them are expected false."""
-    beliefs = await beliefs_of(reader)
     rows = await reader.rows(
         "SELECT id, decision, promoted_as FROM experiments WHERE state = 'promoted' AND delta IS NOT NULL"
     )

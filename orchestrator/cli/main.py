@@ -104,7 +104,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     made.add_argument("words", nargs="+", metavar="[LAB] FILE", help="a results.tsv; - reads it from standard input")
     for name in ("pause", "resume"):
         made = verb(name, changing.pause_or_resume)
-        made.add_argument("words", nargs="*", metavar="[ID] [LAB]")
+        made.add_argument("words", nargs="*", metavar="[ID | AGENT] [LAB]")
     for name in ("end", "kill", "requeue", "drop", "promote", "revert", "ablate", "accept"):
         made = verb(name, changing.on_experiment)
         made.add_argument("id", type=int, metavar="ID")
