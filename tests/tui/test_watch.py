@@ -37,7 +37,7 @@ async def test_a_wish_filters_and_sorts(tmp_path: Path) -> None:
     lab = await make_lab(tmp_path / "lab", 12)
     async with Reader(lab.database) as reader:
         watch = Watch(lab, reader)
-        watch.wants(results=understood("rotary"))
+        watch.wants(results=understood("rotary"), queue=understood("rotary"))
         found = await watch.look()
         assert found is not None and [e.title for e in found.story.results] == ["Rotary position embedding"]
         assert found.story.measured > 1 and len(found.story.queue) == 1 < found.story.waiting
