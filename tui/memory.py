@@ -45,7 +45,8 @@ class Memory:
             with self._path.open("rb") as file:
                 found = json.loads(file.read(MOST_BYTES))
             fresh = asdict(Layout())
-            given = {key: value for key, value in found.items() if type(value) is type(fresh.get(key))}
+            if isinstance(found, dict):
+                given = {key: value for key, value in found.items() if type(value) is type(fresh.get(key))}
         layout = Layout(**{field.name: given[field.name] for field in fields(Layout) if field.name in given})
         self._kept = layout
         return layout

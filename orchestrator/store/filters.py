@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from orchestrator.errors import LabError
+from orchestrator.errors import UsageError
 from orchestrator.store.states import State
 
 Value = str | float
@@ -107,11 +107,11 @@ EVERYTHING = Filter()
 
 
 def understood(text: str) -> Filter:
-    """Read a filter. Raises LabError with one sentence and a remedy."""
+    """Read a filter. Raises UsageError with one sentence and a remedy."""
     try:
         words = shlex.split(text.replace("\\", "\\\\"))
     except ValueError as error:
-        raise LabError("The quotes of the filter do not match.", "Close the quote, or leave it out.") from error
+        raise UsageError("The quotes of the filter do not match.", "Close the quote, or leave it out.") from error
     terms, rest = [], []
     sort, descending = None, False
     for word in words:
@@ -125,13 +125,13 @@ def understood(text: str) -> Filter:
 
 
 def column_named(name: str) -> str:
-    """The column of that name or of an other name for it. Raises LabError."""
+    """The column of that name or of an other name for it. Raises UsageError."""
     known = ALIASES.get(name.lower(), name.lower())
     if known in COLUMNS:
         return known
     near = difflib.get_close_matches(known, [*COLUMNS, *ALIASES], n=1)
     hint = f"Did you mean `{near[0]}`? " if near else ""
-    raise LabError(f"There is no column `{name}`.", f"{hint}There are: {', '.join(COLUMNS)}.")
+    raise UsageError(f"There is no column `{name}`.", f"{hint}There are: {', '.join(COLUMNS)}.")
 
 
 def order_by(sort: str, descending: bool) -> str:
@@ -157,16 +157,16 @@ def _compared(found: re.Match[str]) -> Term:
     name, sign, text = found[1], found[2], found[3]
     try:
         column = column_named(name)
-    except LabError as error:
-        raise LabError(error.sentence, f"{error.remedy} To look for the text itself, write `/{found[0]}`.") from None
+    except UsageError as error:
+        raise UsageError(error.sentence, f"{error.remedy} To look for the text itself, write `/{found[0]}`.") from None
     if not text:
-        raise LabError(f"`{name}{sign}` compares with nothing.", _REMEDY)
+        raise UsageError(f"`{name}{sign}` compares with nothing.", _REMEDY)
     kind = COLUMNS[column].kind
     ordered = sign in ("<", "<=", ">", ">=")
     if ordered and kind in (Kind.TEXT, Kind.STATE):
-        raise LabError(f"`{name}` holds text, which has no {sign}.", f"Compare it with =, != or ~: `{name}~{text}`.")
+        raise UsageError(f"`{name}` holds text, which has no {sign}.", f"Compare it with =, != or ~: `{name}~{text}`.")
     if sign == "~" and kind in (Kind.NUMBER, Kind.AGE):
-        raise LabError(f"`{name}` holds numbers, which contain nothing.", f"Compare it: `{name}<{text}`.")
+        raise UsageError(f"`{name}` holds numbers, which contain nothing.", f"Compare it: `{name}<{text}`.")
     if sign == "~":
         return Term(column, sign, (text,))
     read: Callable[[str, str], Value | None] = {
@@ -177,7 +177,7 @@ def _compared(found: re.Match[str]) -> Term:
     }[kind]
     values = tuple(read(name, value) for value in ([text] if ordered else text.split(",")) if value)
     if ordered and values[0] is None:
-        raise LabError(f"`{found[0]}` compares with nothing.", f"`{name}=none` finds what has no {name}.")
+        raise UsageError(f"`{found[0]}` compares with nothing.", f"`{name}=none` finds what has no {name}.")
     return Term(column, sign, values)
 
 
@@ -187,14 +187,14 @@ def _number(name: str, text: str) -> float | None:
     try:
         return float(text)
     except ValueError:
-        raise LabError(f"`{name}` holds numbers, and `{text}` is none.", f"For example `{name}<0`.") from None
+        raise UsageError(f"`{name}` holds numbers, and `{text}` is none.", f"For example `{name}<0`.") from None
 
 
 def _age(name: str, text: str) -> float:
     """Seconds."""
     found = _AGE.fullmatch(text.lower())
     if found is None:
-        raise LabError(f"`{text}` is no age.", f"Write `{name}<90s`, `{name}<20min`, `{name}<2h` or `{name}<3d`.")
+        raise UsageError(f"`{text}` is no age.", f"Write `{name}<90s`, `{name}<20min`, `{name}<2h` or `{name}<3d`.")
     return float(found[1]) * _SECONDS[found[2]]
 
 
@@ -204,7 +204,7 @@ def _state(_: str, text: str) -> str:
         return word
     near = difflib.get_close_matches(word, list(State), n=1)
     hint = f"Did you mean `{near[0]}`? " if near else ""
-    raise LabError(f"There is no state `{text}`.", f"{hint}`?` lists them.")
+    raise UsageError(f"There is no state `{text}`.", f"{hint}`?` lists them.")
 
 
 # -- from terms to SQL
