@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from statistics import median
 
@@ -58,7 +58,7 @@ def same_beginning(one: Mapping[int, float], other: Mapping[int, float]) -> str 
     steps = sorted((one.keys() & other.keys()) - {1})[:STEPS_COMPARED]
     if len(steps) < LEAST_STEPS:
         return None
-    change = median(abs(one[after] - one[before]) for before, after in zip(steps, steps[1:], strict=False))
+    change = median(abs(one[after] - one[before]) for before, after in pairwise(steps))
     if all(abs(one[step] - other[step]) <= SHARE_OF_CHANGE * change for step in steps):
         return f"losses at {len(steps)} steps"
     return None

@@ -1,4 +1,4 @@
-"""What a run's start-up may compute on a CPU slot before that counts as training: what the baseline's does, and a little.
+"""What a run's start-up may compute on a CPU slot before that counts as training: a little more than the baseline's.
 
 The train split is not there before the budget, but other text is (the sources of installed packages, numbers out of
 nothing), and on the profile `cpu` it resembles what is scored. A second of CPU time spent on it costs a second of the

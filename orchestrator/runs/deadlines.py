@@ -59,8 +59,8 @@ class Deadlines:
             if self._charged >= self._budget:
                 raise Cut(
                     Outcome.TIME_OUT,
-                    f"start-up computed for {sight.cpu:.1f} s, where the baseline allows {free:.1f}: what is beyond that"
-                    f" counts as training, and nothing of the budget of {self._budget:g} s is left",
+                    f"start-up computed for {sight.cpu:.1f} s, and {free:.1f} s are free by the baseline's: what is"
+                    f" beyond counts as training, and nothing of the budget of {self._budget:g} s is left",
                 )
         return self._charged
 

@@ -45,7 +45,7 @@ class Handover:
         return [self._near.fileno()] if self._open else []
 
     def serve(self, started: Callable[[], float], saved: Callable[[], None]) -> None:
-        """Answer the next thing that the trainer has said. Each callback runs before its answer goes out, and may raise.
+        """Answer the next thing that the trainer has said. Each callback runs before its answer, and may raise.
 
         One at a time: between two answers the caller looks at the clock, or a flood of them would hold it still.
         `started` returns the seconds that the budget has already when it starts. Raises Cut for what prepare.py does
