@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,6 +45,7 @@ class Baseline:
     believed: float | None = None  # the gain since the start that is left after the winner's curse
     promotions: int = 0
     expected_false: float = 0.0  # of these promotions
+    gains: Mapping[int, float] = field(default_factory=dict)  # believed of each measured experiment, by its id
 
     @property
     def gain(self) -> float | None:
@@ -71,21 +73,23 @@ async def baseline_of(reader: Reader) -> Baseline:
     )
 
 
-async def _believed_so_far(reader: Reader) -> tuple[float | None, int, float]:
-    """The believed gain of all promotions together, how many there are, and how many of them are expected false."""
+async def _believed_so_far(reader: Reader) -> tuple[float | None, int, float, dict[int, float]]:
+    """The believed gain of all promotions together, how many there are, how many of them are expected false, and the
+    believed gain of every measured experiment."""
     beliefs = await beliefs_of(reader)
+    gains = {number: belief.gain for number, belief in beliefs.items()}
     rows = await reader.rows(
         "SELECT id, decision, promoted_as FROM experiments WHERE state = 'promoted' AND delta IS NOT NULL"
     )
     promoted = [beliefs[row["id"]] for row in rows if row["id"] in beliefs]
     if not promoted:
-        return None, 0, 0.0
+        return None, 0, 0.0, gains
     claimed = [
         beliefs[row["id"]]
         for row in rows
         if row["id"] in beliefs and row["decision"] == Decision.NONE and row["promoted_as"] != SIMPLIFICATION
     ]
-    return sum(belief.gain for belief in promoted), len(promoted), expected_false(claimed)
+    return sum(belief.gain for belief in promoted), len(promoted), expected_false(claimed), gains
 
 
 async def beliefs_of(reader: Reader) -> dict[int, Belief]:
