@@ -246,6 +246,19 @@ async def slots_json(reader: Reader, slots: list[SlotRow]) -> list[dict[str, Any
     ]
 
 
+async def runs_per_hour(reader: Reader, now: datetime) -> float:
+    """Runs that ended in the hour before `now`, scaled up while the lab is younger than that."""
+    hour_ago = now - timedelta(hours=1)
+    row = await reader.row(
+        "SELECT count(*) AS n, min(started_at) AS first FROM runs WHERE ended_at >= ?",
+        (hour_ago.isoformat().replace("+00:00", "Z"),),
+    )
+    if row is None or not row["n"]:
+        return 0.0
+    since = max(datetime.fromisoformat(row["first"]), hour_ago)
+    return float(row["n"]) / max(1 / 60, (now - since).total_seconds() / 3600)
+
+
 async def status_json(lab: Lab, reader: Reader, team: str) -> dict[str, Any]:
     """`autolab status --json` (DESIGN 8). With the daemon down, `running` is false and the rest still answers."""
     daemon = daemon_of(lab)
