@@ -99,7 +99,7 @@ def status(words: Namespace) -> int:
         print(f"slot     {slot['name']}  {work}  busy {slot['busy_fraction']:.0%}")
     counts = ", ".join(f"{n} {state}" for state, n in facts["counts"].items() if n)
     print(f"counts   {counts}")
-    print(f"tokens   {facts['tokens']}")
+    print(f"spent    {facts['tokens']} tokens, {facts['money']:.2f} of money")
     return 0
 
 

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from textwrap import shorten
 
 from orchestrator.context import Context
 from orchestrator.errors import LabError
@@ -33,6 +34,9 @@ RETRY_SECONDS = 30.0
 FINISH_SECONDS = 20.0
 MOST_POINTS = 1000
 MOST_ALERTS = 200
+LONGEST_TITLE = 80
+"""Characters: the dashboard's list of alerts shows titles alone."""
+
 PROJECT = "trackio_project"
 """The key in `meta` of the project's name: it stays when the lab's directory is renamed."""
 
@@ -156,7 +160,7 @@ class Tracking:
                 {
                     "id": f"event-{alert.id}",
                     "level": str(alert.level),
-                    "title": alert.title,
+                    "title": shorten(f"{alert.title}: {alert.text}", LONGEST_TITLE, placeholder="…"),
                     "text": alert.text,
                     "step": await self._fleet.step_at(alert.at),
                     "at": datetime.fromisoformat(alert.at).isoformat(),

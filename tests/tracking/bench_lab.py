@@ -27,7 +27,9 @@ async def bare_lab(root: Path, alerts: AlertsSection | None = None) -> AsyncIter
     lab = Lab(root)
     lab.hidden.mkdir(parents=True, exist_ok=True)
     settings = SimpleNamespace(
-        alerts=alerts or AlertsSection(), lab=SimpleNamespace(profile="cpu"), team=SimpleNamespace(name="offline")
+        alerts=alerts or AlertsSection(),
+        lab=SimpleNamespace(profile="cpu"),
+        team=SimpleNamespace(name="offline", plateau=20),
     )
     async with Writer(lab.database) as store:
         if await store.experiment(0) is None:
