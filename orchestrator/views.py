@@ -250,6 +250,26 @@ async def slots_json(reader: Reader, slots: list[SlotRow]) -> list[dict[str, Any
     ]
 
 
+async def runs_per_hour(reader: Reader, now: datetime) -> float:
+    """Runs that ended in the hour before `now`, scaled up while the lab is younger than that."""
+    hour_ago = now - timedelta(hours=1)
+    row = await reader.row(
+        "SELECT count(*) AS n, min(started_at) AS first FROM runs WHERE ended_at >= ?",
+        (hour_ago.isoformat().replace("+00:00", "Z"),),
+    )
+    if row is None or not row["n"]:
+        return 0.0
+    since = max(datetime.fromisoformat(row["first"]), hour_ago)
+    return float(row["n"]) / max(1 / 60, (now - since).total_seconds() / 3600)
+
+
+async def money_spent(reader: Reader) -> float:
+    """What the models have cost so far, in the currency of their prices."""
+    row = await reader.row("SELECT coalesce(sum(money), 0) AS money FROM calls")
+    assert row is not None
+    return float(row["money"])
+
+
 async def status_json(lab: Lab, reader: Reader, team: str) -> dict[str, Any]:
     """`autolab status --json` (DESIGN 8). With the daemon down, `running` is false and the rest still answers."""
     daemon = daemon_of(lab)
@@ -270,6 +290,7 @@ async def status_json(lab: Lab, reader: Reader, team: str) -> dict[str, Any]:
         "counts": {str(state): n for state, n in (await reader.counts()).items()},
         "team": team,
         "tokens": sum(agent.tokens_in + agent.tokens_out for agent in agents),
+        "money": await money_spent(reader),
         "uptime_s": round(seconds_since(daemon.started_at), 1) if daemon else 0,
         "paused": await reader.meta("paused") == "yes",
     }
