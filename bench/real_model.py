@@ -124,6 +124,9 @@ async def play(
             await book.conclude(job, name, came)
             fresh = came.troubles.get(Trouble.FRESH_CONTEXT, 0)
             end, reason = ended(came)
+            book.put_back(job)
+            if end == FINISHED and await book.take(name, role.name) == job:
+                end, reason = STUCK, "the very same job comes again, though it was finished"
         if await in_hands(context, job):
             end, reason = STUCK, "the experiment stays in the agent's hands"
     except Exception as error:
