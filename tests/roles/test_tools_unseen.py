@@ -5,19 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from openai_server import OpenAIServer, Request, Scripted, calls, says
-from weak_scripts import READ, in_text, right, step
+from weak_scripts import READ, blind, right
 from workbench import BRIEF, SYSTEM, Silent, Workbench
 
 from roles.agent import Finished, converse
 from roles.circuit import Circuit
 from roles.openai_model import OpenAIModel
-
-
-def blind(request: Request) -> Scripted:
-    """Chats, as a model does that was never told of a tool; one that finds them in its prompt uses them."""
-    if "# Tools" not in request.body["messages"][0]["content"]:
-        return says(f"The idea is good, and I have thought about it {len(request.body['messages'])} times.")
-    return says(in_text(*step(request)))
 
 
 def model_at(url: str) -> OpenAIModel:
