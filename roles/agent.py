@@ -14,6 +14,7 @@ from typing import Any
 from roles.chat import ChatModel
 from roles.conversation import Conversation
 from roles.desk import Desk, Done
+from roles.habits import calls_in_text, learn
 from roles.journal import Journal
 from roles.limits import Limits
 from roles.record import CallRecord, Trouble
@@ -82,11 +83,12 @@ async def converse(
     reasons: list[str] = []
     told = brief
     for number, model in enumerate(listed):
-        player = Player(model, limits.calls)
+        player = Player(model, limits.calls, as_text=calls_in_text(model))
         contexts = 0
         while True:
             contexts += 1
             came = await Conversation(player, desk, system, told, journal, limits, tally, turn).hold()
+            learn(player)
             if isinstance(came, Done):
                 return _finished(came, model.name, tally)
             told = _told_anew(brief, desk)
@@ -94,6 +96,9 @@ async def converse(
                 break
             journal.note(f"{came.reason}; the job begins again in a fresh context")
             tally.troubles[Trouble.FRESH_CONTEXT] += 1
+            if player.turn_to_text():
+                journal.note("no tool was ever called natively: the tools are explained as text from now on")
+                tally.troubles[Trouble.TOOLS_UNSEEN] += 1
         tried = f" (in {contexts} contexts)" if contexts > 1 and came.fresh else ""
         reasons.append(f"{came.reason}{tried}")
         if number + 1 < len(listed):

@@ -154,6 +154,7 @@ class Conversation:
     def _understood(self, reply: Reply) -> Reply:
         """The reply with calls that stand in its text, where the model may or keeps writing them so."""
         if reply.tool_calls:
+            self.player.called = True
             return reply
         names = [tool.name for tool in self.desk.offered]
         if not self.player.as_text:
@@ -165,7 +166,9 @@ class Conversation:
             self.player.as_text = True
             self.troubles.append(Trouble.CALL_IN_PROSE)
             self.journal.note("the model writes its calls as text: they are taken so from now on")
-        return with_calls(reply, names)
+        reply = with_calls(reply, names)
+        self.player.called_in_text |= bool(reply.tool_calls)
+        return reply
 
     # -- the window
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from orchestrator.store.reader import Reader
-from orchestrator.views import Baseline, baseline_of, beliefs_of, valid_runs
+from orchestrator.views import Baseline, baseline_of, valid_runs
 
 SETTLE_SECONDS = 5.0
 """The least between two reckonings in a lab that changes all the time."""
@@ -16,19 +16,14 @@ SMALL = 300
 """Scored runs up to which the reckoning takes no longer than a frame, and is simply done."""
 
 
-Reckoned = tuple[Baseline, dict[int, float]]
-"""The baseline, and the believed gain of each promotion."""
-
-
 class Believing:
     """The newest baseline that is known; a better one is on its way while the scores have changed."""
 
     def __init__(self, database: Path) -> None:
         self._database = database
         self._known: Baseline | None = None
-        self.gains: dict[int, float] = {}  # what is believed of each promotion, bits per byte, by experiment
         self._of: tuple[int, ...] | None = None  # which scores it was reckoned from
-        self._work: asyncio.Task[Reckoned] | None = None
+        self._work: asyncio.Task[Baseline] | None = None
         self._work_of: tuple[int, ...] | None = None
         self._not_before = 0.0
 
@@ -36,7 +31,7 @@ class Believing:
         """Of now, as far as it is known at once: noise and belief may be those of a moment ago."""
         scores = await _scores(reader)
         if scores != self._of and scores[1] <= SMALL:
-            (self._known, self.gains), self._of = await _reckoned(reader), scores
+            self._known, self._of = await baseline_of(reader), scores
         elif scores != self._of:
             self._begin(scores)
         if self._known is not None and self._of == scores:
@@ -56,7 +51,7 @@ class Believing:
         self._not_before = time.monotonic() + SETTLE_SECONDS
         if work.cancelled() or work.exception() is not None:
             return False
-        (self._known, self.gains), self._of = work.result(), self._work_of
+        self._known, self._of = work.result(), self._work_of
         return True
 
     async def end(self) -> None:
@@ -92,21 +87,15 @@ async def _at_once(reader: Reader, known: Baseline | None) -> Baseline:
         known.believed if known else None,
         known.promotions if known else 0,
         known.expected_false if known else 0.0,
+        known.gains if known else {},
     )
 
 
-async def _reckoned(reader: Reader) -> Reckoned:
-    beliefs = await beliefs_of(reader)
-    promoted = await reader.rows("SELECT id FROM experiments WHERE state = 'promoted' AND delta IS NOT NULL")
-    gains = {row["id"]: beliefs[row["id"]].gain for row in promoted if row["id"] in beliefs}
-    return await baseline_of(reader, beliefs), gains
-
-
-def _reckon(database: Path) -> Reckoned:
+def _reckon(database: Path) -> Baseline:
     """In a thread of its own, with a connection of its own."""
 
-    async def reckon() -> Reckoned:
+    async def reckon() -> Baseline:
         async with Reader(database) as reader:
-            return await _reckoned(reader)
+            return await baseline_of(reader)
 
     return asyncio.run(reckon())

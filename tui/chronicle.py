@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from orchestrator.store.filters import EVERYTHING, Filter
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event, Experiment, Run
 from orchestrator.store.states import ACTIVE, ENDED, State
-from orchestrator.views import EARLY_STOPPING_SHORT, Baseline, runs_at_head
+from orchestrator.views import EARLY_STOPPING_SHORT, Baseline, runs_at_head, runs_per_hour
 from tui.believing import Believing
 from tui.changes import Changes, Changing
 from tui.health import newest_of_interest
@@ -40,7 +40,6 @@ class Story:
     profile: str
     baseline: Baseline
     baseline_run: int | None  # a scored run of the present master, the first seed's
-    gains: dict[int, float]  # what is believed of each promotion, bits per byte, by experiment
     running: dict[int, tuple[Run, Experiment]]  # by run id
     queue: list[Experiment]
     prepared: dict[int, str]  # which agent has the patch of what waits in its hands, or made it
@@ -89,7 +88,6 @@ async def read_story(reader: Reader, believing: Believing, changing: Changing, w
         profile=await reader.meta("profile"),
         baseline=baseline,
         baseline_run=await _baseline_run(reader, baseline),
-        gains=believing.gains,
         running=running,
         queue=queue,
         prepared=await _prepared(reader, queue),
@@ -102,7 +100,7 @@ async def read_story(reader: Reader, believing: Believing, changing: Changing, w
         points=points,
         promoted=promoted,
         last_event=newest_of_interest(events),
-        runs_per_hour=await _runs_per_hour(reader),
+        runs_per_hour=await runs_per_hour(reader, datetime.now(UTC)),
         stopping=await reader.meta(EARLY_STOPPING_SHORT),
         changes=await changing.look(reader, wish.since),
         wish=wish,
@@ -142,14 +140,3 @@ async def _prepared(reader: Reader, queue: list[Experiment]) -> dict[int, str]:
         wanted,
     )
     return {int(row["experiment_id"]): str(row["actor"]) for row in rows}
-
-
-async def _runs_per_hour(reader: Reader) -> float:
-    """Runs that ended in the last hour, scaled up while the lab is younger than that."""
-    hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat().replace("+00:00", "Z")
-    row = await reader.row("SELECT count(*) AS n, min(started_at) AS first FROM runs WHERE ended_at >= ?", (hour_ago,))
-    if row is None or not row["n"]:
-        return 0.0
-    since = max(datetime.fromisoformat(row["first"]), datetime.fromisoformat(hour_ago))
-    hours = max(1 / 60, (datetime.now(UTC) - since).total_seconds() / 3600)
-    return float(row["n"]) / hours

@@ -126,7 +126,8 @@ def _gain(baseline: Baseline, terse: bool) -> list[Said]:
         return [Said("gain ", Tone.DIM), Said(f"{baseline.gain:.4f}", tone)]
     if terse:
         return [Said("gain ", Tone.DIM), Said(f"{baseline.believed:.2f}", tone), Said(" believed", Tone.DIM)]
-    said = f" ({baseline.believed:.2f} believed)"
+    doubt = f", {baseline.expected_false:.1f} of {baseline.promotions} false" if baseline.promotions else ""
+    said = f" ({baseline.believed:.2f} believed{doubt})"
     return [Said("gain ", Tone.DIM), Said(f"{baseline.gain:.4f}", tone), Said(said, Tone.DIM)]
 
 

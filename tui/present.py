@@ -59,10 +59,11 @@ RESULT_COLUMNS = (
     Column("state", 15),
     Column("val_bpb", 7, right=True),
     Column("delta", 7, right=True, rank=1),
+    Column("believed", 8, right=True, rank=6, above=90),
     Column("±", 6, rank=4),
     Column("title", 16, share=6, most=56),
     Column("why", 24, share=3, rank=5, above=100),
-    Column("source", 26, share=1, most=40, rank=6, above=150),
+    Column("source", 26, share=1, most=40, rank=7, above=150),
 )
 
 
@@ -99,7 +100,11 @@ def bar(share: float | None, width: int) -> str:
     return "━" * filled + "─" * (width - filled)
 
 
-def result_cells(experiment: Experiment, runs: Sequence[Run], noise: float | None = None) -> tuple[Cell, ...]:
+def result_cells(
+    experiment: Experiment, runs: Sequence[Run], believed: float | None = None, noise: float | None = None
+) -> tuple[Cell, ...]:
+    """`believed` is the gain to believe, bits per byte: what the winner's curse leaves of the raw one; `noise` the
+    standard deviation of one run."""
     better = experiment.delta is not None and experiment.delta < 0
     promoted = experiment.state is State.PROMOTED
     return (
@@ -107,6 +112,7 @@ def result_cells(experiment: Experiment, runs: Sequence[Run], noise: float | Non
         state_cell(experiment.state),
         Said(score(experiment.val_bpb), Tone.STRONG if promoted else Tone.PLAIN),
         Said(difference(experiment.delta), Tone.GOOD if better else Tone.DIM),
+        Said(difference(None if believed is None else -believed), Tone.DIM),
         Said(spread(runs, noise), Tone.DIM),
         Said(marked(experiment, runs), Tone.STRONG if promoted else Tone.PLAIN),
         Said(plain(experiment.reason), Tone.DIM),

@@ -16,8 +16,8 @@ Colours = dict[str, str]
 """A theme's variables by name."""
 
 
-def facts_table(experiment: Experiment, colours: Colours, vault: str = "") -> Table:
-    """`vault`: what the vault split says of it (orchestrator.views.vault_word)."""
+def facts_table(experiment: Experiment, colours: Colours, vault: str = "", bare: bool = False) -> Table:
+    """`vault`: what the vault split says of it (orchestrator.views.vault_word); `bare`: its score is unsandboxed."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style=colours["dim"], no_wrap=True)
     table.add_column()
@@ -25,6 +25,7 @@ def facts_table(experiment: Experiment, colours: Colours, vault: str = "") -> Ta
     rows = (
         ("state", f"{state_text(experiment.state)}: {experiment.reason}"),
         ("val_bpb", f"{score(experiment.val_bpb)}  {difference(experiment.delta)} against its baseline" * measured),
+        ("sandbox", "unsandboxed: nothing stood around the runs that gave this score" * bare),
         ("promoted as", experiment.promoted_as),
         ("vault", vault),
         ("hypothesis", experiment.hypothesis),

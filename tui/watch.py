@@ -56,7 +56,7 @@ class Watch:
         """A new snapshot; None while nothing has changed. Raises LabError."""
         if self._believing.news() and self._story is not None:
             baseline = await self._believing.baseline(self.reader)
-            self._story = replace(self._story, baseline=baseline, gains=self._believing.gains)
+            self._story = replace(self._story, baseline=baseline)
             self._seen = None
         daemon = daemon_of(self._lab)
         now = (await self.reader.data_version(), daemon, self.wish)

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from orchestrator.store.database import connect, database_error, transaction
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import utc_now
+from orchestrator.store.records import Level, utc_now
 
 
 class Pen(Reader):
@@ -55,7 +55,9 @@ class Pen(Reader):
             (utc_now(), actor, kind, experiment_id, run_id, before, after, reason),
         )
 
-    async def event(self, kind: str, actor: str, reason: str, *, experiment_id: int | None = None) -> None:
-        """Record something that changes no state."""
+    async def event(
+        self, kind: str, actor: str, reason: str, *, experiment_id: int | None = None, level: Level | None = None
+    ) -> None:
+        """Record something that changes no state; `level` where it is graver or lighter than its kind is as a rule."""
         async with self._change():
-            await self._event(kind, actor, reason, experiment_id=experiment_id)
+            await self._event(kind, actor, reason, experiment_id=experiment_id, after=level)

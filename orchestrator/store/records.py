@@ -49,6 +49,14 @@ VAULT = "vault"
 """The actor of every event that tells of the vault split: no such event reaches an agent."""
 
 
+class Level(StrEnum):
+    """How grave it is what an event tells: `after` of a `lab` or `anomaly` event that is not as its kind."""
+
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+
+
 class _FromRow:
     @classmethod
     def from_row(cls, row: Row) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from orchestrator.patches.submitting import against_guard, commit_patch
 from orchestrator.store.records import Earlier, Experiment
 from orchestrator.store.states import RAN, State
 from orchestrator.store.writer import Proposal
+from orchestrator.team.finishing import decisions_missing, finish_when, proposals_missing
 from orchestrator.team.paper_tools import PaperTools, library_of
 from orchestrator.views import baseline_of
 from roles.errors import ToolRefusal
@@ -37,6 +39,7 @@ class Toolbox:
         self._model = model
         self._worktree = worktree
         self._papers = PaperTools(library_of(context))
+        self._proposed = 0
 
     # -- what every role may read
 
@@ -112,8 +115,14 @@ class Toolbox:
 
     # -- researcher
 
-    def researching(self) -> list[Tool]:
-        return [*self.reading(), *self._papers.tools(), bind("propose", self._propose), bind("finish", _finish)]
+    def researching(self, wanted: int = 0) -> list[Tool]:
+        """`wanted`: how many ideas the job asks for."""
+
+        async def missing() -> tuple[str, bool]:
+            return proposals_missing(wanted, self._proposed)
+
+        finish = bind("finish", finish_when(missing))
+        return [*self.reading(), *self._papers.tools(), bind("propose", self._propose), finish]
 
     async def _propose(self, arguments: dict[str, Any]) -> Answer:
         title = " ".join(str(arguments["title"]).split())
@@ -140,6 +149,7 @@ class Toolbox:
         experiment = await self._context.store.add_experiment(
             proposal, author=self._agent, team=self._context.settings.team.name
         )
+        self._proposed += 1
         return Answer(f"Experiment {experiment.id} is proposed. {told}".rstrip())
 
     async def _twin(self, title: str, variable: str, edit: str) -> Experiment | None:
@@ -152,12 +162,18 @@ class Toolbox:
 
     # -- planner
 
-    def planning(self) -> list[Tool]:
+    def planning(self, proposed: Sequence[int] = ()) -> list[Tool]:
+        """`proposed`: the experiments of the brief, which are to be decided on."""
+
+        async def missing() -> tuple[str, bool]:
+            still = {experiment.id for experiment in await self._context.store.in_states([State.PROPOSED])}
+            return decisions_missing([one for one in proposed if one in still])
+
         return [
             *self.reading(),
             bind("queue", self._queue),
             bind("drop", self._drop),
-            bind("finish", _finish),
+            bind("finish", finish_when(missing)),
         ]
 
     async def _queue(self, arguments: dict[str, Any]) -> Answer:
