@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from roles.chat import ChatModel
+from roles.chat import ChatModel, tool_mode_of
 from roles.conversation import Conversation
 from roles.desk import Desk, Done
 from roles.journal import Journal
@@ -77,7 +77,8 @@ async def converse(
     reasons: list[str] = []
     told = brief
     for number, model in enumerate(listed):
-        player = Player(model, limits.calls)
+        mode = tool_mode_of(model)
+        player = Player(model, limits.calls, as_text=mode == "text", native=mode == "native")
         contexts = 0
         while True:
             contexts += 1

@@ -114,7 +114,7 @@ class Conversation:
             try:
                 reply = await self.player.model.reply(tuple(messages), sent, self.journal.text)
             except ToolsRefused as refused:
-                if self.player.as_text:
+                if self.player.as_text or self.player.native:
                     self._failed(refused)
                     raise
                 self.troubles.append(Trouble.TOOLS_REFUSED)
@@ -142,7 +142,7 @@ class Conversation:
 
     def _understood(self, reply: Reply) -> Reply:
         """The reply with calls that stand in its text, where the model may or keeps writing them so."""
-        if reply.tool_calls:
+        if reply.tool_calls or self.player.native:
             return reply
         names = [tool.name for tool in self.desk.offered]
         if not self.player.as_text:

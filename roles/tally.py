@@ -48,5 +48,6 @@ class Player:
     model: ChatModel
     left: int  # replies
     as_text: bool = False
+    native: bool = False  # and never as text
     tokens_per_character: float = TOKENS_PER_CHARACTER
     window: int | None = None  # tokens, as learnt; the model's own knowledge goes before

@@ -320,6 +320,6 @@ def doctor(words: Namespace) -> int:
     else:
         for finding in findings:
             print(f"{'ok  ' if finding.ok else 'MIND'}  {finding.name}: {finding.found}")
-            if not finding.ok and finding.remedy:
+            if finding.remedy and (not finding.ok or finding.name.startswith("model ")):
                 print(f"      {finding.remedy}")
     return 0 if all(finding.ok or not finding.needed for finding in findings) else 1
