@@ -44,7 +44,8 @@ class OpenAIModel:
     `context_tokens` is the model's window: None until the endpoint tells it in an error. `max_tokens` bounds a reply.
     `circuit` is shared by all models at one address, unless another one is given. `requests_per_minute` and
     `tokens_per_minute` are shared by everybody who asks this model; 0 is no limit, and waiting for them is no part of
-    `longest_seconds`; `rate` is another one in their place. `tool_mode` says how tools are called; the agent loop reads it.
+    `longest_seconds`; `rate` is another one in their place. `tool_mode` says how tools are called;
+    the agent loop reads it.
     """
 
     context_tokens: int | None

@@ -26,8 +26,8 @@ class Entry:
 
 
 class Rate:
-    """At most `requests` and `tokens` within any `window` seconds; 0 is no limit. A request larger than the whole limit goes
-    alone."""
+    """At most `requests` and `tokens` within any `window` seconds; 0 is no limit. A request larger than the whole
+    limit goes alone."""
 
     def __init__(
         self,
