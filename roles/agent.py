@@ -39,13 +39,15 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class GaveUp:
-    """The job came to no end; the reason is for people."""
+    """The job came to no end; the reason is for people. `endpoint` says that every model was stopped by a failure of
+    its endpoint that may pass."""
 
     reason: str
     tokens_in: int
     tokens_out: int
     money: float = field(default=0.0, compare=False)
     troubles: Mapping[Trouble, int] = field(default_factory=dict, compare=False)
+    endpoint: bool = field(default=False, compare=False)
 
 
 LIMITS = Limits()
@@ -75,6 +77,7 @@ async def converse(
     if not listed:
         return _gave_up("no model is named for this job", tally)
     reasons: list[str] = []
+    unreachable = True
     told = brief
     for number, model in enumerate(listed):
         mode = tool_mode_of(model)
@@ -92,12 +95,14 @@ async def converse(
             tally.troubles[Trouble.FRESH_CONTEXT] += 1
         tried = f" (in {contexts} contexts)" if contexts > 1 and came.fresh else ""
         reasons.append(f"{came.reason}{tried}")
+        unreachable &= came.endpoint
         if number + 1 < len(listed):
             journal.note(f"{reasons[-1]}; {listed[number + 1].name} takes over")
             tally.troubles[Trouble.NEXT_MODEL] += 1
     if len(listed) == 1:
-        return _gave_up(reasons[0], tally)
-    return _gave_up("; then ".join(f"{m.name}: {reason}" for m, reason in zip(listed, reasons, strict=True)), tally)
+        return _gave_up(reasons[0], tally, unreachable)
+    told = "; then ".join(f"{m.name}: {reason}" for m, reason in zip(listed, reasons, strict=True))
+    return _gave_up(told, tally, unreachable)
 
 
 def _told_anew(brief: str, desk: Desk) -> str:
@@ -124,5 +129,5 @@ def _finished(done: Done, model: str, tally: Tally) -> Finished:
     )
 
 
-def _gave_up(reason: str, tally: Tally) -> GaveUp:
-    return GaveUp(reason, tally.tokens_in, tally.tokens_out, tally.money, dict(tally.troubles))
+def _gave_up(reason: str, tally: Tally, endpoint: bool = False) -> GaveUp:
+    return GaveUp(reason, tally.tokens_in, tally.tokens_out, tally.money, dict(tally.troubles), endpoint)

@@ -58,7 +58,7 @@ class Conversation:
             try:
                 reply = await self._next_reply()
             except ModelError as error:
-                return Stuck(f"{error.sentence} {error.remedy}".strip(), fresh=False)
+                return Stuck(f"{error.sentence} {error.remedy}".strip(), fresh=False, endpoint=error.passing)
             done, answered = None, 0
             if reply.tool_calls:
                 done, answered = await self._carry_out_all(reply)

@@ -125,6 +125,7 @@ class OpenAIModel:
                         self._note_failure(passing)
                         troubles.append(passing.trouble)
                         passing.error.troubles = tuple(troubles)
+                        passing.error.passing = True
                         if attempt == self._retries:
                             raise passing.error from None
                         if passing.trouble is Trouble.CUT_STREAM:
@@ -160,10 +161,12 @@ class OpenAIModel:
             await asyncio.sleep(wait)
         if not self.circuit.may_ask():
             shown = self.circuit.shown
-            raise self._error(
+            alone = self._error(
                 f"is left alone for {shown.seconds:.0f} s after {shown.failures} failures in a row ({shown.reason})",
                 "Look at the server; it is tried again by itself.",
             )
+            alone.passing = True
+            raise alone
 
     async def _admitted(
         self,
@@ -199,7 +202,7 @@ class OpenAIModel:
         if passing.wait > LONGEST_WAIT:
             asked = passing.error.sentence.rstrip(".")
             too_long = ModelError(f"{asked}, and to wait {passing.wait:.0f} s.", passing.error.remedy)
-            too_long.troubles = passing.error.troubles
+            too_long.troubles, too_long.passing = passing.error.troubles, True
             raise too_long
         return passing.wait
 

@@ -35,10 +35,12 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """This context leads nowhere; `fresh` says that another one with the same model may."""
+    """This context leads nowhere; `fresh` says that another one with the same model may, `endpoint` that the model's
+    endpoint has failed in a way that may pass."""
 
     reason: str
     fresh: bool
+    endpoint: bool = False
 
 
 @dataclass(slots=True)
