@@ -16,8 +16,8 @@ Colours = dict[str, str]
 """A theme's variables by name."""
 
 
-def facts_table(experiment: Experiment, colours: Colours, vault: str = "") -> Table:
-    """`vault`: what the vault split says of it (orchestrator.views.vault_word)."""
+def facts_table(experiment: Experiment, colours: Colours, vault: str = "", lesson: str = "") -> Table:
+    """`vault`: what the vault split says of it (orchestrator.views.vault_word); `lesson`: what it taught."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style=colours["dim"], no_wrap=True)
     table.add_column()
@@ -27,6 +27,7 @@ def facts_table(experiment: Experiment, colours: Colours, vault: str = "") -> Ta
         ("val_bpb", f"{score(experiment.val_bpb)}  {difference(experiment.delta)} against its baseline" * measured),
         ("promoted as", experiment.promoted_as),
         ("vault", vault),
+        ("lesson", lesson),
         ("hypothesis", experiment.hypothesis),
         ("source", experiment.source),
         ("variable", experiment.variable),

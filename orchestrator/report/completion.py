@@ -1,7 +1,7 @@
 """The completion rate: of the jobs that a model was given in a role, how many it brought to their end.
 
-It is read from the calls that are kept. The calls of one agent at one job by one model, without a break, are one try; it
-is complete when one of them finished the job. A try that is still going on, or that was taken away, does not count.
+It is read from the calls that are kept. The calls of one agent at one job by one model, without a break, are one try;
+it is complete when one of them finished the job. A try that is still going on, or that was taken away, does not count.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ async def completions(reader: Reader) -> list[Completion]:
 def counted(
     calls: Iterable[Mapping[str, Any]], given_up: Iterable[Mapping[str, Any]], busy: Iterable[str] = ()
 ) -> list[Completion]:
-    """From the calls and the jobs given up, each in their order; `busy` agents may be in the middle of their last try."""
+    """From the calls and the jobs given up, each in their order; `busy` agents may be in the middle of a try."""
     ended: dict[tuple[str, str], list[bool]] = {}
     open_tries: dict[str, tuple[tuple[Any, ...], str]] = {}  # by agent: which try, and how its last call ended
     breaks = [(str(one["at"]), 1, one) for one in given_up]

@@ -35,7 +35,7 @@ RECENT_OUTCOMES = 8
 LEAST_FREE_BYTES = 5 * 2**30
 RAISED_EXPLORING = 0.6
 STUCK_FACTOR = 2.0
-"""A run is stuck that takes so many times as long as its limits allow together: its supervisor ought to have ended it."""
+"""A run is stuck that takes so many times as long as its limits allow: its supervisor ought to have ended it."""
 
 
 @dataclass(frozen=True, slots=True)
