@@ -25,7 +25,7 @@ def planning(context: Context) -> list[Tool]:
     return Toolbox(context, "planner", "a model").planning()
 
 
-def test_one_experiment_absorbs_another_and_both_say_so(lab: Path) -> None:
+def test_one_experiment_absorbs_another_and_both_say_so(bare: Path) -> None:
     async def play(context: Context) -> None:
         keep, absorb = await waiting(context, "ReLU squared"), await waiting(context, "Squared ReLU", State.PROPOSED)
         await context.store.set_priority(absorb.id, 70, "first", actor="planner")
@@ -43,10 +43,10 @@ def test_one_experiment_absorbs_another_and_both_say_so(lab: Path) -> None:
         onto_dropped = await call(tools, "merge_duplicates", keep=absorb.id, absorb=other.id, reason=why)
         assert "keep the other one" in onto_dropped
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_a_follow_up_that_is_asked_for_stands_in_the_researchers_brief_until_it_is_proposed(lab: Path) -> None:
+def test_a_follow_up_that_is_asked_for_stands_in_the_researchers_brief_until_it_is_proposed(bare: Path) -> None:
     async def play(context: Context) -> None:
         await baseline(context)
         near = await ended(context, "A higher rate", RATE, 2.995, State.NOT_CONFIRMED, variable="rate")
@@ -71,10 +71,10 @@ def test_a_follow_up_that_is_asked_for_stands_in_the_researchers_brief_until_it_
         assert await open_requests(context.store) == []
         assert "The planner asks" not in await briefs.research_brief(context, "researcher", 3)
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_two_gains_are_combined_and_the_worker_finds_both_patches_in_its_tree(lab: Path) -> None:
+def test_two_gains_are_combined_and_the_worker_finds_both_patches_in_its_tree(bare: Path) -> None:
     async def play(context: Context) -> None:
         await baseline(context)
         first = await ended(context, "A higher rate", RATE, 2.99, State.NOT_CONFIRMED)
@@ -96,10 +96,10 @@ def test_two_gains_are_combined_and_the_worker_finds_both_patches_in_its_tree(la
         assert "holds the patches of both already" in prepared.brief
         context.repository.remove_worktree(tree)
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_parts_that_touch_the_same_line_are_left_to_the_worker_by_name(lab: Path) -> None:
+def test_parts_that_touch_the_same_line_are_left_to_the_worker_by_name(bare: Path) -> None:
     async def play(context: Context) -> None:
         await baseline(context)
         first = await ended(context, "A higher rate", RATE, 2.99, State.NOT_CONFIRMED)
@@ -112,10 +112,10 @@ def test_parts_that_touch_the_same_line_are_left_to_the_worker_by_name(lab: Path
         assert f"The patch of experiment {second.id} does not fit by itself" in prepared.brief
         context.repository.remove_worktree(tree)
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_a_constant_is_handed_to_the_tuner_which_learns_from_recorded_results(lab: Path) -> None:
+def test_a_constant_is_handed_to_the_tuner_which_learns_from_recorded_results(bare: Path) -> None:
     async def play(context: Context) -> None:
         await baseline(context)
         master = await context.store.master()
@@ -146,10 +146,10 @@ def test_a_constant_is_handed_to_the_tuner_which_learns_from_recorded_results(la
         unknown = await call(tools, "tune_constant", name="WARP", values=1, reason="no such thing")
         assert "There is no numeric constant 'WARP'" in unknown and "LEARNING_RATE" in unknown
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_the_balance_is_stated_told_in_briefs_and_compared_with_what_the_last_runs_were(lab: Path) -> None:
+def test_the_balance_is_stated_told_in_briefs_and_compared_with_what_the_last_runs_were(bare: Path) -> None:
     async def play(context: Context) -> None:
         await baseline(context)
         before = await balance_of(context.store)
@@ -165,10 +165,10 @@ def test_the_balance_is_stated_told_in_briefs_and_compared_with_what_the_last_ru
         for brief in (await briefs.planning_brief(context, "planner"), await briefs.research_brief(context, "r", 2)):
             assert "40% of the runs are to explore" in brief
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_what_is_ready_can_be_retired_and_a_persons_own_cannot(lab: Path) -> None:
+def test_what_is_ready_can_be_retired_and_a_persons_own_cannot(bare: Path) -> None:
     async def play(context: Context) -> None:
         await baseline(context)
         one = await waiting(context, "Ready and refuted")
@@ -179,4 +179,4 @@ def test_what_is_ready_can_be_retired_and_a_persons_own_cannot(lab: Path) -> Non
         )
         assert "a person's own" in await call(planning(context), "drop", id=own.id, reason="I would rather not")
 
-    in_lab(lab, play)
+    in_lab(bare, play)

@@ -22,7 +22,7 @@ MOMENT = ("BETA2 = 0.95", "BETA2 = 0.99")
 TAUGHT = "A rate of 2e-3 gains nothing within the noise: the schedule, not the peak, is what limits the model."
 
 
-def test_lessons_are_asked_for_kept_with_their_experiment_and_told_in_the_next_briefs(lab: Path) -> None:
+def test_lessons_are_asked_for_kept_with_their_experiment_and_told_in_the_next_briefs(bare: Path) -> None:
     async def play(context: Context) -> None:
         await baseline(context)
         one = await ended(context, "A higher rate", RATE, 3.01, State.DISCARDED)
@@ -45,7 +45,7 @@ def test_lessons_are_asked_for_kept_with_their_experiment_and_told_in_the_next_b
         listed = await call(Toolbox(context, "researcher", "a model").researching(), "list_experiments")
         assert TAUGHT in listed
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
 class Stops:
@@ -62,7 +62,7 @@ class Stops:
         self.stopped.append((directory.name, now))
 
 
-def test_a_reporter_cancels_what_waits_or_runs_first_and_nothing_else(lab: Path) -> None:
+def test_a_reporter_cancels_what_waits_or_runs_first_and_nothing_else(bare: Path) -> None:
     async def play(context: Context) -> None:
         start = await baseline(context)
         store, executor = context.store, Stops(context.executor)
@@ -88,10 +88,10 @@ def test_a_reporter_cancels_what_waits_or_runs_first_and_nothing_else(lab: Path)
         assert gone is not None and gone.state is State.KILLED
         assert gone.reason == f"cancelled by the reporter: {why}"
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_a_report_with_open_questions_reaches_the_researcher_and_the_notebook(lab: Path) -> None:
+def test_a_report_with_open_questions_reaches_the_researcher_and_the_notebook(bare: Path) -> None:
     async def play(context: Context) -> None:
         await baseline(context)
         tools = Toolbox(context, "reporter", "a model").reporting()
@@ -103,11 +103,11 @@ def test_a_report_with_open_questions_reaches_the_researcher_and_the_notebook(la
         assert note.text.endswith(f"Open questions\n{question}")
         assert f"Open questions, from the last report:\n{question}" in await briefs.research_brief(context, "r", 2)
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_the_program_and_the_persons_messages_reach_every_role(lab: Path) -> None:
-    (lab / "program.md").write_text("# Program\n\nLook at the optimiser first.\n")
+def test_the_program_and_the_persons_messages_reach_every_role(bare: Path) -> None:
+    (bare / "program.md").write_text("# Program\n\nLook at the optimiser first.\n")
 
     async def play(context: Context) -> None:
         await baseline(context)
@@ -128,10 +128,10 @@ def test_the_program_and_the_persons_messages_reach_every_role(lab: Path) -> Non
         assert "For the reporter alone." in await briefs.report_brief(context, "reporter")
         assert "For the reporter alone." not in await briefs.planning_brief(context, "planner")
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_lists_stay_short_for_a_language_model_and_are_read_on_page_by_page(lab: Path) -> None:
+def test_lists_stay_short_for_a_language_model_and_are_read_on_page_by_page(bare: Path) -> None:
     async def play(context: Context) -> None:
         for number in range(130):
             proposal = Proposal(f"Idea {number}", "It may help. " * 60, "a test", f"v{number}", "edit " * 200)
@@ -144,4 +144,4 @@ def test_lists_stay_short_for_a_language_model_and_are_read_on_page_by_page(lab:
         assert rest.count('"title"') == 30 and '"older"' not in rest
         assert (await call(tools, "list_experiments")).count('"title"') == 30
 
-    in_lab(lab, play)
+    in_lab(bare, play)

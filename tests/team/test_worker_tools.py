@@ -26,7 +26,7 @@ async def patching(context: Context, experiment: Experiment) -> Prepared:
     return await JobBook(context).prepare(job, "worker-1", "a model", tree)
 
 
-def test_a_patch_is_made_by_function_checked_tried_and_submitted(lab: Path) -> None:
+def test_a_patch_is_made_by_function_checked_tried_and_submitted(bare: Path) -> None:
     async def play(context: Context) -> None:
         await baseline(context)
         made = await waiting(context, "Squared ReLU", variable="activation")
@@ -50,21 +50,21 @@ def test_a_patch_is_made_by_function_checked_tried_and_submitted(lab: Path) -> N
         stored = await context.store.experiment(made.id)
         assert stored is not None and stored.commit_id is not None and stored.role_model == "a model"
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_where_smoke_runs_are_off_the_worker_has_no_such_tool(lab: Path) -> None:
-    set_key(lab, "smoke_run", '"off"')
+def test_where_smoke_runs_are_off_the_worker_has_no_such_tool(bare: Path) -> None:
+    set_key(bare, "smoke_run", '"off"')
 
     async def play(context: Context) -> None:
         await baseline(context)
         tools = (await patching(context, await waiting(context, "An idea"))).tools
         assert "smoke_run" not in {tool.name for tool in tools}
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_a_stale_patch_that_conflicts_comes_back_with_what_it_was(lab: Path) -> None:
+def test_a_stale_patch_that_conflicts_comes_back_with_what_it_was(bare: Path) -> None:
     async def play(context: Context) -> None:
         await baseline(context)
         stale = await ended(context, "A higher rate", RATE, 2.9, State.NOT_CONFIRMED)
@@ -80,10 +80,10 @@ def test_a_stale_patch_that_conflicts_comes_back_with_what_it_was(lab: Path) -> 
         assert "conflicts with master in train.py: goes back to a worker" in brief
         assert "+LEARNING_RATE = 2e-3" in brief
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_a_job_without_an_end_goes_back_into_the_queue_a_bounded_number_of_times_with_the_reason(lab: Path) -> None:
+def test_a_job_without_an_end_goes_back_into_the_queue_a_bounded_number_of_times_with_the_reason(bare: Path) -> None:
     async def play(context: Context) -> None:
         await baseline(context)
         made = await waiting(context, "An idea")
@@ -106,4 +106,4 @@ def test_a_job_without_an_end_goes_back_into_the_queue_a_bounded_number_of_times
         gone = await context.store.experiment(made.id)
         assert gone is not None and gone.state is State.GIVEN_UP and gone.reason == "given up: still no end"
 
-    in_lab(lab, play)
+    in_lab(bare, play)
