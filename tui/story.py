@@ -16,8 +16,11 @@ Colours = dict[str, str]
 """A theme's variables by name."""
 
 
-def facts_table(experiment: Experiment, colours: Colours, vault: str = "", bare: bool = False) -> Table:
-    """`vault`: what the vault split says of it (orchestrator.views.vault_word); `bare`: its score is unsandboxed."""
+def facts_table(
+    experiment: Experiment, colours: Colours, vault: str = "", bare: bool = False, lesson: str = ""
+) -> Table:
+    """`vault`: what the vault split says of it (orchestrator.views.vault_word); `bare`: its score is unsandboxed;
+    `lesson`: what it taught."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style=colours["dim"], no_wrap=True)
     table.add_column()
@@ -28,6 +31,7 @@ def facts_table(experiment: Experiment, colours: Colours, vault: str = "", bare:
         ("sandbox", "unsandboxed: nothing stood around the runs that gave this score" * bare),
         ("promoted as", experiment.promoted_as),
         ("vault", vault),
+        ("lesson", lesson),
         ("hypothesis", experiment.hypothesis),
         ("source", experiment.source),
         ("variable", experiment.variable),

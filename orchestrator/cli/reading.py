@@ -16,9 +16,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator import views
+from orchestrator.balance import balance_of
 from orchestrator.doctor import examine
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, find_lab
+from orchestrator.report.completion import completions
 from orchestrator.runs.log_text import read_log
 from orchestrator.settings import read_settings
 from orchestrator.store.reader import Reader
@@ -71,8 +73,10 @@ def status(words: Namespace) -> int:
     lab = find_lab(words.lab)
     team = read_settings(lab.settings_file).team.name
     facts = ask(lab, lambda reader: views.status_json(lab, reader, team))
+    completed, balance = ask(lab, completions), ask(lab, balance_of)
     if words.json:
-        _print_json(facts)
+        more = {"completion": [one.as_json() for one in completed], "balance": balance.as_json()}
+        _print_json({**facts, **more})
         return 0
     master = facts["master"]
     daemon = f"running (process {facts['pid']})" if facts["running"] else "not running; `autolab start` starts it"
@@ -100,6 +104,9 @@ def status(words: Namespace) -> int:
     counts = ", ".join(f"{n} {state}" for state, n in facts["counts"].items() if n)
     print(f"counts   {counts}")
     print(f"spent    {facts['tokens']} tokens, {facts['money']:.2f} of money")
+    print(f"balance  {balance.told}")
+    for one in completed:
+        print(f"finished {one.finished} of {one.jobs} jobs ({one.rate:.0%}) as {one.role}: {one.model}")
     return 0
 
 
@@ -294,6 +301,6 @@ def doctor(words: Namespace) -> int:
     else:
         for finding in findings:
             print(f"{'ok  ' if finding.ok else 'MIND'}  {finding.name}: {finding.found}")
-            if not finding.ok and finding.remedy:
+            if finding.remedy and (not finding.ok or finding.name.startswith("model ")):
                 print(f"      {finding.remedy}")
     return 0 if all(finding.ok or not finding.needed for finding in findings) else 1

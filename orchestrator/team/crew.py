@@ -22,7 +22,7 @@ from orchestrator.team.budget import Budget
 from orchestrator.team.jobs import Job, JobBook
 from orchestrator.team.journal import AgentJournal
 from orchestrator.team.models import models_of_role
-from roles.agent import Finished, GaveUp, converse
+from roles.agent import Finished, GaveUp, Limits, converse
 from roles.chat import ChatModel
 from roles.errors import RoleFileError
 from roles.role_file import RoleFile, load, shipped
@@ -152,7 +152,13 @@ class Crew:
             prepared = await self._book.prepare(job, name, member.models[0].name, worktree)
             allowed = [tool for tool in prepared.tools if member.role.tools.get(tool.spec.name, True)]
             came = await converse(
-                member.models, member.role.prompt, prepared.brief, allowed, journal, on_call=journal.record
+                member.models,
+                member.role.prompt,
+                prepared.brief,
+                allowed,
+                journal,
+                Limits(calls=member.role.steps) if member.role.steps else Limits(),
+                on_call=journal.record,
             )
             await journal.settle()
             await self._book.conclude(job, name, came)

@@ -14,6 +14,7 @@ from textual.widgets import Static
 from orchestrator.branches import Repository
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
+from orchestrator.lessons import LESSON
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
 from orchestrator.store.vault import vault_scores
@@ -116,8 +117,9 @@ class ExperimentScreen(RoomScreen):
         self._shown, self._experiment = shown, experiment
         colours = self.app.theme_variables
         self.query_one(".heading", OneLine).tell()
+        lesson = next((event.reason for event in reversed(events) if event.kind == LESSON), "")
         self.query_one("#facts", Static).update(
-            facts_table(experiment, colours, vault, unsandboxed(experiment, self._runs))
+            facts_table(experiment, colours, vault, unsandboxed(experiment, self._runs), lesson)
         )
         self.query_one("#runs", Static).update(runs_table(self._runs, colours, scores))
         self.query_one("#events", Static).update(timeline(events, colours))
