@@ -64,24 +64,27 @@ def _tell(answer: str) -> int:
 
 
 def pause_or_resume(words: Namespace) -> int:
-    experiment_id, lab = _id_and_lab(words.words)
-    arguments = {} if experiment_id is None else {"id": experiment_id}
-    return _tell(send(find_lab(lab), words.verb, arguments))
+    meant, lab = _meant_and_lab(words.words)
+    return _tell(send(find_lab(lab), words.verb, meant))
 
 
-def _id_and_lab(words: list[str]) -> tuple[int | None, str | None]:
-    """`[ID] [LAB]`: a first word of digits is an experiment, unless a lab has that name and stands alone."""
+def _meant_and_lab(words: list[str]) -> tuple[dict[str, Any], str | None]:
+    """`[ID | AGENT] [LAB]`: a word alone is a lab where one has that path, else who is meant."""
     match words:
         case []:
-            return None, None
-        case [only] if only.isdigit():
-            return int(only), None
+            return {}, None
+        case [only] if not only.isdigit() and Path(only).expanduser().exists():
+            return {}, only
         case [only]:
-            return None, only
-        case [first, second] if first.isdigit():
-            return int(first), second
+            return _meant(only), None
+        case [first, second]:
+            return _meant(first), second
         case _:
-            raise UsageError("Too many words.", "It takes [ID] [LAB].")
+            raise UsageError("Too many words.", "It takes [ID | AGENT] [LAB].")
+
+
+def _meant(word: str) -> dict[str, Any]:
+    return {"id": int(word)} if word.isdigit() else {"agent": word}
 
 
 def on_experiment(words: Namespace) -> int:

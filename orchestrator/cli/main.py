@@ -13,6 +13,8 @@ from orchestrator.cli import changing, laboratory, reading, reporting, reviewing
 from orchestrator.errors import LabError, UsageError
 from orchestrator.targets.target import Direction
 
+WHERE = "only these, as in 'state=discarded delta<0 title~muon age<2h sort=delta'; docs/filters.md has the columns"
+
 Verb = Callable[[argparse.Namespace], int]
 
 
@@ -63,6 +65,8 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
 
     for name, carry_out in (("status", reading.status), ("queue", reading.queue), ("results", reading.results)):
         made = verb(name, carry_out)
+        if name != "status":
+            made.add_argument("--where", metavar="FILTER", default="", help=WHERE)
         json(made)
         lab(made)
     for name, carry_out in (("show", reading.show), ("log", reading.log), ("diff", reading.diff)):
@@ -108,7 +112,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     made.add_argument("words", nargs="+", metavar="[LAB] FILE", help="a results.tsv; - reads it from standard input")
     for name in ("pause", "resume"):
         made = verb(name, changing.pause_or_resume)
-        made.add_argument("words", nargs="*", metavar="[ID] [LAB]")
+        made.add_argument("words", nargs="*", metavar="[ID | AGENT] [LAB]")
     for name in ("end", "kill", "requeue", "drop", "promote", "revert", "ablate", "accept"):
         made = verb(name, changing.on_experiment)
         made.add_argument("id", type=int, metavar="ID")

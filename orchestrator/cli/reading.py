@@ -23,6 +23,7 @@ from orchestrator.lab import Lab, find_lab
 from orchestrator.report.completion import completions
 from orchestrator.runs.log_text import read_log
 from orchestrator.settings import read_settings
+from orchestrator.store.filters import understood
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
 from orchestrator.store.vault import vault_scores
@@ -111,7 +112,8 @@ def status(words: Namespace) -> int:
 
 
 def queue(words: Namespace) -> int:
-    waiting = ask(find_lab(words.lab), views.queue_json)
+    only = understood(words.where)
+    waiting = ask(find_lab(words.lab), lambda reader: views.queue_json(reader, only))
     if words.json:
         _print_json(waiting)
     elif waiting:
@@ -120,13 +122,14 @@ def queue(words: Namespace) -> int:
             ((e["id"], e["state"], e["priority"], e["title"], e["source"], e["reason"]) for e in waiting),
         )
     else:
-        print("Nothing waits for a run.")
+        print("Nothing that waits matches." if only.terms else "Nothing waits for a run.")
     return 0
 
 
 def results(words: Namespace) -> int:
     lab = find_lab(words.lab)
-    found = ask(lab, views.results_json)
+    only = understood(words.where)
+    found = ask(lab, lambda reader: views.results_json(reader, only))
     if words.json:
         _print_json(found)
     else:

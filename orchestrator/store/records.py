@@ -199,6 +199,8 @@ class AgentRow(_FromRow):
     tokens_in: int
     tokens_out: int
     updated_at: str
+    paused_by: str = ""  # who has paused it: it takes no further step
+    rate: float | None = None  # tokens a second of the reply at hand, or of the last one
 
 
 @dataclass(frozen=True, slots=True)

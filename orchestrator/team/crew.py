@@ -22,6 +22,7 @@ from orchestrator.team.budget import Budget
 from orchestrator.team.jobs import Job, JobBook
 from orchestrator.team.journal import AgentJournal
 from orchestrator.team.models import models_of_role
+from orchestrator.team.pausing import may_go_on
 from roles.agent import Finished, GaveUp, Limits, converse
 from roles.chat import ChatModel
 from roles.errors import RoleFileError
@@ -114,6 +115,7 @@ class Crew:
 
     async def _next_job(self, member: Member) -> None:
         """Do the next job of the member's role, or look again in a moment."""
+        await may_go_on(self._context.store, member.name)
         resting = self.closed or await self._budget.spent() is not None
         job = None if resting else await self._book.take(member.name, member.role.name)
         if job is None:
@@ -159,6 +161,7 @@ class Crew:
                 journal,
                 Limits(calls=member.role.steps) if member.role.steps else Limits(),
                 on_call=journal.record,
+                turn=lambda: may_go_on(context.store, name),
             )
             await journal.settle()
             await self._book.conclude(job, name, came)
