@@ -15,9 +15,13 @@ from orchestrator.store.records import Experiment
 from orchestrator.store.writer import Writer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
-    """One lab at work: its paths, settings, store, repository, slots, corpus, and the sandbox of its runs."""
+    """One lab at work: its paths, settings, store, repository, slots, corpus, and the sandbox of its runs.
+
+    All of it stays what it is but `settings`, which the command `set` replaces as a whole (orchestrator.live_settings):
+    whoever works by a setting reads it here at each look and keeps no copy.
+    """
 
     lab: Lab
     settings: Settings
