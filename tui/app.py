@@ -79,7 +79,7 @@ class ControlRoom(PacedApp[str]):
             await self._reader.connection.execute("PRAGMA query_only = ON")  # whatever a screen may try
         self._watch = Watch(self._lab, self._reader)
         self._steering = Steering(self, self._lab, self._reader)
-        self._deeds = Deeds(self, self._lab, self._reader)
+        self._deeds = Deeds(self, self._lab, self._reader, self._carry_out)
         first = await self._first_look(self._watch)
         with self.batch_update():  # the first screen is painted once, and complete
             await self.push_screen(self.dashboard)
@@ -148,7 +148,7 @@ class ControlRoom(PacedApp[str]):
                 self._view(name, screen)
             case _ if name == "message":
                 self._ask_message(screen.agent or "all")
-            case _ if action.takes in ("id value", "id base", "text") or name == "add":
+            case _ if action.takes in ("id value", "id base", "text", "key value"):
                 self._ask_command(f"{action.verb} ")
             case _:
                 self._understood(lambda: order_of(action, screen))
@@ -177,7 +177,10 @@ class ControlRoom(PacedApp[str]):
     def _look_into(self, screen: RoomScreen) -> None:
         """Enter: an agent's transcript, or the experiment of the row."""
         if screen.agent is not None:
-            self.push_screen(LogScreen(f"agent {screen.agent}", self._lab.agent_log(screen.agent)))
+            from tui.screens.transcript import TranscriptScreen
+
+            assert self._reader is not None
+            self.push_screen(TranscriptScreen(self._lab, self._reader, screen.agent))
         elif screen.experiment_id is not None:
             self._show_experiment(screen.experiment_id)
 
@@ -239,7 +242,11 @@ class ControlRoom(PacedApp[str]):
     def _carry_out(self, order: Order) -> None:
         assert self._steering is not None
         action, arguments = order.action, order.arguments
+        screen = self.screen
         if self._refuses(action):
+            return
+        deeds = self._deeds
+        if deeds is not None and isinstance(screen, RoomScreen) and deeds.does(action.name, screen, arguments):
             return
         match action.kind:
             case Kind.READ:

@@ -27,6 +27,7 @@ from orchestrator.lab import Lab
 from orchestrator.settings import read_settings
 from orchestrator.store.records import Experiment
 from tui.own_files import state_directory
+from tui.paced import PacedApp
 
 NO_END = "\\ No newline at end of file\n"
 
@@ -136,20 +137,29 @@ def edit(app: App[Any], files: list[Path]) -> None:
     Raises LabError: there is no editor, or it failed.
     """
     words = editor()
+    problem = ""
     try:
         with app.suspend():
-            status = _run([*words, *map(str, files)])
+            try:
+                status = subprocess.run([*words, *map(str, files)], check=False).returncode
+            except OSError as error:
+                problem = f"{words[0]} cannot be started ({error.strerror})."
     except SuspendNotSupported as error:
         raise LabError(
             "This terminal cannot be handed to an editor.", "Give the change as a diff in a file."
         ) from error
-    app.refresh(layout=True)
+    if isinstance(app, PacedApp):
+        app.back_again()
+    if problem:
+        raise LabError(problem, "Set EDITOR to a program that is there.")
     if status != 0:
         raise LabError(f"{words[0]} ended with status {status}.", "What was saved is kept: edit again.")
 
 
-def _run(words: list[str]) -> int:
-    try:
-        return subprocess.run(words, check=False).returncode
-    except OSError as error:
-        raise LabError(f"{words[0]} cannot be started ({error.strerror}).", "Set EDITOR to a program.") from error
+def told(diff: str) -> str:
+    """How much a diff changes: `3 lines added, 1 taken out, in train.py`."""
+    lines = diff.splitlines()
+    added = sum(line.startswith("+") and not line.startswith("+++") for line in lines)
+    removed = sum(line.startswith("-") and not line.startswith("---") for line in lines)
+    names = [line[6:] for line in lines if line.startswith("+++ b/")]
+    return f"{added} line{'s' * (added != 1)} added, {removed} taken out, in {', '.join(names)}"

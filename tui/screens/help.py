@@ -30,9 +30,8 @@ def _short(action: Action) -> tuple[str, ...]:
 def _command(action: Action) -> str:
     if action.verb is None:
         return ""
-    takes = {"id": " ID", "id?": " [ID]", "id value": " ID N", "id base": " ID BASE", "text": " AGENT TEXT"}.get(
-        action.takes, ""
-    )
+    known = {"id": " ID", "id?": " [ID]", "id value": " ID N", "id base": " ID BASE", "text": " AGENT TEXT"}
+    takes = (known | {"key value": " KEY VALUE", "paper": " [ID]"}).get(action.takes, "")
     return f":{action.verb}{takes}"
 
 
