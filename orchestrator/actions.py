@@ -85,7 +85,7 @@ ACTIONS: tuple[Action, ...] = (
         "paper",
         Kind.READ,
         "the paper that an experiment names: its abstract, and what came of it",
-        ("o",),
+        ("i",),
         "paper",
         "paper",
         footer="paper",
@@ -98,7 +98,7 @@ ACTIONS: tuple[Action, ...] = (
         "settings",
         footer="settings",
     ),
-    Action("outcome", Kind.VIEW, "show an agent's turns of one outcome, then of the next", ("O",), footer="outcome"),
+    Action("outcome", Kind.VIEW, "show an agent's turns of one outcome, then of the next", ("F",), footer="outcome"),
     Action("side_by_side", Kind.VIEW, "show a diff side by side, or unified again", ("v",), footer="side by side"),
     Action("doctor", Kind.READ, "what is missing or risky on this machine, and the remedy", verb="doctor"),
     # steering

@@ -25,7 +25,7 @@ LIVE_OF_TEAM = (
     *("budget_tokens", "budget_money", "budget_hours"),
 )
 LIVE_OF_STOPPING = ("enabled", "limit", "audited")
-ELSEWHERE = "in autolab.toml, then `autolab stop` and `autolab start`"
+ELSEWHERE = "in autolab.toml; then stop and start the lab"
 """Where every other setting is changed."""
 
 
@@ -117,7 +117,9 @@ def with_key(running: Any, new: Any, key: str) -> Any:
     old_value, new_value = _get(running, name), _get(new, name)
     value = with_key(old_value, new_value, rest) if rest and old_value is not None else new_value
     if isinstance(running, BaseModel):
-        return running.model_copy(update={name: value})
+        # Made afresh, not copied: a copy would keep what was worked out from the old values.
+        kept = {one: getattr(running, one) for one in running.model_fields_set}
+        return type(running).model_validate({**kept, name: value})
     return {**running, name: value}
 
 

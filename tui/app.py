@@ -212,8 +212,10 @@ class ControlRoom(PacedApp[str]):
             if text is not None:
                 self._understood(lambda: understand(text, selected, marked))
 
-        hint = "a verb of the command line, for example: kill 12, results muon, results sort delta"
-        self.push_screen(Ask(":", begun, hint), given)
+        from tui.screens.command_line import CommandLine
+
+        assert self._reader is not None
+        self.push_screen(CommandLine(self._lab, self._reader, begun), given)
 
     def _ask_message(self, agent: str) -> None:
         def given(text: str | None) -> None:

@@ -31,7 +31,7 @@ def facts_table(experiment: Experiment, colours: Colours, vault: str = "", paper
         ("hypothesis", experiment.hypothesis),
         ("source", experiment.source),
         ("paper", f"{paper.title}" if paper is not None and paper.title not in experiment.source else ""),
-        ("link", f"{paper.link}  (o opens the abstract)" if paper is not None else ""),
+        ("link", f"{paper.link}  (i opens the abstract)" if paper is not None else ""),
         ("variable", experiment.variable),
         ("edit", experiment.edit),
         ("proposed by", " of team ".join(part for part in (experiment.author, experiment.team) if part)),

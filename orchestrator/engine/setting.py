@@ -17,7 +17,7 @@ async def set_setting(context: Context, words: dict[str, Any], actor: str) -> st
     key, value = str(words["key"]).strip(), words["value"]
     text = None if value is None else str(value)
     change = await asyncio.to_thread(change_setting, context.lab.settings_file, key, text)
-    context.settings = with_key(context.settings, change.settings, key)
+    context.standing.now = with_key(context.settings, change.settings, key)
     now = change.after if change.after is not None else "back at its default"
     if change.before == change.after:
         return f"{key} is {now} already"

@@ -51,7 +51,7 @@ class TranscriptScreen(RoomScreen):
 
     def __init__(self, lab: Lab, reader: Reader, agent: str) -> None:
         super().__init__()
-        self._lab, self._reader, self._name = lab, reader, agent
+        self._lab, self._reader, self._whose = lab, reader, agent
         self._agent: AgentRow | None = None
         self._account = Account(0, 0, 0, 0.0, {})
         self._turns: list[Turn] = []
@@ -71,11 +71,11 @@ class TranscriptScreen(RoomScreen):
 
     @property
     def agent(self) -> str:
-        return self._name
+        return self._whose
 
     @property
     def path(self) -> Path:
-        return self._lab.agent_log(self._name)
+        return self._lab.agent_log(self._whose)
 
     @property
     def experiment_id(self) -> int | None:
@@ -115,7 +115,7 @@ class TranscriptScreen(RoomScreen):
         return next((turn for turn in self._turns if str(turn.id) == key), None)
 
     def _heading(self, width: int) -> Line:
-        return heading(self._name, self._agent, self._account, self._outcome, width)
+        return heading(self._whose, self._agent, self._account, self._outcome, width)
 
     # -- reading
 
@@ -141,13 +141,13 @@ class TranscriptScreen(RoomScreen):
             return
         self._version = version
         agents = {agent.name: agent for agent in await self._reader.agents()}
-        self._agent = agents.get(self._name)
+        self._agent = agents.get(self._whose)
         newest = self._account.turns
-        self._account = await account_of(self._reader, self._name)
+        self._account = await account_of(self._reader, self._whose)
         if self._account.turns != newest:
             self._live.clear()  # what was being said is a turn now
         self._turns = await turns_of(
-            self._reader, self._name, outcome=self._outcome, limit=WINDOW, offset=max(0, self._first - 1)
+            self._reader, self._whose, outcome=self._outcome, limit=WINDOW, offset=max(0, self._first - 1)
         )
         rows = [(str(turn.id), turn_cells(turn)) for turn in self._turns]
         first = self._first
@@ -208,7 +208,7 @@ class TranscriptScreen(RoomScreen):
 
     def _silence(self) -> str:
         if self._agent is None:
-            return f"{self._name} is no longer in the team; its turns are below."
+            return f"{self._whose} is no longer in the team; its turns are below."
         return f"{self._agent.state}: {self._agent.job}" if self._agent.job else f"{self._agent.state}, no job yet"
 
     def _answers(self, turn: Turn) -> list[str | None]:
@@ -300,7 +300,7 @@ class TranscriptScreen(RoomScreen):
     def _open_log(self) -> None:
         from tui.screens.text import LogScreen
 
-        self.app.push_screen(LogScreen(f"agent {self._name}", self.path))
+        self.app.push_screen(LogScreen(f"agent {self._whose}", self.path))
 
     def _search(self, needle: str | None) -> None:
         if needle is not None:
@@ -317,7 +317,7 @@ class TranscriptScreen(RoomScreen):
         key = self._list.selected_key
         beside = int(key) if key is not None and key != LIVE else 2**62 if older else 0
         found = await find_turn(
-            self._reader, self._name, self._needle, outcome=self._outcome, beside=beside, older=older
+            self._reader, self._whose, self._needle, outcome=self._outcome, beside=beside, older=older
         )
         if found is None:
             self.notify(f"No turn holds {self._needle!r}.", markup=False)
