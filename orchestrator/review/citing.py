@@ -81,7 +81,6 @@ async def require_paper(reader: Reader, words: str) -> Cited:
 
 def named_in(source: str, arxiv_id: str) -> str:
     """What a source calls the paper beside its id and its link; the id where it says no more."""
-    rest = re.sub(
-        rf"https?://\S+|\(?arxiv:\s*{re.escape(arxiv_id)}(v\d+)?\)?|{re.escape(arxiv_id)}", " ", source, flags=re.I
-    )
+    one = rf"{re.escape(arxiv_id)}(?:v\d+)?"
+    rest = re.sub(rf"https?://\S+|\(?arxiv:\s*{one}\)?|{one}", " ", source, flags=re.I)
     return " ".join(rest.split()).strip(" ,;:()") or f"arXiv:{arxiv_id}"
