@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from sqlite3 import Row
 from typing import Any
 
 from orchestrator.store.reader import Reader
@@ -72,7 +73,7 @@ async def balance_of(reader: Reader) -> Balance:
     )
 
 
-def exploring(experiments: Iterable[Mapping[str, Any]]) -> list[bool]:
+def exploring(experiments: Iterable[Mapping[str, Any] | Row]) -> list[bool]:
     """Whether each of the experiments, oldest first, explored when it was proposed."""
     varied: set[str] = set()
     found = []

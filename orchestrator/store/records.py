@@ -155,7 +155,7 @@ class Event(_FromRow):
     seq: int
     at: str
     actor: str
-    kind: str  # state, run, master, lab, agent, command, note, anomaly
+    kind: str  # state, run, master, lab, agent, command, setting, note, anomaly
     experiment_id: int | None
     run_id: int | None
     before: str | None
