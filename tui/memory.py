@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab

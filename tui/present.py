@@ -59,11 +59,11 @@ RESULT_COLUMNS = (
     Column("state", 15),
     Column("val_bpb", 7, right=True),
     Column("delta", 7, right=True, rank=1),
-    Column("believed", 8, right=True, rank=3, above=90),
-    Column("±", 6, rank=4, above=96),
-    Column("title", 24, share=6, most=56),
+    Column("believed", 8, right=True, rank=6, above=90),
+    Column("±", 6, rank=4),
+    Column("title", 16, share=6, most=56),
     Column("why", 24, share=3, rank=5, above=100),
-    Column("source", 26, share=1, most=40, rank=6, above=150),
+    Column("source", 26, share=1, most=40, rank=7, above=150),
 )
 
 
@@ -101,9 +101,10 @@ def bar(share: float | None, width: int) -> str:
 
 
 def result_cells(
-    experiment: Experiment, runs: Sequence[Run], noise: float | None = None, believed: float | None = None
+    experiment: Experiment, runs: Sequence[Run], believed: float | None = None, noise: float | None = None
 ) -> tuple[Cell, ...]:
-    """`believed` is the gain to believe, bits per byte: what the winner's curse leaves of the raw one."""
+    """`believed` is the gain to believe, bits per byte: what the winner's curse leaves of the raw one; `noise` the
+    standard deviation of one run."""
     better = experiment.delta is not None and experiment.delta < 0
     promoted = experiment.state is State.PROMOTED
     return (

@@ -25,10 +25,8 @@ class Results(Rows):
             self._asked = asked
             self.keep_marks()
         self.empty = "no result matches the filter; esc clears it" if asked.terms else "nothing has run yet"
-        noise, gains = story.baseline.noise, story.baseline.gains
-        rows = [
-            (str(e.id), result_cells(e, story.result_runs.get(e.id, []), noise, gains.get(e.id))) for e in story.results
-        ]
+        gains, noise, runs = story.baseline.gains, story.baseline.noise, story.result_runs
+        rows = [(str(e.id), result_cells(e, runs.get(e.id, []), gains.get(e.id), noise)) for e in story.results]
         self.show(rows, first=wish.first, total=story.matching)
         cut = story.matching < story.measured
         count = f"{story.matching} of {story.measured}" if cut else str(story.measured)
