@@ -7,12 +7,12 @@ what an earlier one that ran has varied. Everything else explores.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from sqlite3 import Row
 from typing import Any
 
 from orchestrator.store.reader import Reader
+from orchestrator.store.records import Row
 from orchestrator.store.states import ACTIVE, RAN
 
 STATED = "exploring_stated"
@@ -73,7 +73,7 @@ async def balance_of(reader: Reader) -> Balance:
     )
 
 
-def exploring(experiments: Iterable[Mapping[str, Any] | Row]) -> list[bool]:
+def exploring(experiments: Iterable[Row]) -> list[bool]:
     """Whether each of the experiments, oldest first, explored when it was proposed."""
     varied: set[str] = set()
     found = []
