@@ -28,7 +28,7 @@ class Action:
     help: str
     keys: tuple[str, ...] = ()  # as Textual names them
     verb: str | None = None  # on the command line and after `:`
-    takes: str = ""  # "", "id", "id or agent?", "id value", "id base", "text"
+    takes: str = ""  # "", "id", "id or agent?", "id value", "id base", "text", "key value", "paper"
     footer: str = ""  # the short word in the footer; empty: not shown there
     confirm: str = ""  # the question asked first; {} is the experiment
     several: str | None = (
@@ -87,6 +87,25 @@ ACTIONS: tuple[Action, ...] = (
         "id",
         "export",
     ),
+    Action("papers", Kind.READ, "the papers that the lab knows, and what came of each", verb="papers"),
+    Action(
+        "paper",
+        Kind.READ,
+        "the paper that an experiment names: its abstract, and what came of it",
+        ("i",),
+        "paper",
+        "paper",
+        footer="paper",
+    ),
+    Action(
+        "settings",
+        Kind.READ,
+        "the settings: those to change now, and where to change the rest",
+        ("comma",),
+        "settings",
+        footer="settings",
+    ),
+    Action("outcome", Kind.VIEW, "show an agent's turns of one outcome, then of the next", ("F",), footer="outcome"),
     Action("side_by_side", Kind.VIEW, "show a diff side by side, or unified again", ("v",), footer="side by side"),
     Action("doctor", Kind.READ, "what is missing or risky on this machine, and the remedy", verb="doctor"),
     # steering
@@ -125,6 +144,14 @@ ACTIONS: tuple[Action, ...] = (
         "id",
         footer="requeue",
         several="Queue a new attempt of {}?",
+    ),
+    Action(
+        "edit_requeue",
+        Kind.COMMAND,
+        "edit an experiment's patch or hypothesis, then queue it as a new attempt",
+        ("R",),
+        takes="id",
+        footer="edit",
     ),
     Action("raise", Kind.COMMAND, "raise the priority", ("plus",), takes="id", several=""),
     Action("lower", Kind.COMMAND, "lower the priority", ("minus",), takes="id", several=""),
@@ -193,7 +220,18 @@ ACTIONS: tuple[Action, ...] = (
         "text",
         footer="message",
     ),
-    Action("add", Kind.COMMAND, "add an experiment of your own", verb="add"),
+    Action(
+        "add",
+        Kind.COMMAND,
+        "add an experiment of your own: a patch, or an idea for the workers",
+        ("a",),
+        "add",
+        footer="add",
+    ),
+    Action("undo", Kind.COMMAND, "undo your own last order; says first what that is", ("z",), "undo", footer="undo"),
+    Action(
+        "set", Kind.COMMAND, "change a setting of the lab at work: `settings` lists them", verb="set", takes="key value"
+    ),
     Action("import", Kind.COMMAND, "take over earlier results (results.tsv) that agents see", verb="import"),
     # the lab
     Action("start", Kind.LAB, "start the daemon", ("S",), "start"),

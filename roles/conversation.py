@@ -69,7 +69,7 @@ class Conversation:
             try:
                 reply = await self._next_reply()
             except ModelError as error:
-                return Stuck(f"{error.sentence} {error.remedy}".strip(), fresh=False)
+                return Stuck(f"{error.sentence} {error.remedy}".strip(), fresh=False, endpoint=error.passing)
             done, answered = None, 0
             if reply.tool_calls:
                 done, answered = await self._carry_out_all(reply)
@@ -125,7 +125,7 @@ class Conversation:
             try:
                 reply = await self.player.model.reply(tuple(messages), sent, self.journal.text)
             except ToolsRefused as refused:
-                if self.player.as_text:
+                if self.player.as_text or self.player.native:
                     self._failed(refused)
                     raise
                 self.troubles.append(Trouble.TOOLS_REFUSED)
@@ -155,6 +155,7 @@ class Conversation:
         """The reply with calls that stand in its text, where the model may or keeps writing them so."""
         if reply.tool_calls:
             self.player.called = True
+        if reply.tool_calls or self.player.native:
             return reply
         names = [tool.name for tool in self.desk.offered]
         if not self.player.as_text:

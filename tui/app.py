@@ -89,9 +89,9 @@ class ControlRoom(PacedApp[str]):
         self._tables = Tables(self, self._watch)
         restore(self._memory.recall(), self._watch, self.dashboard)
         self._steering = Steering(self, self._lab, self._reader)
-        self._deeds = Deeds(self, self._lab, self._reader)
         self._pages = Pages.opened(self, self._lab, self._reader, keep=not self._read_only)
         self._watch.wants(since=self._pages.looked)
+        self._deeds = Deeds(self, self._lab, self._reader, self._carry_out)
         first = await self._first_look(self._watch)
         with self.batch_update():  # the first screen is painted once, and complete
             await self.push_screen(self.dashboard)
@@ -166,7 +166,7 @@ class ControlRoom(PacedApp[str]):
                 self._view(name, screen)
             case _ if name == "message":
                 self._ask_message(screen.agent or "all")
-            case _ if action.takes in ("id value", "id base", "text") or name == "add":
+            case _ if action.takes in ("id value", "id base", "text", "key value"):
                 self._ask_command(f"{action.verb} ")
             case _:
                 self._understood(lambda: order_of(action, screen))
@@ -201,7 +201,10 @@ class ControlRoom(PacedApp[str]):
         if self.dashboard.pane == STRIP:
             self._show_changes()
         elif screen.agent is not None:
-            self.push_screen(LogScreen(f"agent {screen.agent}", self._lab.agent_log(screen.agent)))
+            from tui.screens.transcript import TranscriptScreen
+
+            assert self._reader is not None
+            self.push_screen(TranscriptScreen(self._lab, self._reader, screen.agent))
         elif screen.experiment_id is not None:
             self._show_experiment(screen.experiment_id)
 
@@ -235,8 +238,10 @@ class ControlRoom(PacedApp[str]):
             if text is not None:
                 self._understood(lambda: understand(text, selected, marked))
 
-        hint = "a verb of the command line, for example: kill 12, results muon, results sort delta"
-        self.push_screen(Ask(":", begun, hint), given)
+        from tui.screens.command_line import CommandLine
+
+        assert self._reader is not None
+        self.push_screen(CommandLine(self._lab, self._reader, begun), given)
 
     def _ask_message(self, agent: str) -> None:
         def given(text: str | None) -> None:
@@ -265,7 +270,11 @@ class ControlRoom(PacedApp[str]):
     def _carry_out(self, order: Order) -> None:
         assert self._steering is not None
         action, arguments = order.action, order.arguments
+        screen = self.screen
         if self._refuses(action):
+            return
+        deeds = self._deeds
+        if deeds is not None and isinstance(screen, RoomScreen) and deeds.does(action.name, screen, arguments):
             return
         match action.kind:
             case Kind.READ:

@@ -78,6 +78,10 @@ def _arguments(action: Action, rest: list[str], selected: int | None) -> dict[st
             if len(rest) != 2:
                 raise NotUnderstood(f"`{action.verb}` takes an experiment and the branch that it is put on.")
             return {"id": _number(rest[0], None, action), "onto": rest[1]}
+        case "key value":
+            if len(rest) < 2:
+                raise NotUnderstood(f"`{action.verb}` takes a setting and its value; `settings` lists them.")
+            return {"key": rest[0], "value": " ".join(rest[1:])}
         case "text":
             if len(rest) < 2:
                 raise NotUnderstood(f"`{action.verb}` takes an agent and what to say.")

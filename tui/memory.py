@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
@@ -40,7 +41,7 @@ class Memory:
 
     def recall(self) -> Layout:
         """As it was left; what cannot be read, or makes no sense any more, is as in a new room."""
-        given = {}
+        given: dict[str, Any] = {}
         with contextlib.suppress(OSError, ValueError, RecursionError):
             with self._path.open("rb") as file:
                 found = json.loads(file.read(MOST_BYTES))

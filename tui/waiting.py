@@ -64,7 +64,8 @@ def prepared_by(experiment: Experiment, prepared: str) -> str:
 def queue_rows(
     queue: Sequence[Experiment], prepared: Mapping[int, str], line: Line
 ) -> list[tuple[str, tuple[Cell, ...]]]:
-    rows, ready = [], 0
+    rows: list[tuple[str, tuple[Cell, ...]]] = []
+    ready = 0
     for experiment in queue:
         hands = prepared.get(experiment.id, "")
         waits = waits_for(experiment, ready, line, hands)

@@ -10,12 +10,14 @@ from typing import Any, Protocol
 
 from orchestrator.context import Context
 from orchestrator.engine.importing import import_results
+from orchestrator.engine.setting import set_setting
+from orchestrator.engine.undoing import undo
 from orchestrator.errors import LabError
 from orchestrator.measurement.judging import Judging
 from orchestrator.measurement.measuring import Measuring
-from orchestrator.patches.requeueing import new_attempt
+from orchestrator.patches.requeueing import requeue
 from orchestrator.patches.reverting import ablate, revert
-from orchestrator.patches.submitting import add_patch
+from orchestrator.patches.submitting import add_own
 from orchestrator.review.answering import accept, pick_onto
 from orchestrator.store.records import Command, Experiment, Run
 from orchestrator.store.states import ENDED, IllegalMove, State
@@ -118,7 +120,7 @@ class Answering:
             case "kill":
                 return await self._end_run(await self._run_of(words), actor, now=True)
             case "requeue":
-                return await new_attempt(self._context, await self._experiment(words), actor)
+                return await requeue(self._context, await self._experiment(words), words, actor)
             case "drop":
                 return await self._drop(await self._experiment(words), actor)
             case "promote":
@@ -136,9 +138,13 @@ class Answering:
             case "message":
                 return await self._message(str(words["agent"]), str(words["text"]), actor)
             case "add":
-                return await add_patch(self._context, words, actor)
+                return await add_own(self._context, words, actor)
             case "import":
                 return await import_results(self._context.store, words, actor)
+            case "set":
+                return await set_setting(self._context, words, actor)
+            case "undo":
+                return await undo(self._context, command, self._carry_out)
             case "stop":
                 return self._end_lab(command, bool(words.get("now")))
             case _:

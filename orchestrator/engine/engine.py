@@ -138,7 +138,7 @@ class Engine:
         if str(error) != self._trouble:
             self._trouble = str(error)
             with contextlib.suppress(LabError):
-                await self._context.store.event("lab", "autolab", f"in trouble: {error}", level=Level.ERROR)
+                await self._context.store.event("lab", "autolab", f"in trouble: {error}", after=Level.ERROR)
         await asyncio.sleep(TROUBLE_SECONDS)
 
     async def _step(self) -> Ending | None:
@@ -184,7 +184,7 @@ class Engine:
             self._halt = reason
             if reason is not None:
                 sentence = f"nothing new starts: {reason}"
-                await self._context.store.event("lab", "autolab", sentence, level=Level.ERROR)
+                await self._context.store.event("lab", "autolab", sentence, after=Level.ERROR)
         if reason is None or underway or self._experiments is None:
             return None
         return Ending(False, reason)

@@ -29,6 +29,21 @@ class Roster(Pen):
                     (name, role, team, model, utc_now()),
                 )
 
+    async def add_agent(self, name: str, role: str, team: str, model: str) -> None:
+        """One more agent while the others go on; the tallies of a known name go on too."""
+        async with self._change():
+            await self._do(
+                "INSERT INTO agents VALUES (?, ?, ?, ?, 'idle', '', NULL, 0, 0, 0, 0, ?) ON CONFLICT (name) DO NOTHING",
+                (name, role, team, model, utc_now()),
+            )
+            await self._event("agent", name, "joins the team")
+
+    async def remove_agent(self, name: str) -> None:
+        """An agent leaves; what it did stays in calls and events."""
+        async with self._change():
+            await self._do("DELETE FROM agents WHERE name = ?", (name,))
+            await self._event("agent", name, "leaves the team")
+
     async def set_agent(
         self,
         name: str,

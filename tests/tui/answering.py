@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from orchestrator.branches import Repository
-from orchestrator.context import Context
+from orchestrator.context import Context, Standing
 from orchestrator.corpus import own_data
 from orchestrator.engine.answering import Answering, NoHands
 from orchestrator.lab import Lab
@@ -26,7 +26,7 @@ async def answered(lab: Lab) -> AsyncIterator[Writer]:
     async with Writer(lab.database) as store:
         context = Context(
             lab,
-            settings,
+            Standing(settings),
             store,
             Repository.open(lab.root),
             local_executor(profile="cpu", slots=1),

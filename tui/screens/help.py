@@ -36,6 +36,8 @@ def _command(action: Action) -> str:
         "id value": " ID N",
         "id base": " ID BASE",
         "text": " AGENT TEXT",
+        "key value": " KEY VALUE",
+        "paper": " [ID]",
     }.get(action.takes, "")
     return f":{action.verb}{takes}"
 
