@@ -28,6 +28,7 @@ async def bare_lab(root: Path, alerts: AlertsSection | None = None) -> AsyncIter
     lab.hidden.mkdir(parents=True, exist_ok=True)
     settings = SimpleNamespace(
         alerts=alerts or AlertsSection(),
+        models={},
         lab=SimpleNamespace(profile="cpu"),
         team=SimpleNamespace(name="offline", plateau=20),
     )
