@@ -95,7 +95,8 @@ PRESETS: dict[str, tuple[str, str | None]] = {
 
 
 class ModelSection(_Section):
-    """A chat model; everything but `kind` is for kind "openai". Prices are per million tokens, in your currency."""
+    """A chat model; everything but `kind` is for kind "openai". Prices are per million tokens, in your currency; a
+    limit of 0 is none, and is shared by all agents of the model."""
 
     kind: Literal["offline", "openai"]
     preset: Literal["huggingface", "openai", "vllm", "llama.cpp", "ollama"] | None = None
@@ -106,6 +107,9 @@ class ModelSection(_Section):
     longest_seconds: PositiveFloat = 1800
     context_tokens: PositiveInt | None = None
     max_tokens: PositiveInt | None = None
+    tool_mode: Literal["auto", "native", "text"] = "auto"
+    requests_per_minute: int = Field(default=0, ge=0)
+    tokens_per_minute: int = Field(default=0, ge=0)
     price_in: float = Field(default=0, ge=0)
     price_out: float = Field(default=0, ge=0)
 
@@ -203,6 +207,11 @@ def read_settings(path: Path) -> Settings:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise LabError(f"{path} cannot be read ({error}).", "Restore it with `git checkout autolab.toml`.") from error
+    return settings_from(text, path)
+
+
+def settings_from(text: str, path: Path) -> Settings:
+    """The settings that a text stands for; `path` is what errors name. Raises LabError as `read_settings` does."""
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -261,6 +270,12 @@ def _check_models(path: Path, settings: Settings) -> None:
                     f"Add [models.{name}] or name one of: {known}.",
                 )
     for name, model in settings.models.items():
+        surplus = sorted(model.model_fields_set - {"kind"}) if model.kind == "offline" else []
+        if surplus:
+            raise LabError(
+                f'{path.name}: models.{name}.{surplus[0]} is for kind "openai", and this one is "offline".',
+                'Take it out, or set kind = "openai".',
+            )
         if model.kind == "openai" and not (model.address and model.model):
             raise LabError(
                 f"{path.name}: models.{name} needs model, and base_url or preset.", "Add the key that is missing."

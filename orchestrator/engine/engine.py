@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from orchestrator.context import Context
 from orchestrator.engine.answering import Answering
+from orchestrator.engine.pulse import beat
 from orchestrator.errors import LabError
 from orchestrator.measurement.judging import Judging
 from orchestrator.measurement.measuring import Measuring
@@ -91,6 +92,7 @@ class Engine:
             asyncio.create_task(self._delivery.run(), name="alerts"),
             asyncio.create_task(Anomalies(context).run(), name="anomalies"),
             asyncio.create_task(self._notebook.run(), name="notebook"),
+            asyncio.create_task(beat(context.lab), name="pulse"),
         ]
         try:
             ending = await self._go_on(background)
@@ -136,7 +138,7 @@ class Engine:
         if str(error) != self._trouble:
             self._trouble = str(error)
             with contextlib.suppress(LabError):
-                await self._context.store.event("lab", "autolab", f"in trouble: {error}", level=Level.ERROR)
+                await self._context.store.event("lab", "autolab", f"in trouble: {error}", after=Level.ERROR)
         await asyncio.sleep(TROUBLE_SECONDS)
 
     async def _step(self) -> Ending | None:
@@ -182,7 +184,7 @@ class Engine:
             self._halt = reason
             if reason is not None:
                 sentence = f"nothing new starts: {reason}"
-                await self._context.store.event("lab", "autolab", sentence, level=Level.ERROR)
+                await self._context.store.event("lab", "autolab", sentence, after=Level.ERROR)
         if reason is None or underway or self._experiments is None:
             return None
         return Ending(False, reason)

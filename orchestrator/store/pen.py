@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from orchestrator.store.database import connect, database_error, transaction
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import Level, utc_now
+from orchestrator.store.records import utc_now
 
 
 class Pen(Reader):
@@ -56,8 +56,15 @@ class Pen(Reader):
         )
 
     async def event(
-        self, kind: str, actor: str, reason: str, *, experiment_id: int | None = None, level: Level | None = None
+        self,
+        kind: str,
+        actor: str,
+        reason: str,
+        *,
+        experiment_id: int | None = None,
+        before: str | None = None,
+        after: str | None = None,
     ) -> None:
-        """Record something that changes no state; `level` where it is graver or lighter than its kind is as a rule."""
+        """Record something that changes no state; `after` is the event's own word for where things stand."""
         async with self._change():
-            await self._event(kind, actor, reason, experiment_id=experiment_id, after=level)
+            await self._event(kind, actor, reason, experiment_id=experiment_id, before=before, after=after)

@@ -81,7 +81,7 @@ class Tracking:
         if failure is not None and not self._trouble:
             sentence = f"Trackio or the files of results are behind: {failure} It is tried again."
             with contextlib.suppress(LabError):
-                await self._context.store.event("lab", "autolab", sentence, level=Level.WARN)
+                await self._context.store.event("lab", "autolab", sentence, after=Level.WARN)
         self._trouble = failure is not None
         return failure is None
 

@@ -33,7 +33,7 @@ def in_bare_lab(root: Path, play: Callable[[Context], Awaitable[None]], alerts: 
 
 
 async def anomaly(context: Context, text: str, level: Level | None = None) -> None:
-    await context.store.event("anomaly", "autolab", text, level=level)
+    await context.store.event("anomaly", "autolab", text, after=level)
 
 
 async def told(context: Context) -> list[str]:
@@ -67,7 +67,7 @@ def test_wins_anomalies_and_a_halted_lab_are_alerts_of_their_levels_and_nothing_
         await anomaly(context, "a plateau\x1b[31m\nof 20")
         await anomaly(context, "the disk is full", Level.ERROR)
         await store.event("lab", "autolab", "the lab goes to work")
-        await store.event("lab", "autolab", "nothing new starts: a reason", level=Level.ERROR)
+        await store.event("lab", "autolab", "nothing new starts: a reason", after=Level.ERROR)
         await store.event("agent", "worker-1", "gave up a job")
         assert [(str(one.level), one.text) for one in await alerts_after(store, 0, 100)] == [
             ("info", "a commit of mine"),

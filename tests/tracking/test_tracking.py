@@ -52,7 +52,7 @@ def test_a_lab_writes_runs_alerts_figures_and_files_and_a_renamed_lab_keeps_its_
         renamed = root.rename(tmp_path / "other")
         async with bare_lab(renamed) as context:
             tracking = Tracking(context)
-            await context.store.event("lab", "autolab", "nothing new starts", level=Level.ERROR)
+            await context.store.event("lab", "autolab", "nothing new starts", after=Level.ERROR)
             await tracking.finish()
 
     asyncio.run(play())
