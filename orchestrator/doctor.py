@@ -113,7 +113,17 @@ def _lab(lab: Lab) -> list[Finding]:
     target = settings.optimised()
     if isinstance(target, ScriptTarget):
         findings.append(_command(target, lab.root))
+    if settings.alerts.webhook_url_env is not None:
+        findings.append(_webhook(settings.alerts.webhook_url_env))
     return findings + [_model(name, settings) for name in sorted(settings.models)]
+
+
+def _webhook(variable: str) -> Finding:
+    """Whether the URL is where it ought to be; nothing is sent."""
+    if os.environ.get(variable):
+        return Finding("alerts", True, f"to the webhook in {variable}")
+    remedy = f"Set {variable} to the webhook's URL where the lab is started, or take alerts.webhook_url_env out."
+    return Finding("alerts", False, f"{variable} is not set, so no alert is sent", remedy)
 
 
 def _command(target: ScriptTarget, root: Path) -> Finding:

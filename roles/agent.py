@@ -7,13 +7,14 @@ is repeated for ever: replies, nudges, contexts and models are counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from roles.chat import ChatModel, tool_mode_of
 from roles.conversation import Conversation
 from roles.desk import Desk, Done
+from roles.habits import calls_in_text, learn
 from roles.journal import Journal
 from roles.limits import Limits
 from roles.record import CallRecord, Trouble
@@ -57,6 +58,10 @@ def _unheard(_: CallRecord) -> None:
     """Nobody keeps the records."""
 
 
+async def _at_once() -> None:
+    """Nobody holds the agent back."""
+
+
 async def converse(
     models: ChatModel | Sequence[ChatModel],
     system: str,
@@ -65,10 +70,11 @@ async def converse(
     journal: Journal,
     limits: Limits = LIMITS,
     on_call: Callable[[CallRecord], None] = _unheard,
+    turn: Callable[[], Awaitable[None]] = _at_once,
 ) -> Finished | GaveUp:
     """Hold a job to its end with the first of `models` that can. Cancelling it stops the model's stream at once.
 
-    `on_call` gets the record of every call of a model, as it ends.
+    `on_call` gets the record of every call of a model, as it ends; `turn` is waited for before each.
     """
     listed = list(models) if isinstance(models, Sequence) else [models]
     tally, desk = Tally(on_call), Desk(tools, limits)
@@ -81,11 +87,17 @@ async def converse(
     told = brief
     for number, model in enumerate(listed):
         mode = tool_mode_of(model)
-        player = Player(model, limits.calls, as_text=mode == "text", native=mode == "native")
+        player = Player(
+            model,
+            limits.calls,
+            as_text=mode == "text" or (mode == "auto" and calls_in_text(model)),
+            native=mode == "native",
+        )
         contexts = 0
         while True:
             contexts += 1
-            came = await Conversation(player, desk, system, told, journal, limits, tally).hold()
+            came = await Conversation(player, desk, system, told, journal, limits, tally, turn).hold()
+            learn(player)
             if isinstance(came, Done):
                 return _finished(came, model.name, tally)
             told = _told_anew(brief, desk)
@@ -93,6 +105,9 @@ async def converse(
                 break
             journal.note(f"{came.reason}; the job begins again in a fresh context")
             tally.troubles[Trouble.FRESH_CONTEXT] += 1
+            if player.turn_to_text():
+                journal.note("no tool was ever called natively: the tools are explained as text from now on")
+                tally.troubles[Trouble.TOOLS_UNSEEN] += 1
         tried = f" (in {contexts} contexts)" if contexts > 1 and came.fresh else ""
         reasons.append(f"{came.reason}{tried}")
         unreachable &= came.endpoint

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -35,13 +36,22 @@ class Conversation:
     """The state of one context."""
 
     def __init__(
-        self, player: Player, desk: Desk, system: str, brief: str, journal: Journal, limits: Limits, tally: Tally
+        self,
+        player: Player,
+        desk: Desk,
+        system: str,
+        brief: str,
+        journal: Journal,
+        limits: Limits,
+        tally: Tally,
+        turn: Callable[[], Awaitable[None]],
     ) -> None:
         self.player = player
         self.desk = desk
         self.journal = journal
         self.limits = limits
         self.tally = tally
+        self.turn = turn
         self.messages = [Message("system", system), Message("user", brief)]
         self.nudges = 0
         self.refusals = 0
@@ -55,6 +65,7 @@ class Conversation:
         self.desk.begin_context()
         while self.player.left > 0:
             self.troubles = []
+            await self.turn()
             try:
                 reply = await self._next_reply()
             except ModelError as error:
@@ -142,6 +153,8 @@ class Conversation:
 
     def _understood(self, reply: Reply) -> Reply:
         """The reply with calls that stand in its text, where the model may or keeps writing them so."""
+        if reply.tool_calls:
+            self.player.called = True
         if reply.tool_calls or self.player.native:
             return reply
         names = [tool.name for tool in self.desk.offered]
@@ -154,7 +167,9 @@ class Conversation:
             self.player.as_text = True
             self.troubles.append(Trouble.CALL_IN_PROSE)
             self.journal.note("the model writes its calls as text: they are taken so from now on")
-        return with_calls(reply, names)
+        reply = with_calls(reply, names)
+        self.player.called_in_text |= bool(reply.tool_calls)
+        return reply
 
     # -- the window
 

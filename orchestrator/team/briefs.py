@@ -44,7 +44,8 @@ def experiment_block(experiment: Experiment) -> str:
 async def _situation(context: Context) -> str:
     baseline = await baseline_of(context.store)
     parts = [f"The editable files: {', '.join(context.settings.target.editable)}.", _baseline_line(baseline)]
-    recent = [e for e in await context.store.results(sort="updated", limit=RECENT) if e.state in RAN and e.id > 0]
+    newest = await context.store.results(sort="age", descending=False, limit=RECENT)
+    recent = [e for e in newest if e.state in RAN and e.id > 0]
     if recent:
         lessons = await lessons_of(context.store, [experiment.id for experiment in recent])
         lines = [_outcome_line(experiment, lessons.get(experiment.id, "")) for experiment in recent]

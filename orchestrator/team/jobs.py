@@ -136,9 +136,11 @@ class JobBook:
         box = Toolbox(context, agent, model)
         match job.kind:
             case JobKind.RESEARCH:
-                return Prepared(await briefs.research_brief(context, agent, job.wanted), box.researching())
+                return Prepared(await briefs.research_brief(context, agent, job.wanted), box.researching(job.wanted))
             case JobKind.PLAN:
-                return Prepared(await briefs.planning_brief(context, agent), box.planning())
+                proposed = await context.store.in_states([State.PROPOSED])
+                brief = await briefs.planning_brief(context, agent)
+                return Prepared(brief, box.planning([one.id for one in proposed]))
             case JobKind.PATCH:
                 experiment = await self._experiment(job)
                 master = await context.store.master()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal
 from orchestrator.team import requests
+from orchestrator.team.finishing import decisions_missing, finish_when, proposals_missing
 from orchestrator.team.listing import listed
 from orchestrator.team.paper_tools import PaperTools, library_of
 from orchestrator.team.patch_checks import PatchChecks
@@ -39,6 +41,7 @@ class Toolbox:
         self._model = model
         self._worktree = worktree
         self._papers = PaperTools(library_of(context))
+        self._proposed = 0
         self._asked_for_lessons = False
 
     # -- what every role may read
@@ -93,8 +96,14 @@ class Toolbox:
 
     # -- researcher
 
-    def researching(self) -> list[Tool]:
-        return [*self.reading(), *self._papers.tools(), bind("propose", self._propose), bind("finish", _finish)]
+    def researching(self, wanted: int = 0) -> list[Tool]:
+        """`wanted`: how many ideas the job asks for."""
+
+        async def missing() -> tuple[str, bool]:
+            return proposals_missing(wanted, self._proposed)
+
+        finish = bind("finish", finish_when(missing))
+        return [*self.reading(), *self._papers.tools(), bind("propose", self._propose), finish]
 
     async def _propose(self, arguments: dict[str, Any]) -> Answer:
         title = " ".join(str(arguments["title"]).split())
@@ -121,6 +130,7 @@ class Toolbox:
         experiment = await self._context.store.add_experiment(
             proposal, author=self._agent, team=self._context.settings.team.name
         )
+        self._proposed += 1
         follows = arguments.get("follows")
         if follows is not None and await requests.meet(self._context.store, follows, experiment.id, self._agent):
             told = f"It answers the request for a follow-up of experiment {follows}. {told}"
@@ -136,13 +146,19 @@ class Toolbox:
 
     # -- planner
 
-    def planning(self) -> list[Tool]:
+    def planning(self, proposed: Sequence[int] = ()) -> list[Tool]:
+        """`proposed`: the experiments of the brief, which are to be decided on."""
+
+        async def missing() -> tuple[str, bool]:
+            still = {experiment.id for experiment in await self._context.store.in_states([State.PROPOSED])}
+            return decisions_missing([one for one in proposed if one in still])
+
         return [
             *self.reading(),
             bind("queue", self._queue),
             bind("drop", self._drop),
             *PlannerTools(self._context, self._agent, self._context.settings.team.name).tools(),
-            bind("finish", _finish),
+            bind("finish", finish_when(missing)),
         ]
 
     async def _queue(self, arguments: dict[str, Any]) -> Answer:

@@ -18,7 +18,7 @@ from orchestrator.context import Context
 from orchestrator.errors import LabError
 from orchestrator.history import idea_of
 from orchestrator.runs import Limits
-from orchestrator.store.records import Decision, Experiment, seconds_since, utc_now
+from orchestrator.store.records import Decision, Experiment, Level, seconds_since, utc_now
 from orchestrator.store.states import RAN, WAITING, State
 from roles.circuit import State as Circuit
 from roles.circuit import circuits
@@ -33,6 +33,9 @@ FAILURES = 3
 FAILURE_WINDOW = timedelta(minutes=30)
 RECENT_OUTCOMES = 8
 LEAST_FREE_BYTES = 5 * 2**30
+FULL_BYTES = 2**30
+"""With so little left the disk is as good as full."""
+
 RAISED_EXPLORING = 0.6
 STUCK_FACTOR = 2.0
 """A run is stuck that takes so many times as long as its limits allow: its supervisor ought to have ended it."""
@@ -46,6 +49,7 @@ class Finding:
     mark: str
     sentence: str
     experiment_id: int | None = None
+    level: Level | None = None
 
 
 class Anomalies:
@@ -85,7 +89,9 @@ class Anomalies:
         if await store.meta(key) == finding.mark:
             return False
         await store.set_meta(key, finding.mark)
-        await store.event("anomaly", "autolab", finding.sentence, experiment_id=finding.experiment_id)
+        await store.event(
+            "anomaly", "autolab", finding.sentence, experiment_id=finding.experiment_id, after=finding.level
+        )
         return True
 
     # -- what is looked for
@@ -222,20 +228,27 @@ class Anomalies:
         yield Finding("plateau", f"{gained['at']} {int(row['n']) // after}", sentence)
 
     async def _endpoints(self) -> AsyncIterator[Finding]:
-        """A server of models that does not answer: nobody asks it until a trial succeeds."""
-        for shown in circuits():
-            if shown.state is not Circuit.CLOSED:
-                sentence = (
-                    f"{shown.base_url} has failed {shown.failures} times in a row ({shown.reason}); it is tried again"
-                    f" in {shown.seconds:.0f} s"
-                )
-                yield Finding(f"endpoint {shown.base_url}", _window(), sentence)
+        """A server of models that does not answer: nobody asks it until a trial succeeds. With none left, no agent can
+        work but those that need none."""
+        dead = [shown for shown in circuits() if shown.state is not Circuit.CLOSED]
+        if dead and len(dead) == len(circuits()):
+            told = "; ".join(f"{shown.base_url}: {shown.reason}" for shown in dead)
+            sentence = f"no server of models answers ({told}); the agents wait until one does"
+            yield Finding("endpoints", _window(), sentence, level=Level.ERROR)
+            return
+        for shown in dead:
+            sentence = (
+                f"{shown.base_url} has failed {shown.failures} times in a row ({shown.reason}); it is tried again"
+                f" in {shown.seconds:.0f} s"
+            )
+            yield Finding(f"endpoint {shown.base_url}", _window(), sentence)
 
     async def _disk(self) -> AsyncIterator[Finding]:
         free = (await asyncio.to_thread(shutil.disk_usage, self._context.lab.root)).free
         if free < LEAST_FREE_BYTES:
             sentence = f"the disk of the lab has {free / 2**30:.1f} GiB left; runs fail without room for their weights"
-            yield Finding("disk", f"{free // 2**30}", sentence)
+            level = Level.ERROR if free < FULL_BYTES else None
+            yield Finding("disk", f"{free // 2**30}", sentence, level=level)
 
 
 def _kind_of(reason: str) -> str:
