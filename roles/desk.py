@@ -57,7 +57,7 @@ class Desk:
         tool = self._tool(call.name, troubles)
         arguments = self._arguments(tool, call.arguments, finish_reason, troubles)
         if (copied := tool.copied(arguments)) is not None:
-            # Small models hand an example back as it stands: its numbers would enter the lab's record as facts.
+            # A small model may hand an example back as it stands: its numbers would enter the lab's record as facts.
             troubles.append(Trouble.COPIED_EXAMPLE)
             raise ToolRefusal(
                 f"`{copied}` of {tool.name} is the sentence of the example, which only shows the form. Write what is"
