@@ -7,11 +7,11 @@ is repeated for ever: replies, nudges, contexts and models are counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from roles.chat import ChatModel
+from roles.chat import ChatModel, tool_mode_of
 from roles.conversation import Conversation
 from roles.desk import Desk, Done
 from roles.habits import calls_in_text, learn
@@ -40,13 +40,15 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class GaveUp:
-    """The job came to no end; the reason is for people."""
+    """The job came to no end; the reason is for people. `endpoint` says that every model was stopped by a failure of
+    its endpoint that may pass."""
 
     reason: str
     tokens_in: int
     tokens_out: int
     money: float = field(default=0.0, compare=False)
     troubles: Mapping[Trouble, int] = field(default_factory=dict, compare=False)
+    endpoint: bool = field(default=False, compare=False)
 
 
 LIMITS = Limits()
@@ -54,6 +56,10 @@ LIMITS = Limits()
 
 def _unheard(_: CallRecord) -> None:
     """Nobody keeps the records."""
+
+
+async def _at_once() -> None:
+    """Nobody holds the agent back."""
 
 
 async def converse(
@@ -64,10 +70,11 @@ async def converse(
     journal: Journal,
     limits: Limits = LIMITS,
     on_call: Callable[[CallRecord], None] = _unheard,
+    turn: Callable[[], Awaitable[None]] = _at_once,
 ) -> Finished | GaveUp:
     """Hold a job to its end with the first of `models` that can. Cancelling it stops the model's stream at once.
 
-    `on_call` gets the record of every call of a model, as it ends.
+    `on_call` gets the record of every call of a model, as it ends; `turn` is waited for before each.
     """
     listed = list(models) if isinstance(models, Sequence) else [models]
     tally, desk = Tally(on_call), Desk(tools, limits)
@@ -76,13 +83,20 @@ async def converse(
     if not listed:
         return _gave_up("no model is named for this job", tally)
     reasons: list[str] = []
+    unreachable = True
     told = brief
     for number, model in enumerate(listed):
-        player = Player(model, limits.calls, as_text=calls_in_text(model))
+        mode = tool_mode_of(model)
+        player = Player(
+            model,
+            limits.calls,
+            as_text=mode == "text" or (mode == "auto" and calls_in_text(model)),
+            native=mode == "native",
+        )
         contexts = 0
         while True:
             contexts += 1
-            came = await Conversation(player, desk, system, told, journal, limits, tally).hold()
+            came = await Conversation(player, desk, system, told, journal, limits, tally, turn).hold()
             learn(player)
             if isinstance(came, Done):
                 return _finished(came, model.name, tally)
@@ -96,12 +110,14 @@ async def converse(
                 tally.troubles[Trouble.TOOLS_UNSEEN] += 1
         tried = f" (in {contexts} contexts)" if contexts > 1 and came.fresh else ""
         reasons.append(f"{came.reason}{tried}")
+        unreachable &= came.endpoint
         if number + 1 < len(listed):
             journal.note(f"{reasons[-1]}; {listed[number + 1].name} takes over")
             tally.troubles[Trouble.NEXT_MODEL] += 1
     if len(listed) == 1:
-        return _gave_up(reasons[0], tally)
-    return _gave_up("; then ".join(f"{m.name}: {reason}" for m, reason in zip(listed, reasons, strict=True)), tally)
+        return _gave_up(reasons[0], tally, unreachable)
+    told = "; then ".join(f"{m.name}: {reason}" for m, reason in zip(listed, reasons, strict=True))
+    return _gave_up(told, tally, unreachable)
 
 
 def _told_anew(brief: str, desk: Desk) -> str:
@@ -128,5 +144,5 @@ def _finished(done: Done, model: str, tally: Tally) -> Finished:
     )
 
 
-def _gave_up(reason: str, tally: Tally) -> GaveUp:
-    return GaveUp(reason, tally.tokens_in, tally.tokens_out, tally.money, dict(tally.troubles))
+def _gave_up(reason: str, tally: Tally, endpoint: bool = False) -> GaveUp:
+    return GaveUp(reason, tally.tokens_in, tally.tokens_out, tally.money, dict(tally.troubles), endpoint)

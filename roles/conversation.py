@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -35,13 +36,22 @@ class Conversation:
     """The state of one context."""
 
     def __init__(
-        self, player: Player, desk: Desk, system: str, brief: str, journal: Journal, limits: Limits, tally: Tally
+        self,
+        player: Player,
+        desk: Desk,
+        system: str,
+        brief: str,
+        journal: Journal,
+        limits: Limits,
+        tally: Tally,
+        turn: Callable[[], Awaitable[None]],
     ) -> None:
         self.player = player
         self.desk = desk
         self.journal = journal
         self.limits = limits
         self.tally = tally
+        self.turn = turn
         self.messages = [Message("system", system), Message("user", brief)]
         self.nudges = 0
         self.refusals = 0
@@ -55,10 +65,11 @@ class Conversation:
         self.desk.begin_context()
         while self.player.left > 0:
             self.troubles = []
+            await self.turn()
             try:
                 reply = await self._next_reply()
             except ModelError as error:
-                return Stuck(f"{error.sentence} {error.remedy}".strip(), fresh=False)
+                return Stuck(f"{error.sentence} {error.remedy}".strip(), fresh=False, endpoint=error.passing)
             done, answered = None, 0
             if reply.tool_calls:
                 done, answered = await self._carry_out_all(reply)
@@ -114,7 +125,7 @@ class Conversation:
             try:
                 reply = await self.player.model.reply(tuple(messages), sent, self.journal.text)
             except ToolsRefused as refused:
-                if self.player.as_text:
+                if self.player.as_text or self.player.native:
                     self._failed(refused)
                     raise
                 self.troubles.append(Trouble.TOOLS_REFUSED)
@@ -144,6 +155,7 @@ class Conversation:
         """The reply with calls that stand in its text, where the model may or keeps writing them so."""
         if reply.tool_calls:
             self.player.called = True
+        if reply.tool_calls or self.player.native:
             return reply
         names = [tool.name for tool in self.desk.offered]
         if not self.player.as_text:

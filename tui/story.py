@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.review.citing import Cited
 from orchestrator.store.records import Event, Experiment, Run, VaultScore
 from orchestrator.store.states import State
 from orchestrator.views import run_seconds
@@ -16,8 +17,16 @@ Colours = dict[str, str]
 """A theme's variables by name."""
 
 
-def facts_table(experiment: Experiment, colours: Colours, vault: str = "") -> Table:
-    """`vault`: what the vault split says of it (orchestrator.views.vault_word)."""
+def facts_table(
+    experiment: Experiment,
+    colours: Colours,
+    vault: str = "",
+    bare: bool = False,
+    lesson: str = "",
+    paper: Cited | None = None,
+) -> Table:
+    """`vault`: what the vault split says of it (orchestrator.views.vault_word); `bare`: its score is unsandboxed;
+    `lesson`: what it taught; `paper`: the one that it names."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style=colours["dim"], no_wrap=True)
     table.add_column()
@@ -25,10 +34,14 @@ def facts_table(experiment: Experiment, colours: Colours, vault: str = "") -> Ta
     rows = (
         ("state", f"{state_text(experiment.state)}: {experiment.reason}"),
         ("val_bpb", f"{score(experiment.val_bpb)}  {difference(experiment.delta)} against its baseline" * measured),
+        ("sandbox", "unsandboxed: nothing stood around the runs that gave this score" * bare),
         ("promoted as", experiment.promoted_as),
         ("vault", vault),
+        ("lesson", lesson),
         ("hypothesis", experiment.hypothesis),
         ("source", experiment.source),
+        ("paper", f"{paper.title}" if paper is not None and paper.title not in experiment.source else ""),
+        ("link", f"{paper.link}  (i opens the abstract)" if paper is not None else ""),
         ("variable", experiment.variable),
         ("edit", experiment.edit),
         ("proposed by", " of team ".join(part for part in (experiment.author, experiment.team) if part)),

@@ -16,18 +16,22 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator import views
+from orchestrator.balance import balance_of
 from orchestrator.doctor import examine
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, find_lab
+from orchestrator.report.completion import completions
 from orchestrator.runs.log_text import read_log
 from orchestrator.settings import read_settings
+from orchestrator.store.filters import understood
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
 from orchestrator.store.vault import vault_scores
+from orchestrator.tracking import results_files
+from orchestrator.tracking.results_files import UNSANDBOXED
 
 T = TypeVar("T")
 
-UNSANDBOXED = " [unsandboxed]"
 SIMPLIFIES = " [simplification]"
 MOST_ANOMALIES = 3
 
@@ -42,7 +46,8 @@ def ask(lab: Lab, question: Callable[[Reader], Awaitable[T]]) -> T:
     return asyncio.run(asked())
 
 
-def _print_json(value: object) -> None:
+def print_json(value: object) -> None:
+    """A value as people and programs read it, on standard output."""
     json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")
 
@@ -51,7 +56,7 @@ def _number(value: float | None, form: str = ".4f") -> str:
     return "-" if value is None else format(value, form)
 
 
-def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """A table on a terminal; plain tab-separated lines in a pipe."""
     cells = [[str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
@@ -70,8 +75,10 @@ def status(words: Namespace) -> int:
     lab = find_lab(words.lab)
     team = read_settings(lab.settings_file).team.name
     facts = ask(lab, lambda reader: views.status_json(lab, reader, team))
+    completed, balance = ask(lab, completions), ask(lab, balance_of)
     if words.json:
-        _print_json(facts)
+        more = {"completion": [one.as_json() for one in completed], "balance": balance.as_json()}
+        print_json({**facts, **more})
         return 0
     master = facts["master"]
     daemon = f"running (process {facts['pid']})" if facts["running"] else "not running; `autolab start` starts it"
@@ -98,33 +105,38 @@ def status(words: Namespace) -> int:
         print(f"slot     {slot['name']}  {work}  busy {slot['busy_fraction']:.0%}")
     counts = ", ".join(f"{n} {state}" for state, n in facts["counts"].items() if n)
     print(f"counts   {counts}")
-    print(f"tokens   {facts['tokens']}")
+    print(f"spent    {facts['tokens']} tokens, {facts['money']:.2f} of money")
+    print(f"balance  {balance.told}")
+    for one in completed:
+        print(f"finished {one.finished} of {one.jobs} jobs ({one.rate:.0%}) as {one.role}: {one.model}")
     return 0
 
 
 def queue(words: Namespace) -> int:
-    waiting = ask(find_lab(words.lab), views.queue_json)
+    only = understood(words.where)
+    waiting = ask(find_lab(words.lab), lambda reader: views.queue_json(reader, only))
     if words.json:
-        _print_json(waiting)
+        print_json(waiting)
     elif waiting:
-        _table(
+        print_table(
             ("id", "state", "priority", "title", "source", "reason"),
             ((e["id"], e["state"], e["priority"], e["title"], e["source"], e["reason"]) for e in waiting),
         )
     else:
-        print("Nothing waits for a run.")
+        print("Nothing that waits matches." if only.terms else "Nothing waits for a run.")
     return 0
 
 
 def results(words: Namespace) -> int:
     lab = find_lab(words.lab)
-    found = ask(lab, views.results_json)
+    only = understood(words.where)
+    found = ask(lab, lambda reader: views.results_json(reader, only))
     if words.json:
-        _print_json(found)
+        print_json(found)
     else:
         beliefs = ask(lab, views.beliefs_of)
         vault, shorter = ask(lab, views.vault_means), ask(lab, views.simplifications)
-        _table(
+        print_table(
             ("id", "state", "val_bpb", "delta", "believed", "vault", "runs", "title", "reason"),
             (
                 (
@@ -202,7 +214,7 @@ async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
 def show(words: Namespace) -> int:
     story = ask(find_lab(words.lab), lambda reader: _story(reader, words.id))
     if words.json:
-        _print_json(story)
+        print_json(story)
         return 0
     print(f"experiment {story['id']}: {story['title']}")
     for key in ("state", "reason", "hypothesis", "source", "variable", "edit", "author", "branch", "commit", "parent"):
@@ -238,7 +250,7 @@ def log(words: Namespace) -> int:
     path = lab.run_directory(run.id) / "log"
     text = read_log(path) if path.exists() else ""
     if words.json:
-        _print_json({"run": run.id, "text": text})
+        print_json({"run": run.id, "text": text})
     else:
         sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
     return 0
@@ -253,7 +265,7 @@ def diff(words: Namespace) -> int:
 
         text = Repository.open(lab.root).diff(experiment.parent, experiment.commit_id)
     if words.json:
-        _print_json({"id": experiment.id, "diff": text})
+        print_json({"id": experiment.id, "diff": text})
     elif not text:
         raise LabError(f"Experiment {experiment.id} has no patch yet.", "`autolab show` tells where it stands.")
     else:
@@ -261,48 +273,21 @@ def diff(words: Namespace) -> int:
     return 0
 
 
-# karpathy/autoresearch's columns: a commit, its score (0 for a crash), peak memory, keep | discard | crash, the idea
-TSV_COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")
-
-
-async def _tsv_rows(reader: Reader) -> list[tuple[str, str, str, str, str]]:
-    experiments = await reader.results(sort="id", descending=False, limit=None)
-    runs = await reader.runs_of_many([experiment.id for experiment in experiments])
-    rows = []
-    for experiment in experiments:
-        if not experiment.commit_id or not runs[experiment.id]:
-            continue
-        memory = max((run.peak_memory or 0 for run in runs[experiment.id]), default=0)
-        kept = "keep" if experiment.state == "promoted" else "discard"
-        rows.append(
-            (
-                experiment.commit_id[:7],
-                f"{experiment.val_bpb or 0:.6f}",
-                f"{memory / 2**30:.1f}",
-                kept if experiment.val_bpb is not None else "crash",
-                " ".join(experiment.title.split()) + UNSANDBOXED * views.unsandboxed(experiment, runs[experiment.id]),
-            )
-        )
-    return rows
-
-
 def export(words: Namespace) -> int:
     lab = find_lab(words.lab)
     if words.format == "json":
-        _print_json(ask(lab, views.results_json))
+        print_json(ask(lab, views.results_json))
+        return 0
+    if words.format == "tsv":
+        sys.stdout.write(ask(lab, results_files.tsv))
         return 0
     text = io.StringIO()
-    if words.format == "tsv":
-        writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-        writer.writerow(TSV_COLUMNS)
-        writer.writerows(ask(lab, _tsv_rows))
-    else:
-        rows = ask(lab, views.results_json)
-        columns = list(dict.fromkeys(key for row in rows or [{"id": 0}] for key in row if key != "runs"))
-        table = csv.DictWriter(text, [*columns, "runs"], lineterminator="\n")
-        table.writeheader()
-        for row in rows:
-            table.writerow({**row, "runs": " ".join(_number(run["val_bpb"], ".6f") for run in row["runs"])})
+    rows = ask(lab, views.results_json)
+    columns = list(dict.fromkeys(key for row in rows or [{"id": 0}] for key in row if key != "runs"))
+    table = csv.DictWriter(text, [*columns, "runs"], lineterminator="\n")
+    table.writeheader()
+    for row in rows:
+        table.writerow({**row, "runs": " ".join(_number(run["val_bpb"], ".6f") for run in row["runs"])})
     sys.stdout.write(text.getvalue())
     return 0
 
@@ -316,10 +301,10 @@ def doctor(words: Namespace) -> int:
         lab = None
     findings = examine(lab)
     if words.json:
-        _print_json([{"name": f.name, "ok": f.ok, "found": f.found, "remedy": f.remedy} for f in findings])
+        print_json([{"name": f.name, "ok": f.ok, "found": f.found, "remedy": f.remedy} for f in findings])
     else:
         for finding in findings:
             print(f"{'ok  ' if finding.ok else 'MIND'}  {finding.name}: {finding.found}")
-            if not finding.ok and finding.remedy:
+            if finding.remedy and (not finding.ok or finding.name.startswith("model ")):
                 print(f"      {finding.remedy}")
     return 0 if all(finding.ok or not finding.needed for finding in findings) else 1

@@ -44,6 +44,12 @@ _PAPERS = """
     """
 """Papers that were looked up, by arXiv id, and which of them answered a question."""
 
+_AGENTS_HELD = """
+    ALTER TABLE agents ADD COLUMN paused_by TEXT NOT NULL DEFAULT '';
+    ALTER TABLE agents ADD COLUMN rate REAL;
+    """
+"""Who has paused an agent ('': nobody), and the tokens a second of its reply at hand, or of its last one."""
+
 MIGRATIONS: tuple[str, ...] = (
     # 1: the frame
     """
@@ -258,4 +264,6 @@ MIGRATIONS: tuple[str, ...] = (
     _VAULT,
     # 8: papers that were looked up
     _PAPERS,
+    # 9: agents that a person pauses; how fast their models write
+    _AGENTS_HELD,
 )

@@ -45,8 +45,19 @@ class Decision(StrEnum):
 SIMPLIFICATION = "simplification"
 """What a promotion is that shortens the program and leaves the score where it was."""
 
+CANCELLED = "cancelled"
+"""The kind of the event by which an agent has a run stopped: its reason is the experiment's; `after` names the run."""
+
 VAULT = "vault"
 """The actor of every event that tells of the vault split: no such event reaches an agent."""
+
+
+class Level(StrEnum):
+    """How grave it is what an event tells: `after` of a `lab` or `anomaly` event that is not as its kind."""
+
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
 
 
 class _FromRow:
@@ -144,7 +155,7 @@ class Event(_FromRow):
     seq: int
     at: str
     actor: str
-    kind: str  # state, run, master, lab, agent, command, note, anomaly
+    kind: str  # state, run, master, lab, agent, command, setting, note, anomaly
     experiment_id: int | None
     run_id: int | None
     before: str | None
@@ -188,6 +199,8 @@ class AgentRow(_FromRow):
     tokens_in: int
     tokens_out: int
     updated_at: str
+    paused_by: str = ""  # who has paused it: it takes no further step
+    rate: float | None = None  # tokens a second of the reply at hand, or of the last one
 
 
 @dataclass(frozen=True, slots=True)

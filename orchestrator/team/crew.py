@@ -22,7 +22,8 @@ from orchestrator.team.budget import Budget
 from orchestrator.team.jobs import Job, JobBook
 from orchestrator.team.journal import AgentJournal
 from orchestrator.team.models import models_of_role
-from roles.agent import Finished, GaveUp, converse
+from orchestrator.team.pausing import may_go_on
+from roles.agent import Finished, GaveUp, Limits, converse
 from roles.chat import ChatModel
 from roles.errors import RoleFileError
 from roles.role_file import RoleFile, load, shipped
@@ -93,6 +94,29 @@ class Crew:
         async with asyncio.TaskGroup() as group:
             for member in self._members:
                 group.create_task(self._live(member), name=member.name)
+            group.create_task(self._restaff(group), name="staff")
+
+    async def _restaff(self, group: asyncio.TaskGroup) -> None:
+        """Workers come and go with the setting `workers`; who leaves finishes the job at hand first."""
+        settings = self._context.settings
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if self._context.settings is settings:
+                continue
+            try:
+                wanted = {member.name: member for member in muster(self._context)}
+            except LabError:  # a role file that somebody is writing: the next look reads it again
+                continue
+            settings = self._context.settings
+            here = {member.name for member in self._members}
+            self._members = [member for member in self._members if member.name in wanted]
+            for name, member in wanted.items():
+                if name not in here:
+                    self._members.append(member)
+                    await self._context.store.add_agent(
+                        name, member.role.name, settings.team.name, member.models[0].name
+                    )
+                    group.create_task(self._live(member), name=name)
 
     async def _return_orphans(self) -> None:
         """What an agent held when the daemon was stopped goes back into the queue."""
@@ -105,15 +129,17 @@ class Crew:
                 await self._context.store.move(experiment.id, State.READY, "a person's own patch")
 
     async def _live(self, member: Member) -> None:
-        while True:
+        while member in self._members:
             try:
                 await self._next_job(member)
             except LabError as error:  # the store or the repository is in trouble: the engine tells, the agent waits
                 print(f"{utc_now()} {member.name}: {error}", file=sys.stderr, flush=True)
                 await asyncio.sleep(FIRST_PAUSE)
+        await self._context.store.remove_agent(member.name)
 
     async def _next_job(self, member: Member) -> None:
         """Do the next job of the member's role, or look again in a moment."""
+        await may_go_on(self._context.store, member.name)
         resting = self.closed or await self._budget.spent() is not None
         job = None if resting else await self._book.take(member.name, member.role.name)
         if job is None:
@@ -152,7 +178,14 @@ class Crew:
             prepared = await self._book.prepare(job, name, member.models[0].name, worktree)
             allowed = [tool for tool in prepared.tools if member.role.tools.get(tool.spec.name, True)]
             came = await converse(
-                member.models, member.role.prompt, prepared.brief, allowed, journal, on_call=journal.record
+                member.models,
+                member.role.prompt,
+                prepared.brief,
+                allowed,
+                journal,
+                Limits(calls=member.role.steps) if member.role.steps else Limits(),
+                on_call=journal.record,
+                turn=lambda: may_go_on(context.store, name),
             )
             await journal.settle()
             await self._book.conclude(job, name, came)
