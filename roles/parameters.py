@@ -118,6 +118,7 @@ class QueueExperiment(Parameters):
         "priority": 40,
         "reason": "a large gain in the paper, and nothing like it was tried",
     }
+    own_words = True
 
     id: int = Field(ge=0, le=LARGEST_ID, description="the experiment's number")
     priority: int = Field(ge=-1000, le=1000, description="usually 0 to 100; the highest runs first")
@@ -143,6 +144,7 @@ class EditFile(Parameters):
         "old": "    return F.gelu(x)\n",
         "new": "    return F.relu(x).square()\n",
     }
+    own_words = True
 
     path: str = Field(min_length=1, description="the file, for example train.py")
     old: str = Field(min_length=1, description="the piece to replace, exactly as it stands in the file")
@@ -172,6 +174,7 @@ class GiveUp(Parameters):
         "reason": "train.py uses rotary positions already, so there is no position table left to replace"
     }
     finishing = True
+    own_words = True
 
     reason: str = Field(min_length=3, description="what stands in the way, in one sentence")
 
@@ -193,6 +196,8 @@ class Reject(Parameters):
         "reason": "it changes the learning rate besides the activation, so the result would not say which helped"
     }
     finishing = True
+    own_words = True
+    own_words = True
 
     reason: str = Field(min_length=3, description="which of these it is, and where, in one sentence")
 
@@ -215,6 +220,7 @@ class HandOver(Parameters):
         "priorities": [{"id": 11, "priority": 60, "reason": "builds on the win of experiment 7"}],
     }
     finishing = True
+    own_words = True
 
     findings: str = Field(
         min_length=3, description="what won, what lost, what failed and why, with the numbers of the experiments"
@@ -234,6 +240,7 @@ class Report(Parameters):
         "open_questions": "Does the rate of Muon want to be lower once positions rotate?",
     }
     finishing = True
+    own_words = True
 
     works: str = Field(min_length=2, description="what was merged, with its gain in val_bpb")
     does_not_work: str = Field(min_length=2, description="what brought no gain, and why, where it is known")
