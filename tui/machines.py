@@ -32,7 +32,7 @@ SLOT_COLUMNS = (
     Column("early stopping", 16, share=2, most=30, rank=5),
     Column("use", 4, right=True, rank=3),
     Column("", SPARK_WIDTH, rank=9),
-    Column("memory", 10, right=True, rank=4),
+    Column("memory", 11, right=True, rank=4),
     Column("", SPARK_WIDTH, rank=10),
     Column("temp", 5, right=True, rank=6),
     Column("", SPARK_WIDTH, rank=11),
