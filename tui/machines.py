@@ -32,7 +32,7 @@ SLOT_COLUMNS = (
     Column("early stopping", 16, share=2, most=30, rank=5),
     Column("use", 4, right=True, rank=3),
     Column("", SPARK_WIDTH, rank=9),
-    Column("memory", 10, right=True, rank=4),
+    Column("memory", 11, right=True, rank=4),
     Column("", SPARK_WIDTH, rank=10),
     Column("temp", 5, right=True, rank=6),
     Column("", SPARK_WIDTH, rank=11),
@@ -97,7 +97,7 @@ class Machine:
             self.run_id = slot.run_id
             self.pace.clear()
         if slot.phase == "training" and slot.progress is not None:
-            if not self.pace or slot.progress > self.pace[-1][1]:
+            if not self.pace or at - self.pace[-1][0] >= 1.0:
                 self.pace.append((at, slot.progress))
             while at - self.pace[0][0] > PACE_SECONDS and len(self.pace) > 2:
                 self.pace.popleft()
@@ -106,7 +106,8 @@ class Machine:
         """Seconds until the budget is used up, at the pace of the last minute; None while nothing can be said."""
         if slot.phase != "training" or not slot.progress:
             return None
-        (begin, first), (end, last) = (self.pace[0], self.pace[-1]) if self.pace else ((0.0, 0.0), (0.0, 0.0))
+        begin, first = self.pace[0] if self.pace else (0.0, 0.0)
+        end, last = self.pace[-1] if self.pace else (0.0, 0.0)
         if end - begin < 1.0:  # a room just opened: from the run's start, its start-up included
             end = datetime.fromisoformat(slot.updated_at).timestamp()
             begin, first, last = datetime.fromisoformat(run.started_at).timestamp(), 0.0, slot.progress

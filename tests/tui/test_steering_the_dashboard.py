@@ -26,7 +26,9 @@ async def test_in_between_sizes_show_every_pane_or_name_it(tmp_path: Path, size:
             assert words in screen_text(pilot), screen_text(pilot)
         for key in "21453":
             await pilot.press(key)
-            assert pilot.app.screen.query(".current").first().display
+            await pilot.pause()
+            current = pilot.app.screen.query(".current").first()
+            assert current.display and current.region.right <= size[0]
 
 
 async def test_results_are_filtered_by_column_and_the_queue_keeps_its_own(tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ from textual.widget import Widget
 
 from orchestrator.lab import Lab
 from tui.arranging import PANES, SIZES, STRIP, Group, seen, size_of, slot_lines
+from tui.keys import footer
 from tui.panes.agents import Agents
 from tui.panes.health import HealthStrip
+from tui.panes.line import OneLine
 from tui.panes.plot import Plot
 from tui.panes.queue import Queue
 from tui.panes.results import Results
@@ -23,6 +25,7 @@ from tui.panes.slots import Slots
 from tui.panes.tail import Tail
 from tui.plotting import SERIES, Plotting, Subject
 from tui.screens.room import RoomScreen
+from tui.tones import Line
 from tui.watch import Snapshot
 
 LOOK_SECONDS = 0.25
@@ -34,9 +37,17 @@ class Dashboard(RoomScreen):
     """Holds the panes and the one that the person is in."""
 
     # The most needed first: a small terminal shows as many as fit.
-    FOOTER: ClassVar[tuple[str, ...]] = (
-        *("help", "leave", "next_pane", "open", "pause_run", "stop_run", "kill", "requeue", "log", "diff", "filter"),
-        *("full_screen", "order", "series", "copy", "pause_queue", "message", "command_line", "raise", "lower", "drop"),
+    FOOTER: ClassVar[tuple[str, ...]] = ("help", "leave", "next_pane")
+    OF_PANE: ClassVar[dict[str, tuple[str, ...]]] = {
+        "slots": ("open", "pause_run", "stop_run", "kill", "log", "diff"),
+        "agents": ("open", "pause_run", "message", "follow", "wrap"),
+        "results": ("open", "filter", "order", "log", "diff", "requeue", "edit_requeue", "mark", "copy"),
+        "queue": ("open", "raise", "lower", "drop", "add", "filter", "diff", "mark", "copy"),
+        "plot": ("series",),
+        STRIP: ("open",),
+    }
+    EVERYWHERE: ClassVar[tuple[str, ...]] = (
+        *("full_screen", "pause_queue", "series", "review", "add", "undo", "message", "command_line"),
     )
 
     def __init__(self, lab: Lab, read_only: bool = False) -> None:
@@ -138,6 +149,15 @@ class Dashboard(RoomScreen):
         self._give_room()
         self._draw_plot()
         self._entitle()
+        self.query_one(".footer", OneLine).tell()
+
+    def footer(self) -> OneLine:
+        """The keys of the pane at hand, then those that work everywhere."""
+
+        def names(width: int) -> Line:
+            return footer(width, dict.fromkeys((*self.FOOTER, *self.OF_PANE[self.pane], *self.EVERYWHERE)))
+
+        return OneLine(names, classes="footer")
 
     def _give_room(self) -> None:
         slots = self.query_one(Slots)
