@@ -13,6 +13,9 @@ from orchestrator.store.reader import Reader
 from orchestrator.store.states import State
 
 UNSANDBOXED = " [unsandboxed]"
+PRUNED = " [pruned]"
+"""The format has no word of its own for a run that was stopped early: without a score it is a crash there, and never
+discarded."""
 
 
 async def tsv(reader: Reader) -> str:
@@ -29,12 +32,16 @@ async def tsv(reader: Reader) -> str:
             continue
         memory = max((run.peak_memory or 0 for run in ran), default=0)
         kept = "keep" if experiment.state is State.PROMOTED else "discard"
+        pruned = experiment.state is State.PRUNED
+        score = None if pruned else experiment.val_bpb
         cells = (
             experiment.commit_id[:7],
-            f"{experiment.val_bpb or 0:.6f}",
+            f"{score or 0:.6f}",
             f"{memory / 2**30:.1f}",
-            kept if experiment.val_bpb is not None else "crash",
-            " ".join(inert(experiment.title).split()) + UNSANDBOXED * views.unsandboxed(experiment, ran),
+            kept if score is not None else "crash",
+            " ".join(inert(experiment.title).split())
+            + UNSANDBOXED * views.unsandboxed(experiment, ran)
+            + PRUNED * pruned,
         )
         lines.append("\t".join(cells))
     return "\n".join(lines) + "\n"

@@ -168,12 +168,16 @@ if not self.training:
 class Code:
     def __reduce__(self):
         return print, ("this runs where it is loaded",)
+
+train()
+torch.save({"head.weight": Code()}, prepare.run_directory() / "weights.pt")
+prepare._harness.send(b"saved")
+prepare._harness.recv(64)
 """)
             )
-            + "    train()\n    torch.save({'head.weight': Code()}, prepare.run_directory() / 'weights.pt')\n"
-            "    prepare._harness.send(b'saved')\n    prepare._harness.recv(64)\n    # prepare.save(model)\n",
+            + "    if not __name__:\n        prepare.save(train())",
         ),
-        r"not plain tensors|rejected by the guard|NameError",
+        r"not plain tensors",
     ),
     Attack(
         CODE,

@@ -111,6 +111,8 @@ def test_a_hopeless_run_is_stopped_early_and_is_a_result_of_its_own_kind(seasone
     kept = seasoned / ".autolab" / "runs" / str(row["run_id"])
     assert "loss" in (kept / "metrics.jsonl").read_text(), "its curve is kept"
     assert not list(kept.glob("weights*"))
+    exported = autolab("export", "--format", "tsv", str(seasoned)).stdout.splitlines()[-1]
+    assert exported.endswith("\tcrash\tHardly learn [pruned]") and "\t0.000000\t" in exported
     told = autolab("status", str(seasoned)).stdout
     assert "1 run condemned, 1 stopped" in told and "slot time saved" in told
 
