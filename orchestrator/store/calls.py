@@ -81,6 +81,13 @@ async def account_of(reader: Reader, agent: str) -> Account:
     )
 
 
+async def newest_turn(reader: Reader, agent: str) -> int:
+    """The number of the agent's last turn; 0 before there is one. By the index alone: cheap enough to poll."""
+    row = await reader.row("SELECT coalesce(max(id), 0) AS id FROM calls WHERE agent = ?", (agent,))
+    assert row is not None
+    return int(row["id"])
+
+
 async def turns_of(reader: Reader, agent: str, *, outcome: str = "", limit: int, offset: int = 0) -> list[Turn]:
     """The agent's turns, newest first, `offset` of them left out; with `outcome` those that ended so."""
     where, values = _where(agent, outcome)

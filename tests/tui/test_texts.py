@@ -18,6 +18,7 @@ from orchestrator.store.calls import Account, Turn
 from orchestrator.store.states import State
 from tui.completing import History, Known, offers
 from tui.drafts import editor, told, unified_diff
+from tui.screens.command_line import FILTERS
 from tui.settings_rows import comments_of
 from tui.theme import DARK
 from tui.transcripts import answers_in, next_outcome, pretty, since, turn_lines
@@ -132,6 +133,7 @@ KNOWN = Known(
     settings={"team.wave": "5", "early_stopping.enabled": "true"},
     papers=[("2104.09864", "RoFormer")],
     sorts=["id", "delta"],
+    filters=FILTERS,
 )
 
 
@@ -148,6 +150,8 @@ KNOWN = Known(
         ("set early_stopping.enabled f", ["set early_stopping.enabled false"]),
         ("paper ro", ["paper 2104.09864"]),
         ("results sort d", ["results sort delta"]),
+        ("results del", ["results delta<"]),
+        ("queue state=disc", ["queue state=discarded"]),
         ("nonsense ", []),
         ("message worker-1 hel", []),
     ],

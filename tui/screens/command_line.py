@@ -18,7 +18,7 @@ from orchestrator.lab import Lab
 from orchestrator.live_settings import as_toml, flat, is_live
 from orchestrator.review.citing import papers_of
 from orchestrator.settings import read_settings
-from orchestrator.store.filters import COLUMNS
+from orchestrator.store.filters import COLUMNS, Kind
 from orchestrator.store.reader import Reader
 from orchestrator.store.states import State
 from tui.completing import History, Known, Offer, offers
@@ -27,6 +27,9 @@ from tui.present import plain
 from tui.tones import fit
 
 SHOWN = 5
+OPEN_ENDS = ("=", "~", "<")  # of a filter: its value comes next
+_SIGNS = {Kind.TEXT: "~", Kind.STATE: "=", Kind.NUMBER: "<", Kind.AGE: "<"}
+FILTERS = [f"{name}{_SIGNS[column.kind]}" for name, column in COLUMNS.items()] + [f"state={state}" for state in State]
 MOST_EXPERIMENTS = 3000
 HINT = "a verb of the command line, for example: kill 12, results muon, set team.wave 8; tab completes, up goes back"
 
@@ -76,7 +79,7 @@ class CommandLine(ModalScreen[str | None]):
                 agents=list(dict.fromkeys([*(one.name for one in agents), *(one.role for one in agents)])),
                 settings={key: as_toml(value) for key, value in values.items() if is_live(key)},
                 papers=[(one.id, plain(one.title)) for one in await papers_of(self._reader)],
-                filters=[str(state) for state in State],
+                filters=FILTERS,
                 sorts=list(COLUMNS),
             )
         return Known()
@@ -112,7 +115,8 @@ class CommandLine(ModalScreen[str | None]):
         if not self._offers:
             return
         if len(self._offers) == 1:
-            self._put(self._offers[0].line + " ")
+            line = self._offers[0].line
+            self._put(line if line.endswith(OPEN_ENDS) else f"{line} ")
             self._look()
             return
         self._chosen = (0 if step > 0 else -1) if self._chosen is None else self._chosen + step

@@ -15,7 +15,7 @@ from textual.events import DescendantFocus, Resize
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
 from orchestrator.runs.log_text import read_lines, read_log
-from orchestrator.store.calls import Account, Turn, account_of, find_turn, turn_of, turns_of
+from orchestrator.store.calls import Account, Turn, account_of, find_turn, newest_turn, turn_of, turns_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import AgentRow
 from tui.panes.line import OneLine
@@ -59,6 +59,7 @@ class TranscriptScreen(RoomScreen):
         self._outcome = ""
         self._needle = ""
         self._version: tuple[object, ...] = ()
+        self._read_up_to: tuple[int, int, str] | None = None  # the newest turn, and the window
         self._looking = False
         self._shown: Turn | None = None
         self._unfolded: set[int] = set()
@@ -142,13 +143,15 @@ class TranscriptScreen(RoomScreen):
         self._version = version
         agents = {agent.name: agent for agent in await self._reader.agents()}
         self._agent = agents.get(self._whose)
-        newest = self._account.turns
-        self._account = await account_of(self._reader, self._whose)
-        if self._account.turns != newest:
-            self._live.clear()  # what was being said is a turn now
-        self._turns = await turns_of(
-            self._reader, self._whose, outcome=self._outcome, limit=WINDOW, offset=max(0, self._first - 1)
-        )
+        newest = (await newest_turn(self._reader, self._whose), self._first, self._outcome)
+        if newest != self._read_up_to:  # what else is committed in a busy lab is no news here
+            if self._read_up_to and newest[0] != self._read_up_to[0]:
+                self._live.clear()  # what was being said is a turn now
+            self._read_up_to = newest
+            self._account = await account_of(self._reader, self._whose)
+            self._turns = await turns_of(
+                self._reader, self._whose, outcome=self._outcome, limit=WINDOW, offset=max(0, self._first - 1)
+            )
         rows = [(str(turn.id), turn_cells(turn)) for turn in self._turns]
         first = self._first
         if first <= 1:  # the newest are among them: what is being said now stands before them

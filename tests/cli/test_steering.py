@@ -1,0 +1,36 @@
+"""`add` without a patch, `set`, `settings`, `undo`, `papers` on the command line, with no daemon alive."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from conftest import autolab
+
+
+def test_a_person_steers_without_a_daemon_and_takes_it_back(lab: Path) -> None:
+    root = str(lab)
+    told = autolab("set", "team.wave", "9", root)
+    assert told.stdout == "The setting team.wave is 9, was 5.\n", told.stderr
+    known = {one["key"]: one for one in json.loads(autolab("settings", root, "--json").stdout)}
+    assert known["team.wave"] == {"key": "team.wave", "value": 9, "live": True}
+    assert known["run.budget_seconds"]["live"] is False
+    made = autolab("add", root, "--title", "T", "--hypothesis", "h", "--source", "Su 2021, arXiv:2104.09864")
+    assert made.stdout == "1\n", made.stderr
+    assert "2104.09864\t1\tSu 2021\t1 not tried" in autolab("papers", root).stdout
+    assert autolab("undo", root).stdout == "Experiment 1, T is undone: it is dropped.\n"
+    assert autolab("undo", root).stdout == "The change of team.wave to 9 is undone: it is 5 again.\n"
+    refused = autolab("undo", root)
+    assert refused.returncode == 1 and "ordered nothing that could be undone" in refused.stderr
+
+
+def test_refusals_are_one_sentence_with_a_remedy(lab: Path) -> None:
+    root = str(lab)
+    for words, why in (
+        (("set", "team.wave", "none", root), "`team.wave` is 'none'"),
+        (("set", "lab.slots", "2", root), "not changed while the lab is at work"),
+        (("paper", "nothing", root), "is no arXiv id"),
+        (("requeue", "0", "--hypothesis", "x", root), "part of master already"),
+    ):
+        told = autolab(*words)
+        assert told.returncode == 1 and why in told.stderr and told.stdout == "", told
