@@ -114,8 +114,9 @@ async def play(
     try:
         prepared = await book.prepare(job, name, model.name, worktree)
         tools = [watched.counted(tool) for tool in prepared.tools if role.tools.get(tool.name, True)]
-        held = asyncio.create_task(converse(model, role.prompt, prepared.brief, tools, journal, on_call=heard))
-        came = await within_bounds(held, watched, patience)
+        limits = Limits(calls=role.steps) if role.steps else Limits()
+        held = asyncio.create_task(converse(model, role.prompt, prepared.brief, tools, journal, limits, on_call=heard))
+        came = await within_bounds(held, watched, limits, patience)
         await journal.settle()
         if came is None:
             end, reason = STUCK, f"the job went on after {len(watched.turns)} replies"
@@ -142,7 +143,7 @@ async def play(
 
 
 async def within_bounds(
-    held: asyncio.Task[Finished | GaveUp], watched: Watched, patience: float
+    held: asyncio.Task[Finished | GaveUp], watched: Watched, limits: Limits, patience: float
 ) -> Finished | GaveUp | None:
     """How the job came to its end; None when it goes on beyond every bound that the harness promises."""
     try:
@@ -150,7 +151,7 @@ async def within_bounds(
             done, _ = await asyncio.wait({held}, timeout=1.0)
             if done:
                 return held.result()
-            if len(watched.turns) > Limits().calls or time.monotonic() - watched.heard > patience:
+            if len(watched.turns) > limits.calls or time.monotonic() - watched.heard > patience:
                 return None
     finally:
         held.cancel()

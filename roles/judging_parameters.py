@@ -18,6 +18,7 @@ class Lesson(Parameters):
         "id": 12,
         "lesson": "ReLU^2 gains 0.09, eight times the noise, at the same step time: the MLP was the bottleneck.",
     }
+    own_words = True
 
     id: int = Field(ge=1, le=LARGEST_ID, description="the experiment's number")
     lesson: str = Field(
@@ -35,6 +36,7 @@ class Cancel(Parameters):
         "id": 15,
         "reason": "the third of three patches that crash in the same line of the data loader",
     }
+    own_words = True
 
     id: int = Field(ge=1, le=LARGEST_ID, description="the experiment's number")
     reason: str = Field(min_length=5, description="why it cannot lead to anything, in one sentence with a fact in it")

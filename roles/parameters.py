@@ -130,6 +130,7 @@ class DropExperiment(Parameters):
     worth a run. One that is being patched or run cannot be dropped. For a duplicate call merge_duplicates."""
 
     example: ClassVar[dict[str, Any]] = {"id": 12, "reason": "the same change as experiment 4, which lost 0.03"}
+    own_words = True
 
     id: int = Field(ge=0, le=LARGEST_ID, description="the experiment's number")
     reason: str = Field(min_length=2, description="why it is not worth a run, in one sentence")
@@ -144,7 +145,6 @@ class EditFile(Parameters):
         "old": "    return F.gelu(x)\n",
         "new": "    return F.relu(x).square()\n",
     }
-    own_words = True
 
     path: str = Field(min_length=1, description="the file, for example train.py")
     old: str = Field(min_length=1, description="the piece to replace, exactly as it stands in the file")
@@ -173,8 +173,8 @@ class GiveUp(Parameters):
     example: ClassVar[dict[str, Any]] = {
         "reason": "train.py uses rotary positions already, so there is no position table left to replace"
     }
-    finishing = True
     own_words = True
+    finishing = True
 
     reason: str = Field(min_length=3, description="what stands in the way, in one sentence")
 
@@ -183,6 +183,7 @@ class Approve(Parameters):
     """Let the patch run: it is one change, it is what was proposed, and it was not tried before. Ends the job."""
 
     example: ClassVar[dict[str, Any]] = {"reason": "one change, as proposed, and not tried before"}
+    own_words = True
     finishing = True
 
     reason: str = Field(min_length=2, description="in one sentence")
@@ -195,9 +196,8 @@ class Reject(Parameters):
     example: ClassVar[dict[str, Any]] = {
         "reason": "it changes the learning rate besides the activation, so the result would not say which helped"
     }
+    own_words = True
     finishing = True
-    own_words = True
-    own_words = True
 
     reason: str = Field(min_length=3, description="which of these it is, and where, in one sentence")
 
@@ -219,8 +219,8 @@ class HandOver(Parameters):
         "findings": "Faster warm-up won (-0.04, experiment 7); deeper models lose at this budget (+0.2, experiment 9).",
         "priorities": [{"id": 11, "priority": 60, "reason": "builds on the win of experiment 7"}],
     }
-    finishing = True
     own_words = True
+    finishing = True
 
     findings: str = Field(
         min_length=3, description="what won, what lost, what failed and why, with the numbers of the experiments"
@@ -239,8 +239,8 @@ class Report(Parameters):
         "looks_wrong": "Experiments 14 and 15 crashed with the same KeyError.",
         "open_questions": "Does the rate of Muon want to be lower once positions rotate?",
     }
-    finishing = True
     own_words = True
+    finishing = True
 
     works: str = Field(min_length=2, description="what was merged, with its gain in val_bpb")
     does_not_work: str = Field(min_length=2, description="what brought no gain, and why, where it is known")

@@ -14,6 +14,7 @@ class MergeDuplicates(Parameters):
     their story. What is absorbed must wait still without a patch; what absorbs it may be at any point of its life."""
 
     example: ClassVar[dict[str, Any]] = {"keep": 4, "absorb": 9, "reason": "both set the MLP's activation to ReLU^2"}
+    own_words = True
 
     keep: int = Field(ge=1, le=LARGEST_ID, description="the experiment that stays")
     absorb: int = Field(ge=1, le=LARGEST_ID, description="the waiting experiment that is dropped for it")
@@ -28,6 +29,7 @@ class RequestFollowUp(Parameters):
         "id": 12,
         "reason": "-0.008 within a noise of 0.011; a stronger form, such as a factor of 4, may show",
     }
+    own_words = True
 
     id: int = Field(ge=1, le=LARGEST_ID, description="the measured experiment to follow up")
     reason: str = Field(min_length=5, description="what came close, and what the follow-up should try, in one sentence")
@@ -44,6 +46,7 @@ class Combine(Parameters):
         "priority": 60,
         "reason": "each gained a little, by a smaller step cost and by a better start, so the gains may add up",
     }
+    own_words = True
 
     first: int = Field(ge=1, le=LARGEST_ID, description="one experiment")
     second: int = Field(ge=1, le=LARGEST_ID, description="the other experiment")
@@ -76,6 +79,7 @@ class StateBalance(Parameters):
     the share that the last runs really had, and your next briefs repeat both."""
 
     example: ClassVar[dict[str, Any]] = {"exploring": 0.4, "reason": "two wins this wave; their neighbours come first"}
+    own_words = True
 
     exploring: float = Field(ge=0, le=1, description="the share of runs on something new, from 0 to 1")
     reason: str = Field(min_length=2, description="why, in one sentence")

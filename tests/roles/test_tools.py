@@ -78,3 +78,9 @@ def test_what_is_wrong_is_said_by_name(name: str, given: dict[str, Any], sentenc
         tool(name).check(given)
     assert sentence in str(caught.value)
     assert len(str(caught.value)) < 400
+
+
+def test_what_states_something_of_the_lab_must_be_in_the_models_own_words() -> None:
+    own = {name for name in TOOL_NAMES if PARAMETERS[name].own_words}
+    assert {"report", "hand_over", "approve", "reject", "give_up", "queue", "drop", "lesson", "cancel"} <= own
+    assert not own & {"read_file", "list_experiments", "edit_file", "propose", "submit_patch", "finish"}
