@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from roles.paper_parameters import ListPapers, ReadPaper, SearchPapers
 from roles.schema import Parameters
+from roles.solo_parameters import SOLO_PARAMETERS
 
 LARGEST_ID = 10**9
 """Larger numbers are no experiment's, and some databases cannot hold them."""
@@ -240,5 +241,6 @@ PARAMETERS: dict[str, type[Parameters]] = {
     "reject": Reject,
     "hand_over": HandOver,
     "report": Report,
+    **SOLO_PARAMETERS,
 }
 """Every tool there is, by the name that models call."""

@@ -149,7 +149,7 @@ class Watch:
     async def _points(self) -> tuple[list[tuple[int, float]], set[int]]:
         """Every score in the order of the outcomes, and which of them were merged."""
         rows = await self.reader.rows(
-            "SELECT val_bpb, state FROM experiments WHERE val_bpb IS NOT NULL ORDER BY updated_at, id"
+            "SELECT val_bpb, state FROM experiments WHERE val_bpb IS NOT NULL AND line = '' ORDER BY updated_at, id"
         )
         points = [(number, float(row["val_bpb"])) for number, row in enumerate(rows)]
         return points, {number for number, row in enumerate(rows) if row["state"] == State.PROMOTED}

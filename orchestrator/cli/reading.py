@@ -68,7 +68,7 @@ def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
 
 def status(words: Namespace) -> int:
     lab = find_lab(words.lab)
-    team = read_settings(lab.settings_file).team.name
+    team = read_settings(lab.settings_file).team_names
     facts = ask(lab, lambda reader: views.status_json(lab, reader, team))
     if words.json:
         _print_json(facts)

@@ -29,7 +29,7 @@ async def send_back(context: Context, experiment: Experiment, run: Run) -> Exper
 
     A person's own patch is the person's to mend, and the offline model cannot read a traceback.
     """
-    repairs = context.settings.team.repairs
+    repairs = next((one.repairs for one in context.settings.teams_at_work if one.name == experiment.team), 0)
     by_agent = experiment.role_model and experiment.role_model != OfflineModel().name
     if run.outcome not in REPAIRABLE or not by_agent or experiment.attempt > repairs:
         return None

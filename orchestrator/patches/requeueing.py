@@ -21,7 +21,7 @@ async def new_attempt(context: Context, experiment: Experiment, actor: str) -> s
     if experiment.state is State.PROMOTED:
         raise LabError(f"Experiment {experiment.id} is part of master already.", "Propose a follow-up instead.")
     attempt = experiment.attempt + 1
-    master = await context.store.master()
+    master = await context.store.master(experiment.line)
     assert master is not None
     commit = None
     if experiment.commit_id is not None:

@@ -103,14 +103,15 @@ async def add_diff(
     *,
     decision: Decision = Decision.NONE,
     new: bool = True,
+    line: str = "",
 ) -> int:
-    """An experiment that a person asked for, from a unified diff against master; returns its id.
+    """An experiment that a person asked for, from a unified diff against the master of `line`; returns its id.
 
     `new`: it must be a program that was never run. A diff that does not apply, or that touches other files, is refused
     and leaves nothing behind (LabError). One that breaks a rule of the guard becomes an experiment that is `rejected`,
     with the reason.
     """
-    master = await context.store.master()
+    master = await context.store.master(line)
     if master is None:
         raise LabError("The lab has no master yet.", "Start it once with `autolab start`.")
     worktree = context.lab.worktrees / f"add-{uuid4().hex[:8]}"
@@ -120,7 +121,13 @@ async def add_diff(
         before = await context.sources(master.commit_id)
         after = {path: await asyncio.to_thread((worktree / path).read_text, "utf-8", "replace") for path in before}
         experiment = await context.store.add_experiment(
-            proposal, author=actor, team="person", priority=PERSON_PRIORITY, state=State.QUEUED, decision=decision
+            proposal,
+            author=actor,
+            team="person",
+            priority=PERSON_PRIORITY,
+            state=State.QUEUED,
+            decision=decision,
+            line=line,
         )
         await context.store.move(experiment.id, State.PATCHING, "the diff is put on a branch", actor=actor)
         await commit_patch(

@@ -83,6 +83,7 @@ class Experiment(_FromRow):
     updated_at: str
     decision: Decision = Decision.NONE
     promoted_as: str = ""  # SIMPLIFICATION, or empty for a gain
+    line: str = ""  # whose master it is for: a team's own, by the team's name, or the lab's ("")
 
     @classmethod
     def from_row(cls, row: Row) -> Experiment:
@@ -229,6 +230,7 @@ class Note(_FromRow):
     kind: str
     author: str
     text: str
+    team: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +266,7 @@ class StoredCall:
     finish_reason: str
     outcome: str
     troubles: str  # JSON: their names
+    team: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from orchestrator.history import MARK
 from orchestrator.patches.repairing import end_of_log
 from orchestrator.store.records import VAULT, Experiment, Run
 from orchestrator.store.states import RAN, State
+from orchestrator.team.belonging import belongs, notes_of, of_team
 from orchestrator.views import Baseline, baseline_of
 from orchestrator.watching.anomalies import EXPLORING
 
@@ -32,9 +33,10 @@ def experiment_block(experiment: Experiment) -> str:
 
 
 async def _situation(context: Context) -> str:
-    baseline = await baseline_of(context.store)
+    baseline = await baseline_of(context.store, context.line)
     parts = [f"The editable files: {', '.join(context.settings.target.editable)}.", _baseline_line(baseline)]
-    recent = [e for e in await context.store.results(sort="updated", limit=RECENT) if e.state in RAN and e.id > 0]
+    newest = await context.store.results(sort="updated", limit=RECENT * len(context.lines))
+    recent = [e for e in newest if e.state in RAN and e.id > 0 and e.line == context.line][:RECENT]
     if recent:
         parts.append("Latest outcomes:\n" + "\n".join(_outcome_line(experiment) for experiment in recent))
     parts += await _earlier_results(context)
@@ -97,11 +99,11 @@ async def research_brief(context: Context, agent: str, wanted: int) -> str:
 
 
 async def planning_brief(context: Context, agent: str) -> str:
-    proposed = await context.store.in_states([State.PROPOSED])
-    findings = await context.store.notes("findings", limit=1)
+    proposed = await of_team(context, [State.PROPOSED])
+    findings = await context.store.notes("findings", limit=1, team=notes_of(context))
     task = "Decide on every proposed experiment below: `queue` it with a priority, or `drop` it. Then call `finish`."
     handed = f"The reviewer's findings:\n{findings[0].text}" if findings else ""
-    share = await context.store.meta(EXPLORING)
+    share = await context.store.meta(context.team.key(EXPLORING))
     balance = (
         f"Nothing has won for a long time: give about {float(share):.0%} of the runs to new directions, not to"
         " refinements of what is known."
@@ -160,7 +162,7 @@ async def _changed(context: Context, experiment: Experiment) -> str:
 
 
 async def wave_brief(context: Context, agent: str) -> str:
-    waiting = await context.store.queue()
+    waiting = [one for one in await context.store.queue() if belongs(context, one)]
     task = (
         "A wave of experiments has ended. Read wins, losses and the baseline, then call `hand_over`: what each result"
         " teaches, and priorities for experiments that wait."
@@ -181,3 +183,14 @@ async def report_brief(context: Context, agent: str) -> str:
         f"- {one.at[:16]} {one.reason}" for one in seen
     )
     return await _assemble(context, "reporter", agent, task, f"Experiments by state: {tally}.", found if seen else "")
+
+
+async def solo_brief(context: Context, agent: str, wanted: int, experiment: Experiment | None, opened: str) -> str:
+    """`experiment`: one that needs its patch again and is begun already, as `opened` tells."""
+    task = (
+        f"Make {wanted} experiments, one after the other: each begins with `begin_experiment`, is handed in with"
+        " `run_experiment`, and ends with `read_result`. Then call `finish`. Read train.py and the earlier experiments"
+        " first; begin nothing that was tried already."
+    )
+    block = experiment_block(experiment) if experiment is not None else ""
+    return await _assemble(context, "solo", agent, task, opened, block)

@@ -60,7 +60,9 @@ class Toolbox:
     async def _content(self, path: str) -> str:
         target = self._context.settings.target
         notebook = self._context.lab.notebook_file
-        allowed = [*target.editable, *target.protected, "program.md", notebook.name]
+        # The notebook tells of the lab's master; a team with its own reads what its own experiments taught.
+        told = [] if self._context.line else [notebook.name]
+        allowed = [*target.editable, *target.protected, "program.md", *told]
         if path not in allowed:
             raise ToolRefusal(f"There is no file {path!r} for you. Files: {', '.join(allowed)}.")
         if path == notebook.name:
@@ -69,8 +71,7 @@ class Toolbox:
             return await asyncio.to_thread(notebook.read_text, "utf-8", "replace")
         if self._worktree is not None:
             return await asyncio.to_thread((self._worktree / path).read_text, "utf-8", "replace")
-        master = await self._context.store.master()
-        assert master is not None
+        master = await self._context.master()
         content = await asyncio.to_thread(self._context.repository.show_file, master.commit_id, path)
         return content.decode("utf-8", errors="replace")
 
@@ -78,8 +79,10 @@ class Toolbox:
         limit, state = int(arguments.get("limit") or 50), arguments.get("state")
         if state is not None and state not in list(State):
             raise ToolRefusal(f"There is no state {state!r}. States: {', '.join(State)}.")
-        baseline = await baseline_of(self._context.store)
-        where, values = ("WHERE state = ? AND id > 0", [state]) if state else ("WHERE id > 0", [])
+        baseline = await baseline_of(self._context.store, self._context.line)
+        where, values = "WHERE id > 0 AND line = ?", [self._context.line]
+        if state:
+            where, values = f"{where} AND state = ?", [*values, state]
         rows = await self._context.store.rows(
             f"SELECT * FROM experiments {where} ORDER BY id DESC LIMIT ?", [*values, limit]
         )
@@ -110,6 +113,14 @@ class Toolbox:
             raise ToolRefusal(f"There is no experiment {experiment_id}.")
         return experiment
 
+    async def _own(self, experiment_id: Any) -> Experiment:
+        """An experiment that this team may order and drop: not another team's."""
+        experiment = await self._experiment(experiment_id)
+        others = [team.name for team in self._context.settings.teams_at_work if team.name != self._context.team.name]
+        if experiment.team in others:
+            raise ToolRefusal(f"Experiment {experiment.id} is the team {experiment.team}'s, which competes with yours.")
+        return experiment
+
     # -- researcher
 
     def researching(self) -> list[Tool]:
@@ -138,15 +149,15 @@ class Toolbox:
             edit=edit,
         )
         experiment = await self._context.store.add_experiment(
-            proposal, author=self._agent, team=self._context.settings.team.name
+            proposal, author=self._agent, team=self._context.team.name, line=self._context.line
         )
         return Answer(f"Experiment {experiment.id} is proposed. {told}".rstrip())
 
     async def _twin(self, title: str, variable: str, edit: str) -> Experiment | None:
         row = await self._context.store.row(
-            "SELECT * FROM experiments WHERE state != 'dropped' AND (title = ? COLLATE NOCASE"
+            "SELECT * FROM experiments WHERE state != 'dropped' AND line = ? AND (title = ? COLLATE NOCASE"
             " OR (edit != '' AND edit = ? AND variable = ?)) ORDER BY id LIMIT 1",
-            (title, edit, variable),
+            (self._context.line, title, edit, variable),
         )
         return None if row is None else Experiment.from_row(row)
 
@@ -161,7 +172,7 @@ class Toolbox:
         ]
 
     async def _queue(self, arguments: dict[str, Any]) -> Answer:
-        experiment = await self._experiment(arguments["id"])
+        experiment = await self._own(arguments["id"])
         priority, reason = int(arguments["priority"]), str(arguments["reason"]).strip()
         match experiment.state:
             case State.PROPOSED:
@@ -175,7 +186,7 @@ class Toolbox:
         return Answer(f"Experiment {experiment.id} waits with priority {priority}.")
 
     async def _drop(self, arguments: dict[str, Any]) -> Answer:
-        experiment = await self._experiment(arguments["id"])
+        experiment = await self._own(arguments["id"])
         if experiment.state not in (State.PROPOSED, State.QUEUED):
             raise ToolRefusal(f"Experiment {experiment.id} is {experiment.state}; only waiting ideas can be dropped.")
         await self._context.store.move(
@@ -266,7 +277,7 @@ class Toolbox:
             experiment = await self._context.store.experiment(int(wish["id"]))
             if experiment is not None and experiment.state in (State.PROPOSED, State.QUEUED, State.READY):
                 lines.append(f"Experiment {experiment.id}: priority {wish['priority']}, because {wish['reason']}")
-        await self._context.store.add_note("findings", self._agent, "\n".join(lines))
+        await self._context.store.add_note("findings", self._agent, "\n".join(lines), team=self._context.team.name)
         return Answer("The planner has your findings.", finished=True)
 
     # -- reporter
@@ -283,7 +294,7 @@ class Toolbox:
                 ("What looks wrong", "looks_wrong"),
             )
         )
-        await self._context.store.add_note("report", self._agent, text)
+        await self._context.store.add_note("report", self._agent, text, team=self._context.team.name)
         return Answer("The report is delivered.", finished=True)
 
 

@@ -17,6 +17,7 @@ from orchestrator.context import Context
 from orchestrator.errors import LabError
 from orchestrator.store.records import seconds_since, utc_now
 from orchestrator.store.states import RAN, State
+from orchestrator.team_settings import Team
 from roles.circuit import State as Circuit
 from roles.circuit import circuits
 
@@ -153,29 +154,40 @@ class Anomalies:
                 yield Finding(f"idle {slot.name}", since, sentence)
 
     async def _plateau(self) -> AsyncIterator[Finding]:
-        """No win for a long time: said once for every so many outcomes, and more is given to new directions."""
-        store, after = self._context.store, self._context.settings.team.plateau
-        master = await store.master()
+        """No win for a long time: said once for every so many outcomes, and more is given to new directions.
+
+        Beside others, a team is measured by its own outcomes; alone, by all there are.
+        """
+        for team in self._context.settings.teams_at_work:
+            finding = await self._plateau_of(team)
+            if finding is not None:
+                yield finding
+
+    async def _plateau_of(self, team: Team) -> Finding | None:
+        store, whose = self._context.store, "" if team.alone else f"team {team.name}: "
+        master = await store.master(team.line)
         if master is None:
-            return
+            return None
         row = await store.row(
             f"SELECT count(*) AS n FROM experiments WHERE id > 0 AND updated_at > ? AND state IN"
-            f" ({', '.join('?' for _ in RAN)}) AND state != 'promoted'",
-            [master.at, *map(str, RAN)],
+            f" ({', '.join('?' for _ in RAN)}) AND state != 'promoted' AND (? OR team = ?)",
+            [master.at, *map(str, RAN), team.alone, team.name],
         )
         assert row is not None
-        raised = await store.meta(EXPLORING)
-        if int(row["n"]) < after:
+        raised = await store.meta(team.key(EXPLORING))
+        if int(row["n"]) < team.plateau:
             if raised:
-                await store.set_meta(EXPLORING, "", reason="a win: the planner's usual balance of old and new is back")
-            return
+                told = f"{whose}a win: the planner's usual balance of old and new is back"
+                await store.set_meta(team.key(EXPLORING), "", reason=told)
+            return None
         if not raised:
-            await store.set_meta(EXPLORING, f"{RAISED_EXPLORING}")
+            await store.set_meta(team.key(EXPLORING), f"{RAISED_EXPLORING}")
+        times = int(row["n"]) // team.plateau
         sentence = (
-            f"no win in the last {int(row['n']) // after * after} outcomes, since master {master.commit_id[:9]}; the"
+            f"{whose}no win in the last {times * team.plateau} outcomes, since master {master.commit_id[:9]}; the"
             f" planner is asked to give {RAISED_EXPLORING:.0%} of the runs to new directions"
         )
-        yield Finding("plateau", f"{master.commit_id} {int(row['n']) // after}", sentence)
+        return Finding(team.key("plateau"), f"{master.commit_id} {times}", sentence)
 
     async def _endpoints(self) -> AsyncIterator[Finding]:
         """A server of models that does not answer: nobody asks it until a trial succeeds."""
