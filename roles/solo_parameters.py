@@ -46,7 +46,7 @@ class RunExperiment(Parameters):
     summary: str = Field(default="", description="what was changed, in one sentence")
 
 
-class ReadResult(Parameters):
+class WaitForResult(Parameters):
     """Wait for the result of what you handed in, and read it. With several under way it is the first that ends, or the
     one whose number you give. A run that crashed comes back with the end of its log and its patch in the tree."""
 
@@ -66,6 +66,6 @@ class Abandon(Parameters):
 SOLO_PARAMETERS: dict[str, type[Parameters]] = {
     "begin_experiment": BeginExperiment,
     "run_experiment": RunExperiment,
-    "read_result": ReadResult,
+    "wait_for_result": WaitForResult,
     "abandon": Abandon,
 }

@@ -189,8 +189,8 @@ async def solo_brief(context: Context, agent: str, wanted: int, experiment: Expe
     """`experiment`: one that needs its patch again and is begun already, as `opened` tells."""
     task = (
         f"Make {wanted} experiments, one after the other: each begins with `begin_experiment`, is handed in with"
-        " `run_experiment`, and ends with `read_result`. Then call `finish`. Read train.py and the earlier experiments"
-        " first; begin nothing that was tried already."
+        " `run_experiment`, and ends with `wait_for_result`. Then call `finish`. Read train.py and the earlier"
+        " experiments first; begin nothing that was tried already."
     )
     block = experiment_block(experiment) if experiment is not None else ""
     return await _assemble(context, "solo", agent, task, opened, block)

@@ -53,7 +53,7 @@ class Solo:
             bind("edit_file", self._on_the_patch("edit_file")),
             bind("show_diff", self._on_the_patch("show_diff")),
             bind("run_experiment", self._run),
-            bind("read_result", self._read_result),
+            bind("wait_for_result", self._wait_for_result),
             bind("abandon", self._abandon),
             bind("finish", self._before_finish(finish.handler)),
         ]
@@ -71,7 +71,7 @@ class Solo:
             raise ToolRefusal(f"Nothing new begins: {reason}. Read the results that are out, then call finish.")
         self._nothing_open()
         if len(self._out) >= self._at_once:
-            raise ToolRefusal(f"{self._listed} handed in already: call read_result first.")
+            raise ToolRefusal(f"{self._listed} handed in already: call wait_for_result first.")
         (propose,) = (tool for tool in self._box.researching() if tool.name == "propose")
         told = await propose(arguments)
         row = await self._context.store.row(
@@ -115,7 +115,7 @@ class Solo:
         )
         self._out.append(experiment.id)
         return Answer(
-            f"Experiment {experiment.id} is handed in and waits for its run. Call read_result for what comes."
+            f"Experiment {experiment.id} is handed in and waits for its run. Call wait_for_result for what comes."
         )
 
     async def _abandon(self, arguments: dict[str, Any]) -> Answer:
@@ -147,7 +147,7 @@ class Solo:
 
     # -- results
 
-    async def _read_result(self, arguments: dict[str, Any]) -> Answer:
+    async def _wait_for_result(self, arguments: dict[str, Any]) -> Answer:
         self._nothing_open()
         if not self._out:
             raise ToolRefusal("Nothing is handed in: call begin_experiment first.")
@@ -210,7 +210,7 @@ class Solo:
         async def handler(arguments: dict[str, Any]) -> Answer:
             self._nothing_open()
             if self._out:
-                raise ToolRefusal(f"{self._listed} handed in: call read_result before you finish.")
+                raise ToolRefusal(f"{self._listed} handed in: call wait_for_result before you finish.")
             return await finish(arguments)
 
         return handler

@@ -30,12 +30,12 @@ def everything(brief: str, made: list[Call], seed: int) -> Turn:
         case "edit_file" if "is changed" in last.answer:
             return Turn("The change is made.", (make("run_experiment", number),))
         case "run_experiment" if "is handed in" in last.answer:
-            return Turn("I wait for what comes.", (make("read_result", number),))
+            return Turn("I wait for what comes.", (make("wait_for_result", number),))
         case "edit_file" | "run_experiment":
             return _abandon(last.answer, number)
-        case "read_result" if "its run crashed" in last.answer:
+        case "wait_for_result" if "its run crashed" in last.answer:
             return _abandon("offline and rule-based, I cannot read a traceback", number)
-        case "read_result" if "is begun again" in last.answer:
+        case "wait_for_result" if "is begun again" in last.answer:
             return _read(number)
         case _ if ended >= wanted:
             return Turn("That is enough for now.", (make("finish", number, summary=f"{ended} experiments made"),))
@@ -44,7 +44,7 @@ def everything(brief: str, made: list[Call], seed: int) -> Turn:
 
 
 def _is_result(call: Call) -> bool:
-    return call.name == "read_result" and "comes back" not in call.answer
+    return call.name == "wait_for_result" and "comes back" not in call.answer
 
 
 def _look(number: int) -> Turn:
@@ -86,7 +86,7 @@ def _begun(brief: str, made: list[Call]) -> Block | None:
                 handed, begun = begun, None
             case "abandon":
                 begun = None
-            case "read_result" if "is begun again" in call.answer:
+            case "wait_for_result" if "is begun again" in call.answer:
                 begun = handed
     return begun
 
