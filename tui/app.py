@@ -259,7 +259,7 @@ class ControlRoom(PacedApp[str]):
                 self._show_experiment(int(arguments["id"]), at_diff=action.name == "diff")
             case "results" | "queue":
                 self._table_order(action.name, list(arguments.get("words", [])))
-            case "review" | "morning" | "patch" if self._pages is not None:
+            case "review" | "morning" | "patch" | "compare" if self._pages is not None:
                 self._pages.open(action.name, arguments)
             case _:
                 self.run_worker(self._show_printed(action))

@@ -81,7 +81,7 @@ QUEUE_COLUMNS = (
     Column("why", 26, share=3, rank=4),
 )
 AGENT_COLUMNS = (
-    Column("agent", 10),
+    Column("agent", 10, share=1, most=24),
     Column("state", 10),
     Column("job", 10, share=4),
     Column("jobs", 8, right=True, rank=2),
@@ -183,10 +183,16 @@ def at_rest(agent: AgentRow) -> AgentRow:
     return replace(agent, state="idle", job=f"was at: {agent.job}" if agent.state in AT_WORK else agent.job)
 
 
+def agent_word(agent: AgentRow) -> str:
+    """The name with the job first, so that a narrow column cuts the team: `worker-1 specialists`."""
+    team, dot, word = agent.name.partition(".")
+    return f"{word} {team}" if dot and team == agent.team else agent.name
+
+
 def agent_cells(agent: AgentRow) -> tuple[Cell, ...]:
     tone = AGENT_TONES.get(agent.state, Tone.PLAIN)
     return (
-        Said(agent.name),
+        Said(agent_word(agent)),
         Said(f"{AGENT_SYMBOLS.get(agent.state, ' ')} {agent.state}", tone),
         Said(plain(agent.job), Tone.DIM if agent.state == "idle" else Tone.PLAIN),
         Said(f"{agent.jobs_done} done" if agent.jobs_done else "", Tone.DIM),
