@@ -17,6 +17,7 @@ import mmap
 import os
 import socket
 import sys
+import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,7 +31,11 @@ WIRE_TYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float1
 
 
 class Refusal(Exception):
-    """There is no answer; the sentence says why."""
+    """There is no answer; the sentence says why. `cause` is the error that train.py raised on tokens."""
+
+    def __init__(self, sentence: str, cause: BaseException | None = None) -> None:
+        super().__init__(sentence)
+        self.cause = cause
 
 
 def import_what_it_imports(path: Path) -> None:
@@ -98,7 +103,8 @@ def logits_of(model: nn.Module, tokens: Tensor) -> Tensor:
         with prepare.precision():
             answer = model(tokens)
     except (Exception, SystemExit) as error:
-        raise Refusal(f"the model fails on tokens of shape {tuple(tokens.shape)} ({words_of(error)})") from error
+        sentence = f"the model fails on tokens of shape {tuple(tokens.shape)} ({words_of(error)})"
+        raise Refusal(sentence, error) from error
     if not isinstance(answer, Tensor) or tuple(answer.shape) != due:
         shape = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
         raise Refusal(f"the model answers {shape} where logits {due} are due")
@@ -108,6 +114,15 @@ def logits_of(model: nn.Module, tokens: Tensor) -> Tensor:
 def words_of(error: BaseException, lines: int = 1) -> str:
     found = [line.strip() for line in str(error).strip().splitlines() if line.strip()][:lines]
     return f"{type(error).__name__}: {' '.join(found)}"[:LONGEST]
+
+
+def where(error: BaseException | None) -> dict[str, Any]:
+    """The kind of an error, and the line of train.py that raised it."""
+    if error is None:
+        return {}
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == sys.argv[1]]
+    kind = next(one for one in type(error).__mro__ if one.__module__ == "builtins")
+    return {"error": kind.__name__, "line": lines[-1] if lines else None}
 
 
 class Desk:
@@ -177,7 +192,8 @@ def main() -> int:
         with contextlib.redirect_stdout(sys.stderr), torch.no_grad():
             converse(desk, Path(sys.argv[1]), Path(sys.argv[2]))
     except Refusal as refusal:
-        desk.say(refused=str(refusal))
+        print(refusal, file=sys.stderr)  # for people: the scorer passes nothing on that may hold what it asked
+        desk.say(refused=str(refusal), **where(refusal.cause))
     sys.stderr.flush()
     os._exit(0)  # taking torch apart takes longer than answering
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import fcntl
 import json
 import mmap
@@ -23,7 +24,7 @@ TOKEN_BYTES = 8
 LOGIT_BYTES = 4
 TICKS = os.sysconf("SC_CLK_TCK")
 LONGEST_SENTENCE = 500
-USUAL_TIMES = 5.0
+USUAL_TIMES = 1.5
 """The first answer may take so many times as long as the others usually do."""
 
 
@@ -100,7 +101,7 @@ class Answerer:
         np.frombuffer(self._shared, dtype=np.int64, count=tokens.size)[:] = tokens.reshape(-1)
         begin = self._seconds()
         self._say({"ask": list(tokens.shape)})
-        kind = self._hear("answered")["answered"]
+        kind = self._hear("answered", shown=tokens.shape)["answered"]
         self._times.append(self._seconds() - begin)
         logits = self._read(str(kind), tokens.size * self._vocabulary).reshape(*tokens.shape, self._vocabulary)
         if not np.isfinite(logits).all():
@@ -141,7 +142,9 @@ class Answerer:
         except OSError as error:
             raise self._gone() from error
 
-    def _hear(self, due: str) -> dict[str, Any]:
+    def _hear(self, due: str, shown: tuple[int, ...] | None = None) -> dict[str, Any]:
+        """`shown`: the shape of the tokens that it has just been shown. From then on its own words stay here: they
+        could carry the text that is scored to whoever reads the refusal, and an agent does."""
         try:
             message = self._line.recv(2**16)
         except OSError as error:
@@ -150,13 +153,22 @@ class Answerer:
             raise self._gone()
         try:
             words = json.loads(message)
-        except ValueError:
+        except (ValueError, RecursionError):
             words = None
         if isinstance(words, dict) and isinstance(words.get("refused"), str):
-            raise Refusal(words["refused"][:LONGEST_SENTENCE])
+            raise Refusal(words["refused"][:LONGEST_SENTENCE] if shown is None else self._failing(words, shown))
         if not isinstance(words, dict) or due not in words:
             raise Refusal("the process that runs the model does not keep to the conversation: train.py interfered")
         return words
+
+    def _failing(self, words: dict[str, Any], shown: tuple[int, ...]) -> str:
+        """A model that failed on tokens, told in a few bits: the kind of error if Python has it, and where."""
+        error, line = words.get("error"), words.get("line")
+        kind = getattr(builtins, error, None) if isinstance(error, str) else None
+        if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+            return f"the model answers something else where logits {(*shown, self._vocabulary)} are due; see the log"
+        place = f", train.py line {line}" if isinstance(line, int) and 0 < line < 10_000 else ""
+        return f"the model fails on tokens of shape {shown} ({kind.__name__}{place}); see the log"
 
     def _gone(self) -> Refusal:
         code = self._process.wait()

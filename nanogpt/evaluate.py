@@ -58,12 +58,13 @@ class Allowance:
     """Seconds of an answerer, of CPU time on `cpu` and by the wall clock on `gpu`."""
 
     loading: float  # train.py imported, the model built, the weights loaded
-    first: float  # the first answer, beyond five times what an answer usually takes
-    answering: float = 600.0
+    first: float  # the first answer, beyond one and a half times what an answer usually takes
+    answering: float  # all answers
 
 
-ALLOWANCE = {"cpu": Allowance(1.5, 1.0), "gpu": Allowance(15.0, 60.0)}
-"""On a GPU a model may compile itself at its first answer."""
+ALLOWANCE = {"cpu": Allowance(1.5, 1.0, 15.0), "gpu": Allowance(15.0, 60.0, 600.0)}
+"""On a GPU a model may compile itself at its first answer. On the CPU answering may cost as much as training did:
+a model that has seen that many tokens forwards and backwards in 15 s answers them in less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +132,13 @@ def score(answerer: list[str], directory: Path, profile: str) -> Score:
     most, vocabulary, allowance = TOKENS_AT_ONCE[profile], prepare.VOCABULARIES[profile], ALLOWANCE[profile]
     with Answerer(answerer, profile, most, vocabulary, allowance.loading) as first:
         pieces = pieces_of(windows, min(first.sequence or CONTEXT[profile], CONTEXT[profile]))
-        comparison = Comparison(pieces[0], profile, COMPARED[profile], random)
-        nats = sum(_nats(first, group, comparison if group is pieces[0] else None, random) for group in pieces)
+        # Of each length: a model that could tell an unchecked length would look ahead there alone.
+        comparisons = [Comparison(group, profile, COMPARED[profile] // len(pieces), random) for group in pieces]
+        nats = sum(_nats(first, group, noting, random) for group, noting in zip(pieces, comparisons, strict=True))
         first.check_time(allowance.first, allowance.answering)
     with Answerer(answerer, profile, most, vocabulary, allowance.loading) as second:
-        comparison.check(second, random)
+        for comparison in comparisons:
+            comparison.check(second, random)
         second.check_time(allowance.first, allowance.answering)
     targets = windows[:, 1:]
     total_bytes = int(token_bytes(directory, profile)[targets].sum())
@@ -150,14 +153,13 @@ def score(answerer: list[str], directory: Path, profile: str) -> Score:
     )
 
 
-def _nats(answerer: Answerer, pieces: Tokens, comparison: Comparison | None, random: np.random.Generator) -> float:
+def _nats(answerer: Answerer, pieces: Tokens, comparison: Comparison, random: np.random.Generator) -> float:
     """The summed cross entropy of pieces [M, length + 1], asked in random order; notes what is compared later."""
     total = 0.0
     for rows in answerer.batches(random.permutation(len(pieces)), pieces.shape[1] - 1):
         logits = answerer.ask(pieces[rows.all, :-1])
         total -= float(log_likelihoods(logits, pieces[rows.all, 1:])[: rows.count].sum(dtype=np.float64))
-        if comparison is not None:
-            comparison.note(rows.all[: rows.count], logits)
+        comparison.note(rows.all[: rows.count], logits)
     return total
 
 

@@ -198,6 +198,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("init", Kind.LAB, "make a lab", verb="init"),
     Action("run", Kind.LAB, "run headless until so many experiments have an outcome", verb="run"),
+    Action("trackio", Kind.LAB, "open the Trackio dashboard: every run's curve, and the lab over time", verb="trackio"),
     Action("leave", Kind.VIEW, "leave; the lab goes on", ("q",), footer="leave"),
 )
 

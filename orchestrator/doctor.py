@@ -113,7 +113,17 @@ def _lab(lab: Lab) -> list[Finding]:
     target = settings.optimised()
     if isinstance(target, ScriptTarget):
         findings.append(_command(target, lab.root))
+    if settings.alerts.webhook_url_env is not None:
+        findings.append(_webhook(settings.alerts.webhook_url_env))
     return findings + [_model(name, settings) for name in sorted(settings.models)]
+
+
+def _webhook(variable: str) -> Finding:
+    """Whether the URL is where it ought to be; nothing is sent."""
+    if os.environ.get(variable):
+        return Finding("alerts", True, f"to the webhook in {variable}")
+    remedy = f"Set {variable} to the webhook's URL where the lab is started, or take alerts.webhook_url_env out."
+    return Finding("alerts", False, f"{variable} is not set, so no alert is sent", remedy)
 
 
 def _command(target: ScriptTarget, root: Path) -> Finding:
@@ -125,17 +135,17 @@ def _command(target: ScriptTarget, root: Path) -> Finding:
 
 
 def _model(name: str, settings: Settings) -> Finding:
-    """Whether a language model answers; one tiny call."""
+    """What a language model can do, by one tiny exchange."""
     section = settings.models[name]
     if section.kind == "offline":
         return Finding(f"model {name}", True, "offline, rule-based, no language model")
     from orchestrator.team.models import make_model
-    from roles.chat import Message
     from roles.errors import ModelError
+    from roles.probe import probe
 
-    model = make_model(name, section)
     try:
-        reply = asyncio.run(model.reply([Message("user", "Reply with the word: ready")], [], lambda _: None))
+        found = asyncio.run(probe(make_model(name, section, retries=0)))
     except ModelError as error:
         return Finding(f"model {name}", False, error.sentence, error.remedy)
-    return Finding(f"model {name}", True, f"{section.model} answers ({reply.tokens_out} tokens)")
+    usable = found.tools != "none" and not (found.tools == "refused" and section.tool_mode == "native")
+    return Finding(f"model {name}", usable, f"{section.model} {found.told}", " ".join(found.remedies))

@@ -80,6 +80,14 @@ class Lab:
     def trackio(self) -> Path:
         return self.hidden / "trackio"
 
+    @property
+    def results_tsv(self) -> Path:
+        return self.hidden / "results.tsv"
+
+    @property
+    def results_json(self) -> Path:
+        return self.hidden / "results.json"
+
     def run_directory(self, run_id: int) -> Path:
         return self.runs / str(run_id)
 

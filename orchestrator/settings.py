@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, ValidationErr
 
 from orchestrator.errors import LabError
 from orchestrator.evidence import Rule
+from orchestrator.store.records import Level
 from orchestrator.targets.target import NanogptTarget, Target, check_apart, script_target
 from orchestrator.team_settings import (
     OFFLINE,
@@ -78,6 +79,17 @@ class StoppingSection(Section):
     audited: float = Field(default=0.1, gt=0, le=1)
 
 
+class AlertsSection(Section):
+    """Where alerts go beside the Trackio project; the URL is a secret and stands in the environment alone."""
+
+    webhook_url_env: str | None = None
+    level: Literal["info", "warn", "error"] = "warn"
+
+    @property
+    def lowest(self) -> Level:
+        return Level(self.level)
+
+
 PRESETS: dict[str, tuple[str, str | None]] = {
     "huggingface": ("https://router.huggingface.co/v1", "HF_TOKEN"),
     "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
@@ -89,7 +101,8 @@ PRESETS: dict[str, tuple[str, str | None]] = {
 
 
 class ModelSection(Section):
-    """A chat model; everything but `kind` is for kind "openai". Prices are per million tokens, in your currency."""
+    """A chat model; everything but `kind` is for kind "openai". Prices are per million tokens, in your currency; a
+    limit of 0 is none, and is shared by all agents of the model."""
 
     kind: Literal["offline", "openai"]
     preset: Literal["huggingface", "openai", "vllm", "llama.cpp", "ollama"] | None = None
@@ -100,6 +113,9 @@ class ModelSection(Section):
     longest_seconds: PositiveFloat = 1800
     context_tokens: PositiveInt | None = None
     max_tokens: PositiveInt | None = None
+    tool_mode: Literal["auto", "native", "text"] = "auto"
+    requests_per_minute: int = Field(default=0, ge=0)
+    tokens_per_minute: int = Field(default=0, ge=0)
     price_in: float = Field(default=0, ge=0)
     price_out: float = Field(default=0, ge=0)
 
@@ -121,6 +137,7 @@ class Settings(Section):
     run: RunSection
     promotion: PromotionSection = PromotionSection()
     early_stopping: StoppingSection = StoppingSection()
+    alerts: AlertsSection = AlertsSection()
     models: dict[str, ModelSection] = Field(default_factory=dict)
     team: TeamSection = TeamSection()
     teams: dict[str, NamedTeamSection] = Field(default_factory=dict)
@@ -188,6 +205,7 @@ def read_settings(path: Path) -> Settings:
     except ValidationError as error:
         raise _settings_error(path, error) from error
     _check_models(path, settings)
+    _check_variable(path, "alerts.webhook_url_env", settings.alerts.webhook_url_env, "URL")
     try:
         _ = settings.teams_at_work
         settings.optimised()
@@ -242,12 +260,23 @@ def _check_models(path: Path, settings: Settings) -> None:
                 f"Add [models.{name}] or name one of: {known}.",
             )
     for name, model in settings.models.items():
+        surplus = sorted(model.model_fields_set - {"kind"}) if model.kind == "offline" else []
+        if surplus:
+            raise LabError(
+                f'{path.name}: models.{name}.{surplus[0]} is for kind "openai", and this one is "offline".',
+                'Take it out, or set kind = "openai".',
+            )
         if model.kind == "openai" and not (model.address and model.model):
             raise LabError(
                 f"{path.name}: models.{name} needs model, and base_url or preset.", "Add the key that is missing."
             )
-        if model.api_key_env is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", model.api_key_env):
-            raise LabError(
-                f"{path.name}: models.{name}.api_key_env is no name of an environment variable.",
-                "Put the key itself into your environment, and only the variable's name here.",
-            )
+        _check_variable(path, f"models.{name}.api_key_env", model.api_key_env, "key")
+
+
+def _check_variable(path: Path, key: str, variable: str | None, secret: str) -> None:
+    """What is no name of a variable may be the secret itself: it is not repeated."""
+    if variable is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
+        raise LabError(
+            f"{path.name}: {key} is no name of an environment variable.",
+            f"Put the {secret} itself into your environment, and only the variable's name here.",
+        )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,6 +45,7 @@ class Baseline:
     believed: float | None = None  # the gain since the start that is left after the winner's curse
     promotions: int = 0
     expected_false: float = 0.0  # of these promotions
+    gains: Mapping[int, float] = field(default_factory=dict)  # believed of each measured experiment, by its id
 
     @property
     def gain(self) -> float | None:
@@ -72,22 +74,24 @@ async def baseline_of(reader: Reader, line: str = "") -> Baseline:
     )
 
 
-async def _believed_so_far(reader: Reader, line: str) -> tuple[float | None, int, float]:
-    """The believed gain of all promotions together, how many there are, and how many of them are expected false."""
+async def _believed_so_far(reader: Reader, line: str) -> tuple[float | None, int, float, dict[int, float]]:
+    """The believed gain of all promotions together, how many there are, how many of them are expected false, and the
+    believed gain of every measured experiment."""
     beliefs = await beliefs_of(reader)
+    gains = {number: belief.gain for number, belief in beliefs.items()}
     rows = await reader.rows(
         "SELECT id, decision, promoted_as FROM experiments WHERE state = 'promoted' AND delta IS NOT NULL AND line = ?",
         (line,),
     )
     promoted = [beliefs[row["id"]] for row in rows if row["id"] in beliefs]
     if not promoted:
-        return None, 0, 0.0
+        return None, 0, 0.0, gains
     claimed = [
         beliefs[row["id"]]
         for row in rows
         if row["id"] in beliefs and row["decision"] == Decision.NONE and row["promoted_as"] != SIMPLIFICATION
     ]
-    return sum(belief.gain for belief in promoted), len(promoted), expected_false(claimed)
+    return sum(belief.gain for belief in promoted), len(promoted), expected_false(claimed), gains
 
 
 async def beliefs_of(reader: Reader) -> dict[int, Belief]:
@@ -248,6 +252,26 @@ async def slots_json(reader: Reader, slots: list[SlotRow]) -> list[dict[str, Any
     ]
 
 
+async def runs_per_hour(reader: Reader, now: datetime) -> float:
+    """Runs that ended in the hour before `now`, scaled up while the lab is younger than that."""
+    hour_ago = now - timedelta(hours=1)
+    row = await reader.row(
+        "SELECT count(*) AS n, min(started_at) AS first FROM runs WHERE ended_at >= ?",
+        (hour_ago.isoformat().replace("+00:00", "Z"),),
+    )
+    if row is None or not row["n"]:
+        return 0.0
+    since = max(datetime.fromisoformat(row["first"]), hour_ago)
+    return float(row["n"]) / max(1 / 60, (now - since).total_seconds() / 3600)
+
+
+async def money_spent(reader: Reader) -> float:
+    """What the models have cost so far, in the currency of their prices."""
+    row = await reader.row("SELECT coalesce(sum(money), 0) AS money FROM calls")
+    assert row is not None
+    return float(row["money"])
+
+
 async def status_json(lab: Lab, reader: Reader, team: str) -> dict[str, Any]:
     """`autolab status --json` (DESIGN 8). With the daemon down, `running` is false and the rest still answers."""
     daemon = daemon_of(lab)
@@ -268,6 +292,7 @@ async def status_json(lab: Lab, reader: Reader, team: str) -> dict[str, Any]:
         "counts": {str(state): n for state, n in (await reader.counts()).items()},
         "team": team,
         "tokens": sum(agent.tokens_in + agent.tokens_out for agent in agents),
+        "money": await money_spent(reader),
         "uptime_s": round(seconds_since(daemon.started_at), 1) if daemon else 0,
         "paused": await reader.meta("paused") == "yes",
     }

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from roles.chat import ChatModel
+from roles.chat import ChatModel, tool_mode_of
 from roles.conversation import Conversation
 from roles.desk import Desk, Done
+from roles.habits import calls_in_text, learn
 from roles.journal import Journal
 from roles.limits import Limits
 from roles.record import CallRecord, Trouble
@@ -39,13 +40,15 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class GaveUp:
-    """The job came to no end; the reason is for people."""
+    """The job came to no end; the reason is for people. `endpoint` says that every model was stopped by a failure of
+    its endpoint that may pass."""
 
     reason: str
     tokens_in: int
     tokens_out: int
     money: float = field(default=0.0, compare=False)
     troubles: Mapping[Trouble, int] = field(default_factory=dict, compare=False)
+    endpoint: bool = field(default=False, compare=False)
 
 
 LIMITS = Limits()
@@ -75,13 +78,21 @@ async def converse(
     if not listed:
         return _gave_up("no model is named for this job", tally)
     reasons: list[str] = []
+    unreachable = True
     told = brief
     for number, model in enumerate(listed):
-        player = Player(model, limits.calls)
+        mode = tool_mode_of(model)
+        player = Player(
+            model,
+            limits.calls,
+            as_text=mode == "text" or (mode == "auto" and calls_in_text(model)),
+            native=mode == "native",
+        )
         contexts = 0
         while True:
             contexts += 1
             came = await Conversation(player, desk, system, told, journal, limits, tally).hold()
+            learn(player)
             if isinstance(came, Done):
                 return _finished(came, model.name, tally)
             told = _told_anew(brief, desk)
@@ -89,14 +100,19 @@ async def converse(
                 break
             journal.note(f"{came.reason}; the job begins again in a fresh context")
             tally.troubles[Trouble.FRESH_CONTEXT] += 1
+            if player.turn_to_text():
+                journal.note("no tool was ever called natively: the tools are explained as text from now on")
+                tally.troubles[Trouble.TOOLS_UNSEEN] += 1
         tried = f" (in {contexts} contexts)" if contexts > 1 and came.fresh else ""
         reasons.append(f"{came.reason}{tried}")
+        unreachable &= came.endpoint
         if number + 1 < len(listed):
             journal.note(f"{reasons[-1]}; {listed[number + 1].name} takes over")
             tally.troubles[Trouble.NEXT_MODEL] += 1
     if len(listed) == 1:
-        return _gave_up(reasons[0], tally)
-    return _gave_up("; then ".join(f"{m.name}: {reason}" for m, reason in zip(listed, reasons, strict=True)), tally)
+        return _gave_up(reasons[0], tally, unreachable)
+    told = "; then ".join(f"{m.name}: {reason}" for m, reason in zip(listed, reasons, strict=True))
+    return _gave_up(told, tally, unreachable)
 
 
 def _told_anew(brief: str, desk: Desk) -> str:
@@ -123,5 +139,5 @@ def _finished(done: Done, model: str, tally: Tally) -> Finished:
     )
 
 
-def _gave_up(reason: str, tally: Tally) -> GaveUp:
-    return GaveUp(reason, tally.tokens_in, tally.tokens_out, tally.money, dict(tally.troubles))
+def _gave_up(reason: str, tally: Tally, endpoint: bool = False) -> GaveUp:
+    return GaveUp(reason, tally.tokens_in, tally.tokens_out, tally.money, dict(tally.troubles), endpoint)

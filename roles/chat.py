@@ -33,7 +33,8 @@ class Reply:
     `finish_reason` is the server's word: `stop`, `tool_calls`, or `length` for an answer cut at the token limit; or
     `repetition` for one that was stopped because it repeated itself. `money` is what it cost by the prices that the
     model knows. `first_token_seconds` is from the request to the first piece, None when nothing came. `thought` says
-    that the model thought apart from its text. `troubles` are those that the model object itself got over.
+    that the model thought apart from its text. `troubles` are those that the model object itself got over. `pieces` is
+    in how many the reply came, 0 where that is not known.
     """
 
     text: str
@@ -46,6 +47,7 @@ class Reply:
     first_token_seconds: float | None = field(default=None, compare=False)
     thought: bool = field(default=False, compare=False)
     troubles: tuple[str, ...] = field(default=(), compare=False)
+    pieces: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,16 @@ class ChatModel(Protocol):
         Raises ModelError, after retrying what may pass by itself.
         """
         ...
+
+
+ToolMode = Literal["auto", "native", "text"]
+"""How a model is told of tools and calls them: as its endpoint and its habits show, natively only, or in text only."""
+
+
+def tool_mode_of(model: ChatModel) -> ToolMode:
+    """A model may have an attribute `tool_mode`."""
+    wanted: ToolMode = getattr(model, "tool_mode", "auto")
+    return wanted
 
 
 def context_tokens_of(model: ChatModel) -> int | None:

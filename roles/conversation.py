@@ -58,7 +58,7 @@ class Conversation:
             try:
                 reply = await self._next_reply()
             except ModelError as error:
-                return Stuck(f"{error.sentence} {error.remedy}".strip(), fresh=False)
+                return Stuck(f"{error.sentence} {error.remedy}".strip(), fresh=False, endpoint=error.passing)
             done, answered = None, 0
             if reply.tool_calls:
                 done, answered = await self._carry_out_all(reply)
@@ -114,7 +114,7 @@ class Conversation:
             try:
                 reply = await self.player.model.reply(tuple(messages), sent, self.journal.text)
             except ToolsRefused as refused:
-                if self.player.as_text:
+                if self.player.as_text or self.player.native:
                     self._failed(refused)
                     raise
                 self.troubles.append(Trouble.TOOLS_REFUSED)
@@ -143,6 +143,8 @@ class Conversation:
     def _understood(self, reply: Reply) -> Reply:
         """The reply with calls that stand in its text, where the model may or keeps writing them so."""
         if reply.tool_calls:
+            self.player.called = True
+        if reply.tool_calls or self.player.native:
             return reply
         names = [tool.name for tool in self.desk.offered]
         if not self.player.as_text:
@@ -154,7 +156,9 @@ class Conversation:
             self.player.as_text = True
             self.troubles.append(Trouble.CALL_IN_PROSE)
             self.journal.note("the model writes its calls as text: they are taken so from now on")
-        return with_calls(reply, names)
+        reply = with_calls(reply, names)
+        self.player.called_in_text |= bool(reply.tool_calls)
+        return reply
 
     # -- the window
 

@@ -10,6 +10,9 @@ class ModelError(Exception):
         super().__init__(f"{sentence} {remedy}".strip())
         self.sentence = sentence
         self.remedy = remedy
+        self.passing = False
+        """Whether it is the endpoint's failure and may pass, so that the same question is worth asking later."""
+
         self.troubles: tuple[str, ...] = ()
         """What went wrong at each try."""
 

@@ -12,22 +12,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from roles.api_key import api_key, inert
-from roles.chat import Message, Reply, ToolSpec
+from roles.chat import Message, Reply, ToolMode, ToolSpec
 from roles.circuit import Circuit, circuit_of
 from roles.errors import ContextFull, ModelError, ToolsRefused
 from roles.openai_refusals import Passing, refusal, said_by
-from roles.openai_reply import CutShort, ReplyParts, Stopped
+from roles.openai_reply import CHARACTERS_PER_TOKEN, CutShort, ReplyParts, Stopped
 from roles.openai_request import message_json, tool_json
 from roles.prices import FREE, Prices
+from roles.rate import Entry, Rate, rate_of
 from roles.record import Trouble
 
 if TYPE_CHECKING:  # imported when the first reply is asked for: it takes a second that other models need not wait
     import openai
 
 CONNECT_SECONDS = 10.0
+RETRIES = 4
 LONGEST_WAIT = 120.0
 """Seconds; a server that asks for a longer wait is given up, so that the job can go elsewhere."""
-OPTIONAL = ("stream_options", "temperature", "max_tokens")
+USUAL_REPLY = 500
+"""Tokens that a reply is taken for, by the rate limit, before the server has counted."""
+OPTIONAL = ("stream_options", "temperature", "top_p", "max_tokens")
 """What a request does without when the server refuses it."""
 
 
@@ -38,7 +42,10 @@ class OpenAIModel:
     for 429 (waiting as Retry-After says), 5xx, lost connections and replies cut short; 400 and 401 are final.
     `timeout_seconds` is the longest silence of the server, `longest_seconds` the longest a reply may take in all.
     `context_tokens` is the model's window: None until the endpoint tells it in an error. `max_tokens` bounds a reply.
-    `circuit` is shared by all models at one address, unless another one is given.
+    `circuit` is shared by all models at one address, unless another one is given. `requests_per_minute` and
+    `tokens_per_minute` are shared by everybody who asks this model; 0 is no limit, and waiting for them is no part of
+    `longest_seconds`; `rate` is another one in their place. `tool_mode` says how tools are called;
+    the agent loop reads it.
     """
 
     context_tokens: int | None
@@ -53,13 +60,18 @@ class OpenAIModel:
         api_key_env: str | None = None,
         timeout_seconds: float = 120.0,
         longest_seconds: float = 1800.0,
-        retries: int = 4,
+        retries: int = RETRIES,
         retry_seconds: float = 1.0,
         temperature: float | None = None,
+        top_p: float | None = None,
         max_tokens: int | None = None,
         context_tokens: int | None = None,
         prices: Prices = FREE,
+        tool_mode: ToolMode = "auto",
+        requests_per_minute: int = 0,
+        tokens_per_minute: int = 0,
         circuit: Circuit | None = None,
+        rate: Rate | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self._label = f"The model {name} at {base_url}"
@@ -71,11 +83,14 @@ class OpenAIModel:
         self._retries = retries
         self._retry_seconds = retry_seconds
         self._temperature = temperature
+        self._top_p = top_p
         self._max_tokens = max_tokens
         self._prices = prices
         self._environment = environment
         self.context_tokens = context_tokens
+        self.tool_mode: ToolMode = tool_mode
         self.circuit = circuit or circuit_of(base_url)
+        self._rate = rate or rate_of(base_url, model, requests_per_minute, tokens_per_minute)
         self._tools_refused: ToolsRefused | None = None
         self._refused: set[str] = set()  # of OPTIONAL
         self._client: openai.AsyncOpenAI | None = None
@@ -100,15 +115,17 @@ class OpenAIModel:
         client = await self._connected()
         troubles: list[str] = []
         try:
-            async with asyncio.timeout(self._longest):
+            async with asyncio.timeout(self._longest) as bound:
                 for attempt in range(self._retries + 1):
                     await self._pass_circuit()
+                    entry = await self._admitted(messages, tools, on_text, bound)
                     try:
                         reply = await self._ask(client, messages, tools, on_text)
                     except Passing as passing:
                         self._note_failure(passing)
                         troubles.append(passing.trouble)
                         passing.error.troubles = tuple(troubles)
+                        passing.error.passing = True
                         if attempt == self._retries:
                             raise passing.error from None
                         if passing.trouble is Trouble.CUT_STREAM:
@@ -119,6 +136,7 @@ class OpenAIModel:
                         raise
                     else:
                         self.circuit.worked()
+                        entry.tokens = reply.tokens_in + reply.tokens_out
                         cost = self._prices.money(reply.tokens_in, reply.tokens_out)
                         return replace(reply, money=cost, troubles=tuple(troubles))
         except ModelError as error:
@@ -143,10 +161,31 @@ class OpenAIModel:
             await asyncio.sleep(wait)
         if not self.circuit.may_ask():
             shown = self.circuit.shown
-            raise self._error(
+            alone = self._error(
                 f"is left alone for {shown.seconds:.0f} s after {shown.failures} failures in a row ({shown.reason})",
                 "Look at the server; it is tried again by itself.",
             )
+            alone.passing = True
+            raise alone
+
+    async def _admitted(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        on_text: Callable[[str], None],
+        bound: asyncio.Timeout,
+    ) -> Entry:
+        """Wait for the model's rate limit; the wait is no part of the time that a reply may take."""
+        now = asyncio.get_running_loop().time
+        left = (bound.when() or now()) - now()
+        bound.reschedule(None)
+        characters = sum(len(message.content) for message in messages) + sum(len(str(tool)) for tool in tools)
+        entry = await self._rate.admit(
+            characters // CHARACTERS_PER_TOKEN + (self._max_tokens or USUAL_REPLY),
+            lambda seconds: on_text(f"\n[{seconds:.0f} s until the rate limit of {self._model} lets this through]\n"),
+        )
+        bound.reschedule(now() + left)
+        return entry
 
     def _note_failure(self, passing: Passing) -> None:
         if passing.trouble is not Trouble.RATE_LIMIT:
@@ -163,7 +202,7 @@ class OpenAIModel:
         if passing.wait > LONGEST_WAIT:
             asked = passing.error.sentence.rstrip(".")
             too_long = ModelError(f"{asked}, and to wait {passing.wait:.0f} s.", passing.error.remedy)
-            too_long.troubles = passing.error.troubles
+            too_long.troubles, too_long.passing = passing.error.troubles, True
             raise too_long
         return passing.wait
 
@@ -268,6 +307,8 @@ class OpenAIModel:
             request["tools"] = [tool_json(tool) for tool in tools]
         if self._temperature is not None:
             request["temperature"] = self._temperature
+        if self._top_p is not None:
+            request["top_p"] = self._top_p
         if self._max_tokens is not None:
             request["max_tokens"] = self._max_tokens
         return {key: value for key, value in request.items() if key not in self._refused}

@@ -46,6 +46,7 @@ class ReplyParts:
     calls: list[_PartialCall] = field(default_factory=list)
     current: dict[int | None, _PartialCall] = field(default_factory=dict)  # by the index that the server gives
     characters: int = 0
+    pieces: int = 0
     finish_reason: str | None = None
     tokens_in: int | None = None
     tokens_out: int | None = None
@@ -81,6 +82,7 @@ class ReplyParts:
         if self.first_token_seconds is None:
             self.first_token_seconds = time.monotonic() - self.started
         self.characters += len(piece)
+        self.pieces += bool(piece)
         if self.watched.take(piece):
             raise self._stopped("repetition")
 
@@ -147,6 +149,7 @@ class ReplyParts:
             estimated=self.tokens_in is None or self.tokens_out is None,
             first_token_seconds=self.first_token_seconds,
             thought=self.thought,
+            pieces=self.pieces,
         )
 
 

@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from roles.judging_parameters import Cancel, Lesson
 from roles.paper_parameters import ListPapers, ReadPaper, SearchPapers
-from roles.schema import Parameters
+from roles.patching_parameters import CheckPatch, ReplaceFunction, SmokeRun
+from roles.planning_parameters import Combine, MergeDuplicates, RequestFollowUp, StateBalance, TuneConstant
+from roles.schema import LARGEST_ID, Parameters
 from roles.solo_parameters import SOLO_PARAMETERS
-
-LARGEST_ID = 10**9
-"""Larger numbers are no experiment's, and some databases cannot hold them."""
 
 
 class ReadFile(Parameters):
@@ -31,12 +31,19 @@ class ReadFile(Parameters):
 class ListExperiments(Parameters):
     """List the baseline and the experiments so far, newest first, as JSON: what each changed, its state, its val_bpb,
     its `delta` against the baseline it was measured on (negative is better), and why it ended. Look here before you
-    propose, queue or judge anything, so that nothing is done twice. 50 are usually enough."""
+    propose, queue or judge anything, so that nothing is done twice. 30 are usually enough; `before` goes on from there
+    to older ones."""
 
-    example: ClassVar[dict[str, Any]] = {"limit": 50}
+    example: ClassVar[dict[str, Any]] = {"limit": 30}
     whole = True
 
-    limit: int = Field(default=50, ge=1, le=5000, description="how many of the newest experiments")
+    limit: int = Field(default=30, ge=1, le=5000, description="how many experiments, the newest first; 100 at most")
+    before: int | None = Field(
+        default=None,
+        ge=1,
+        le=LARGEST_ID,
+        description="only those with a smaller number than this, to read further back",
+    )
     state: str | None = Field(
         default=None,
         description="only those in this state: proposed, queued, patching, ready, running, scored, confirming, promoted"
@@ -76,6 +83,12 @@ class Propose(Parameters):
     variable: str = Field(
         min_length=1, description="the one thing that varies, for example: activation function, or LEARNING_RATE"
     )
+    follows: int | None = Field(
+        default=None,
+        ge=1,
+        le=LARGEST_ID,
+        description="the experiment whose requested follow-up this is; else leave it out",
+    )
     edit: str = Field(
         default="",
         description="the smallest edit of train.py that does it: the place, the old code and the new code",
@@ -106,8 +119,8 @@ class QueueExperiment(Parameters):
 
 
 class DropExperiment(Parameters):
-    """Take a waiting experiment out of the queue for good: it repeats another one, contradicts what was measured, or is
-    not worth a run. An experiment that is being patched or run cannot be dropped."""
+    """Take a waiting experiment out of the queue for good: it contradicts what was measured, is stale, or is not
+    worth a run. One that is being patched or run cannot be dropped. For a duplicate call merge_duplicates."""
 
     example: ClassVar[dict[str, Any]] = {"id": 12, "reason": "the same change as experiment 4, which lost 0.03"}
 
@@ -212,6 +225,7 @@ class Report(Parameters):
         "works": "Master stands at 2.91, 0.42 below the start: Muon (-0.31) and rotary positions (-0.11).",
         "does_not_work": "Depth 4 (+0.24) and batch 32 (+0.18): too few steps within the budget.",
         "looks_wrong": "Experiments 14 and 15 crashed with the same KeyError.",
+        "open_questions": "Does the rate of Muon want to be lower once positions rotate?",
     }
     finishing = True
 
@@ -219,6 +233,9 @@ class Report(Parameters):
     does_not_work: str = Field(min_length=2, description="what brought no gain, and why, where it is known")
     looks_wrong: str = Field(
         min_length=2, description="crashes, repetitions, scores too good to be true; `nothing` when nothing does"
+    )
+    open_questions: str = Field(
+        default="", description="what the results leave open and a run could answer, one question a line; may be empty"
     )
 
 
@@ -233,12 +250,22 @@ PARAMETERS: dict[str, type[Parameters]] = {
     "finish": FinishWork,
     "queue": QueueExperiment,
     "drop": DropExperiment,
+    "merge_duplicates": MergeDuplicates,
+    "request_follow_up": RequestFollowUp,
+    "combine": Combine,
+    "tune_constant": TuneConstant,
+    "state_balance": StateBalance,
     "edit_file": EditFile,
+    "replace_function": ReplaceFunction,
     "show_diff": ShowDiff,
+    "check_patch": CheckPatch,
+    "smoke_run": SmokeRun,
     "submit_patch": SubmitPatch,
     "give_up": GiveUp,
     "approve": Approve,
     "reject": Reject,
+    "lesson": Lesson,
+    "cancel": Cancel,
     "hand_over": HandOver,
     "report": Report,
     **SOLO_PARAMETERS,

@@ -31,6 +31,7 @@ class Trouble(enum.StrEnum):
     SAME_CALL = "same_call"
     NO_USAGE = "no_usage"
     TOOLS_REFUSED = "tools_refused"
+    TOOLS_UNSEEN = "tools_unseen"
     CONTEXT_FULL = "context_full"
     CONDENSED = "condensed"
     RATE_LIMIT = "rate_limit"

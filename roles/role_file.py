@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from importlib.resources import files
@@ -15,7 +16,16 @@ import yaml
 from roles.errors import RoleFileError
 from roles.tools import TOOL_NAMES
 
-KNOWN = ("description", "mode", "model", "temperature", "tools", "permission")
+KNOWN = ("description", "mode", "model", "temperature", "top_p", "steps", "tools", "permission", "prompt")
+FOR_THE_EYE = ("name", "color", "hidden")
+"""Keys of OpenCode that say how its own screen shows an agent: nothing is lost where there is no such screen."""
+WITHOUT_EFFECT = {
+    "disable": "every role is needed here; name the offline model for it instead",
+    "variant": "name another model in autolab.toml",
+    "options": "what a model needs stands in autolab.toml",
+}
+"""Keys of OpenCode that do nothing here, and what does it instead."""
+OLD_NAMES = {"maxSteps": "steps"}
 MODES = ("primary", "subagent", "all")
 PERMISSIONS = ("allow", "ask", "deny")
 OPENCODE_TOOLS = frozenset(
@@ -26,12 +36,15 @@ OPENCODE_TOOLS = frozenset(
         "doom_loop",
         "edit",
         "external_directory",
+        "invalid",
         "glob",
         "grep",
         "list",
         "lsp",
         "multiedit",
         "patch",
+        "plan_enter",
+        "plan_exit",
         "question",
         "read",
         "skill",
@@ -48,7 +61,8 @@ OPENCODE_TOOLS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RoleFile:
-    """A job description. `tools` says which tools are allowed (true) or taken away (false); others are allowed.
+    """A job description. `tools` says which tools are allowed (true) or taken away (false); others are allowed. `steps`
+    is the most replies of a model that a job may take.
 
     `warnings` are whole sentences about what the file holds and nothing here understands.
     """
@@ -58,6 +72,8 @@ class RoleFile:
     prompt: str
     model: str | None = None
     temperature: float | None = None
+    top_p: float | None = None
+    steps: int | None = None
     tools: dict[str, bool] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -78,9 +94,9 @@ def load(path: Path) -> RoleFile:
     except UnicodeDecodeError as error:
         raise RoleFileError(f"The role file {path} is not UTF-8 text.", _restore(path)) from error
     front, body = _parts(path, text)
-    if not body.strip():
-        raise RoleFileError(f"The role file {path} has no text after its front matter.", "Write the role's job there.")
-    warnings = [_unknown(path, "key", key, KNOWN) for key in front if key not in KNOWN]
+    front = {OLD_NAMES.get(key, key): value for key, value in front.items()}
+    prompt, prompt_warnings = _prompt(path, front, body)
+    warnings = [*_keys(path, front), *prompt_warnings]
     mode = front.get("mode")
     if mode is not None and mode not in MODES:
         warnings.append(f"{path.name}: `mode` is {mode!r}; known are {', '.join(MODES)}, and all of them work here.")
@@ -88,9 +104,11 @@ def load(path: Path) -> RoleFile:
     return RoleFile(
         name=path.stem,
         description=_text(path, front, "description") or "",
-        prompt=body.strip(),
+        prompt=prompt,
         model=_text(path, front, "model"),
-        temperature=_temperature(path, front),
+        temperature=_number(path, front, "temperature", 2.0, "0.7"),
+        top_p=_number(path, front, "top_p", 1.0, "0.9"),
+        steps=_steps(path, front),
         tools=tools,
         warnings=(*warnings, *more),
     )
@@ -129,13 +147,53 @@ def _text(path: Path, front: Mapping[str, Any], key: str) -> str | None:
     raise RoleFileError(f"{path}: `{key}` is {value!r}, which is no text.", "Put it in quotes.")
 
 
-def _temperature(path: Path, front: Mapping[str, Any]) -> float | None:
-    value = front.get("temperature")
+def _number(path: Path, front: Mapping[str, Any], key: str, most: float, example: str) -> float | None:
+    value = front.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 2:
-        raise RoleFileError(f"{path}: `temperature` is {value!r}.", "Give a number from 0 to 2, such as 0.7.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise RoleFileError(f"{path}: `{key}` is {value!r}.", f"Give a number from 0 to {most:g}, such as {example}.")
     return float(value)
+
+
+def _steps(path: Path, front: Mapping[str, Any]) -> int | None:
+    value = front.get("steps")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise RoleFileError(f"{path}: `steps` is {value!r}.", "Give a whole number of replies, such as 40.")
+    return value
+
+
+def _prompt(path: Path, front: Mapping[str, Any], body: str) -> tuple[str, list[str]]:
+    """The role's prompt: the text of the file, else what `prompt` says or the file beside it that it names."""
+    given = _text(path, front, "prompt")
+    if body.strip():
+        beside = f"{path.name}: `prompt` does nothing, because the text after the front matter is the prompt."
+        return body.strip(), [beside] if given else []
+    named = re.fullmatch(r"\s*\{file:(.+)\}\s*", given or "")
+    if named is not None:
+        try:
+            given = (path.parent / named[1].strip()).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RoleFileError(
+                f"{path}: `prompt` names a file that cannot be read ({named[1]}).", "Correct it."
+            ) from error
+    if not given or not given.strip():
+        raise RoleFileError(f"The role file {path} has no text after its front matter.", "Write the role's job there.")
+    return given.strip(), []
+
+
+def _keys(path: Path, front: Mapping[str, Any]) -> list[str]:
+    """A warning for each key that does nothing here, except for those that only say how OpenCode shows an agent."""
+    warnings = []
+    for key in front:
+        if key in WITHOUT_EFFECT:
+            if front[key] not in (None, False, {}):
+                warnings.append(f"{path.name}: the key `{key}` does nothing here: {WITHOUT_EFFECT[key]}.")
+        elif key not in KNOWN and key not in FOR_THE_EYE:
+            warnings.append(_unknown(path, "key", key, KNOWN))
+    return warnings
 
 
 def _tools(path: Path, front: Mapping[str, Any]) -> tuple[dict[str, bool], list[str]]:
@@ -143,6 +201,13 @@ def _tools(path: Path, front: Mapping[str, Any]) -> tuple[dict[str, bool], list[
     wishes = [*_switches(path, front), *_permissions(path, front)]
     tools: dict[str, bool] = {}
     warnings: list[str] = []
+    own = any(pattern != "*" and fnmatchcase(name, pattern) for pattern, _ in wishes for name in TOOL_NAMES)
+    if not own and ("*", False) in wishes:
+        # A file written for OpenCode shuts out what it does not name; it cannot have meant tools that it does not know.
+        wishes = [wish for wish in wishes if wish[0] != "*"]
+        warnings.append(
+            f"{path.name}: `*` is shut out and no tool of this lab is named, so the role keeps its own tools."
+        )
     for pattern, allowed in wishes:
         meant = [name for name in TOOL_NAMES if fnmatchcase(name, pattern)]
         tools |= dict.fromkeys(meant, allowed)
@@ -163,18 +228,31 @@ def _switches(path: Path, front: Mapping[str, Any]) -> list[tuple[str, bool]]:
 
 
 def _permissions(path: Path, front: Mapping[str, Any]) -> list[tuple[str, bool]]:
-    """`deny` takes a tool away. `ask` allows it, for nobody is there to be asked; rules for single commands do too."""
+    """`deny` takes a tool away, the last rule that fits goes before. `ask` allows it, for nobody is there to be asked;
+    rules for single commands, such as those of `bash`, are left to OpenCode."""
     given = front.get("permission")
     if given is None:
         return []
     permissions = given if isinstance(given, dict) else {"*": given}
     wishes = []
     for name, value in permissions.items():
-        if not isinstance(value, dict) and value not in PERMISSIONS:
-            raise RoleFileError(f"{path}: `permission` of {name} is {value!r}.", f"Known are {', '.join(PERMISSIONS)}.")
+        for one in value.values() if isinstance(value, dict) else [value]:
+            if one not in PERMISSIONS:
+                raise RoleFileError(
+                    f"{path}: `permission` of {name} is {one!r}.", f"Known are {', '.join(PERMISSIONS)}."
+                )
         if value == "deny":
             wishes.append((str(name), False))
+        elif not isinstance(value, dict):
+            # What a rule before it denied is back; what `tools` took away is not.
+            denied = [pattern for pattern, _ in wishes]
+            back = [tool for tool in TOOL_NAMES if fnmatchcase(tool, str(name)) and _any_fits(tool, denied)]
+            wishes += [(tool, True) for tool in back]
     return wishes
+
+
+def _any_fits(tool: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(tool, pattern) for pattern in patterns)
 
 
 def _unknown(path: Path, kind: str, name: str, known: tuple[str, ...]) -> str:

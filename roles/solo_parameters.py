@@ -6,9 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from roles.schema import Parameters
-
-LARGEST_ID = 10**9
+from roles.schema import LARGEST_ID, Parameters
 
 
 class BeginExperiment(Parameters):

@@ -35,10 +35,12 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """This context leads nowhere; `fresh` says that another one with the same model may."""
+    """This context leads nowhere; `fresh` says that another one with the same model may, `endpoint` that the model's
+    endpoint has failed in a way that may pass."""
 
     reason: str
     fresh: bool
+    endpoint: bool = False
 
 
 @dataclass(slots=True)
@@ -48,5 +50,18 @@ class Player:
     model: ChatModel
     left: int  # replies
     as_text: bool = False
+    called: bool = False  # natively, at least once
+    called_in_text: bool = False
+    native: bool = False  # and never as text
     tokens_per_character: float = TOKENS_PER_CHARACTER
     window: int | None = None  # tokens, as learnt; the model's own knowledge goes before
+
+    def turn_to_text(self) -> bool:
+        """Explain the tools as text from now on, where no native call ever came; false when that changes nothing.
+
+        Some servers take `tools` and leave them out of the prompt: such a model has never seen what it is to call.
+        """
+        if self.as_text or self.called or self.native:
+            return False
+        self.as_text = True
+        return True

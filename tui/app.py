@@ -246,7 +246,7 @@ class ControlRoom(PacedApp[str]):
                 self._read(action, arguments)
             case Kind.LAB if action.name == "start":
                 self._steering.start_daemon()
-            case Kind.COMMAND | Kind.LAB if action.name not in ("add", "import", "init", "run"):  # those take words
+            case Kind.COMMAND | Kind.LAB if action.name not in ("add", "import", "init", "run", "trackio"):
                 self._steering.order(order)
             case _:
                 self.notify(f"On the command line: autolab {action.verb} --help")

@@ -87,6 +87,7 @@ async def _at_once(reader: Reader, known: Baseline | None) -> Baseline:
         known.believed if known else None,
         known.promotions if known else 0,
         known.expected_false if known else 0.0,
+        known.gains if known else {},
     )
 
 

@@ -71,7 +71,8 @@ def first_line(health: Health, width: int) -> Line:
             tone = Tone.GOOD if baseline.gain > 0 else Tone.WARN
             facts.append([Said("gain ", Tone.DIM), Said(f"{baseline.gain:.4f}", tone)])
             if baseline.believed is not None:
-                facts[-1].append(Said(f" ({baseline.believed:.2f} believed)", Tone.DIM))
+                doubt = f", {baseline.expected_false:.1f} of {baseline.promotions} false" if baseline.promotions else ""
+                facts[-1].append(Said(f" ({baseline.believed:.2f} believed{doubt})", Tone.DIM))
     busy = sum(slot.run_id is not None for slot in health.slots)
     facts.append([Said("slots ", Tone.DIM), Said(f"{busy}/{len(health.slots)}")])
     facts.append([Said(f"{health.runs_per_hour:.0f}"), Said(" runs/h", Tone.DIM)])

@@ -67,6 +67,7 @@ RESULT_COLUMNS = (
     Column("state", 15),
     Column("val_bpb", 7, right=True),
     Column("delta", 7, right=True, rank=1),
+    Column("believed", 8, right=True, rank=3, above=90),
     Column("±", 6, rank=4, above=96),
     Column("title", 24, share=6, most=56),
     Column("why", 24, share=3, rank=5, above=100),
@@ -145,7 +146,8 @@ def memory(used: int | None, total: int | None) -> str:
     return f"{used / 2**30:.1f} GiB" if not total else f"{used / 2**30:.1f}/{total / 2**30:.0f} GiB"
 
 
-def result_cells(experiment: Experiment, runs: Sequence[Run]) -> tuple[Cell, ...]:
+def result_cells(experiment: Experiment, runs: Sequence[Run], believed: float | None = None) -> tuple[Cell, ...]:
+    """`believed` is the gain to believe, bits per byte: what the winner's curse leaves of the raw one."""
     better = experiment.delta is not None and experiment.delta < 0
     promoted = experiment.state is State.PROMOTED
     return (
@@ -153,6 +155,7 @@ def result_cells(experiment: Experiment, runs: Sequence[Run]) -> tuple[Cell, ...
         state_cell(experiment.state),
         Said(score(experiment.val_bpb), Tone.STRONG if promoted else Tone.PLAIN),
         Said(difference(experiment.delta), Tone.GOOD if better else Tone.DIM),
+        Said(difference(None if believed is None else -believed), Tone.DIM),
         Said(spread(runs), Tone.DIM),
         Said(marked(experiment, runs), Tone.STRONG if promoted else Tone.PLAIN),
         Said(plain(experiment.reason), Tone.DIM),

@@ -16,8 +16,11 @@ Colours = dict[str, str]
 """A theme's variables by name."""
 
 
-def facts_table(experiment: Experiment, colours: Colours, vault: str = "") -> Table:
-    """`vault`: what the vault split says of it (orchestrator.views.vault_word)."""
+def facts_table(
+    experiment: Experiment, colours: Colours, vault: str = "", bare: bool = False, lesson: str = ""
+) -> Table:
+    """`vault`: what the vault split says of it (orchestrator.views.vault_word); `bare`: its score is unsandboxed;
+    `lesson`: what it taught."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style=colours["dim"], no_wrap=True)
     table.add_column()
@@ -25,8 +28,10 @@ def facts_table(experiment: Experiment, colours: Colours, vault: str = "") -> Ta
     rows = (
         ("state", f"{state_text(experiment.state)}: {experiment.reason}"),
         ("val_bpb", f"{score(experiment.val_bpb)}  {difference(experiment.delta)} against its baseline" * measured),
+        ("sandbox", "unsandboxed: nothing stood around the runs that gave this score" * bare),
         ("promoted as", experiment.promoted_as),
         ("vault", vault),
+        ("lesson", lesson),
         ("hypothesis", experiment.hypothesis),
         ("source", experiment.source),
         ("variable", experiment.variable),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.lab import DaemonIdentity, Lab, daemon_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import AgentRow, Event, Experiment, Run, SlotRow
 from orchestrator.store.states import ACTIVE, ENDED, State
-from orchestrator.views import EARLY_STOPPING_SHORT, Baseline, runs_at_head
+from orchestrator.views import EARLY_STOPPING_SHORT, Baseline, runs_at_head, runs_per_hour
 from tui.believing import Believing
 from tui.health import newest_of_interest
 
@@ -141,7 +141,7 @@ class Watch:
             points=points,
             promoted=promoted,
             last_event=newest_of_interest(events),
-            runs_per_hour=await self._runs_per_hour(),
+            runs_per_hour=await runs_per_hour(self.reader, datetime.now(UTC)),
             stopping=await reader.meta(EARLY_STOPPING_SHORT),
             wish=wish,
         )
@@ -153,18 +153,6 @@ class Watch:
         )
         points = [(number, float(row["val_bpb"])) for number, row in enumerate(rows)]
         return points, {number for number, row in enumerate(rows) if row["state"] == State.PROMOTED}
-
-    async def _runs_per_hour(self) -> float:
-        """Runs that ended in the last hour, scaled up while the lab is younger than that."""
-        hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat().replace("+00:00", "Z")
-        row = await self.reader.row(
-            "SELECT count(*) AS n, min(started_at) AS first FROM runs WHERE ended_at >= ?", (hour_ago,)
-        )
-        if row is None or not row["n"]:
-            return 0.0
-        since = max(datetime.fromisoformat(row["first"]), datetime.fromisoformat(hour_ago))
-        hours = max(1 / 60, (datetime.now(UTC) - since).total_seconds() / 3600)
-        return float(row["n"]) / hours
 
 
 def _searchable(experiment: Experiment) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from orchestrator.actions import BY_VERB
-from orchestrator.cli import changing, comparing, laboratory, reading, reporting, reviewing
+from orchestrator.cli import changing, comparing, laboratory, reading, reporting, reviewing, tracking
 from orchestrator.errors import LabError, UsageError
 from orchestrator.targets.target import Direction
 
@@ -76,6 +76,10 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     made = verb("report", reporting.report)
     made.add_argument("--out", metavar="DIR", help="where to write it; default: .autolab/report in the lab")
     json(made)
+    lab(made)
+    made = verb("trackio", tracking.trackio)
+    made.add_argument("--port", type=_port, metavar="N", help="default: the first free one from 7860 on")
+    made.add_argument("--no-browser", action="store_true", help="open no browser, where there is one")
     lab(made)
     made = verb("review", reviewing.review)
     json(made)
@@ -163,6 +167,12 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return number
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**16:
+        raise argparse.ArgumentTypeError(f"must be a port from 1 to 65535, not {text!r}")
+    return int(text)
 
 
 def _hours(text: str) -> float:

@@ -16,18 +16,21 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator import views
+from orchestrator.balance import balance_of
 from orchestrator.doctor import examine
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, find_lab
+from orchestrator.report.completion import completions
 from orchestrator.runs.log_text import read_log
 from orchestrator.settings import read_settings
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
 from orchestrator.store.vault import vault_scores
+from orchestrator.tracking import results_files
+from orchestrator.tracking.results_files import UNSANDBOXED
 
 T = TypeVar("T")
 
-UNSANDBOXED = " [unsandboxed]"
 SIMPLIFIES = " [simplification]"
 MOST_ANOMALIES = 3
 
@@ -70,8 +73,10 @@ def status(words: Namespace) -> int:
     lab = find_lab(words.lab)
     team = read_settings(lab.settings_file).team_names
     facts = ask(lab, lambda reader: views.status_json(lab, reader, team))
+    completed, balance = ask(lab, completions), ask(lab, balance_of)
     if words.json:
-        _print_json(facts)
+        more = {"completion": [one.as_json() for one in completed], "balance": balance.as_json()}
+        _print_json({**facts, **more})
         return 0
     master = facts["master"]
     daemon = f"running (process {facts['pid']})" if facts["running"] else "not running; `autolab start` starts it"
@@ -98,7 +103,10 @@ def status(words: Namespace) -> int:
         print(f"slot     {slot['name']}  {work}  busy {slot['busy_fraction']:.0%}")
     counts = ", ".join(f"{n} {state}" for state, n in facts["counts"].items() if n)
     print(f"counts   {counts}")
-    print(f"tokens   {facts['tokens']}")
+    print(f"spent    {facts['tokens']} tokens, {facts['money']:.2f} of money")
+    print(f"balance  {balance.told}")
+    for one in completed:
+        print(f"finished {one.finished} of {one.jobs} jobs ({one.rate:.0%}) as {one.role}: {one.model}")
     return 0
 
 
@@ -261,48 +269,21 @@ def diff(words: Namespace) -> int:
     return 0
 
 
-# karpathy/autoresearch's columns: a commit, its score (0 for a crash), peak memory, keep | discard | crash, the idea
-TSV_COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")
-
-
-async def _tsv_rows(reader: Reader) -> list[tuple[str, str, str, str, str]]:
-    experiments = await reader.results(sort="id", descending=False, limit=None)
-    runs = await reader.runs_of_many([experiment.id for experiment in experiments])
-    rows = []
-    for experiment in experiments:
-        if not experiment.commit_id or not runs[experiment.id]:
-            continue
-        memory = max((run.peak_memory or 0 for run in runs[experiment.id]), default=0)
-        kept = "keep" if experiment.state == "promoted" else "discard"
-        rows.append(
-            (
-                experiment.commit_id[:7],
-                f"{experiment.val_bpb or 0:.6f}",
-                f"{memory / 2**30:.1f}",
-                kept if experiment.val_bpb is not None else "crash",
-                " ".join(experiment.title.split()) + UNSANDBOXED * views.unsandboxed(experiment, runs[experiment.id]),
-            )
-        )
-    return rows
-
-
 def export(words: Namespace) -> int:
     lab = find_lab(words.lab)
     if words.format == "json":
         _print_json(ask(lab, views.results_json))
         return 0
-    text = io.StringIO()
     if words.format == "tsv":
-        writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-        writer.writerow(TSV_COLUMNS)
-        writer.writerows(ask(lab, _tsv_rows))
-    else:
-        rows = ask(lab, views.results_json)
-        columns = list(dict.fromkeys(key for row in rows or [{"id": 0}] for key in row if key != "runs"))
-        table = csv.DictWriter(text, [*columns, "runs"], lineterminator="\n")
-        table.writeheader()
-        for row in rows:
-            table.writerow({**row, "runs": " ".join(_number(run["val_bpb"], ".6f") for run in row["runs"])})
+        sys.stdout.write(ask(lab, results_files.tsv))
+        return 0
+    text = io.StringIO()
+    rows = ask(lab, views.results_json)
+    columns = list(dict.fromkeys(key for row in rows or [{"id": 0}] for key in row if key != "runs"))
+    table = csv.DictWriter(text, [*columns, "runs"], lineterminator="\n")
+    table.writeheader()
+    for row in rows:
+        table.writerow({**row, "runs": " ".join(_number(run["val_bpb"], ".6f") for run in row["runs"])})
     sys.stdout.write(text.getvalue())
     return 0
 
@@ -320,6 +301,6 @@ def doctor(words: Namespace) -> int:
     else:
         for finding in findings:
             print(f"{'ok  ' if finding.ok else 'MIND'}  {finding.name}: {finding.found}")
-            if not finding.ok and finding.remedy:
+            if finding.remedy and (not finding.ok or finding.name.startswith("model ")):
                 print(f"      {finding.remedy}")
     return 0 if all(finding.ok or not finding.needed for finding in findings) else 1

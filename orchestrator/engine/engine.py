@@ -17,9 +17,10 @@ from orchestrator.measurement.judging import Judging
 from orchestrator.measurement.measuring import Measuring
 from orchestrator.measurement.vault import Vault
 from orchestrator.runs import Reading
-from orchestrator.store.records import Run, utc_now
+from orchestrator.store.records import Level, Run, utc_now
 from orchestrator.team.crew import Crew
 from orchestrator.watching.anomalies import Anomalies
+from orchestrator.watching.delivering import Delivery
 from orchestrator.watching.notebook import Notebook
 from orchestrator.watching.tracking import Tracking
 
@@ -47,6 +48,7 @@ class Engine:
         self.judging = Judging(context)
         self.crew = Crew(context)
         self._tracking = Tracking(context)
+        self._delivery = Delivery(context)
         self._notebook = Notebook(context)
         self._vault = Vault(context)
         self._answering = Answering(context, self.judging, self.crew, self.stop)
@@ -86,6 +88,7 @@ class Engine:
             asyncio.create_task(self._watch_slots(), name="slots"),
             asyncio.create_task(self._answering.run(), name="commands"),
             asyncio.create_task(self._tracking.run(), name="tracking"),
+            asyncio.create_task(self._delivery.run(), name="alerts"),
             asyncio.create_task(Anomalies(context).run(), name="anomalies"),
             asyncio.create_task(self._notebook.run(), name="notebook"),
         ]
@@ -97,6 +100,7 @@ class Engine:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
         await self._tracking.finish()
+        await self._delivery.finish()
         await self._notebook.finish()
         await context.store.event("lab", "autolab", f"the lab rests: {ending.reason}")
         await self._answering.answer_stops(ending.reason)
@@ -132,7 +136,7 @@ class Engine:
         if str(error) != self._trouble:
             self._trouble = str(error)
             with contextlib.suppress(LabError):
-                await self._context.store.event("lab", "autolab", f"in trouble: {error}")
+                await self._context.store.event("lab", "autolab", f"in trouble: {error}", after=Level.ERROR)
         await asyncio.sleep(TROUBLE_SECONDS)
 
     async def _step(self) -> Ending | None:
@@ -177,7 +181,8 @@ class Engine:
         if reason != self._halt:
             self._halt = reason
             if reason is not None:
-                await self._context.store.event("lab", "autolab", f"nothing new starts: {reason}")
+                sentence = f"nothing new starts: {reason}"
+                await self._context.store.event("lab", "autolab", sentence, after=Level.ERROR)
         if reason is None or underway or self._experiments is None:
             return None
         return Ending(False, reason)

@@ -12,14 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.machinery import PathFinder
 
+from orchestrator.guard.hiding import data_in_code, encodings, made_at_run_time
 from orchestrator.guard.program import program_hash
 from orchestrator.guard.units import changed_units
 
 MOST_CONSTANTS = 3
 """A patch that changes more numbers than that, and no code, tests several ideas at once."""
-
-MOST_LITERAL = 20_000
-"""Characters of one literal: longer ones are data, and data comes from the train split."""
 
 SEEDERS = frozenset(
     {"manual_seed", "manual_seed_all", "seed", "seed_all", "default_rng", "RandomState", "set_rng_state", "setstate"}
@@ -64,6 +62,7 @@ def refusals(before: Mapping[str, str], after: Mapping[str, str], contract: bool
             found.append(f"{path}: {error}.")
             continue
         if contract:
+            found += encodings(path, source) + data_in_code(path, before.get(path, ""), source)
             found += _against_rules(path, before.get(path, ""), tree)
             if path == "train.py":
                 found += _against_contract(path, before.get(path, ""), tree)
@@ -226,8 +225,6 @@ def _files(tree: ast.Module) -> Iterator[Found]:
         called = _called(node)
         if (called in OPENERS or called.rpartition(".")[2] in READERS) and not _only_writes(node):
             yield node, "a file is opened; data comes from prepare.batches() alone."
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str | bytes) and len(node.value) > MOST_LITERAL:
-            yield node, f"a literal of {len(node.value)} characters is data; it comes from prepare.batches() alone."
 
 
 def _only_writes(node: ast.AST) -> bool:
@@ -236,7 +233,7 @@ def _only_writes(node: ast.AST) -> bool:
     return _called(node) in ("open", "io.open") and any(mode and set(mode) <= set("wxabt") for mode in modes)
 
 
-RULES: tuple[Rule, ...] = (_imports, _seeds, _environment, _prepare, _files)
+RULES: tuple[Rule, ...] = (_imports, _seeds, _environment, _prepare, _files, made_at_run_time)
 
 
 # -- reading a tree

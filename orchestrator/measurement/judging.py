@@ -17,7 +17,7 @@ from orchestrator.measurement.measuring import NOT_STARTED, discard_weights
 from orchestrator.patches.rebasing import bring_up_to_master
 from orchestrator.patches.repairing import send_back
 from orchestrator.runs import Outcome
-from orchestrator.store.records import SIMPLIFICATION, Decision, Experiment, Run
+from orchestrator.store.records import CANCELLED, SIMPLIFICATION, Decision, Experiment, Run
 from orchestrator.store.states import ACTIVE, ENDED, State
 from orchestrator.views import unsandboxed
 
@@ -74,11 +74,22 @@ class Judging:
             return await self._context.store.move(experiment.id, State.READY, newest.reason)
         if newest.val_bpb is None:
             assert newest.outcome is not None
-            ended = await self._context.store.move(experiment.id, state_after(newest.outcome), newest.reason)
+            reason = await self._cancelled(newest) or newest.reason
+            ended = await self._context.store.move(experiment.id, state_after(newest.outcome), reason)
             return await send_back(self._context, ended, newest) or ended
         return await self._context.store.move(
             experiment.id, State.SCORED, f"scored {newest.val_bpb:.4f} with seed {newest.seed}"
         )
+
+    async def _cancelled(self, run: Run) -> str:
+        """Why an agent had the run stopped, if one had."""
+        row = await self._context.store.row(
+            "SELECT actor, reason FROM events WHERE kind = ? AND experiment_id = ? AND after = ?",
+            (CANCELLED, run.experiment_id, str(run.id)),
+        )
+        if row is None or run.outcome != Outcome.KILLED:
+            return ""
+        return f"cancelled by the {row['actor']}: {row['reason']}"
 
     async def _compare(self, experiment: Experiment, runs: list[Run]) -> Experiment | None:
         if experiment.decision is Decision.MERGE:

@@ -19,6 +19,7 @@ from orchestrator.measurement.masters import called
 from orchestrator.measurement.pruning import Pruning
 from orchestrator.measurement.self_reported import keep_originals, with_progress, with_score
 from orchestrator.measurement.specs import marker_of, spec_of, worktree_of
+from orchestrator.measurement.starting_up import free_startup
 from orchestrator.patches.rebasing import bring_up_to_master
 from orchestrator.runs import Ended, Lost, NeverStarted, Outcome, Running, RunResult, Slot
 from orchestrator.runs.slots import device_kind
@@ -243,7 +244,8 @@ class Measuring:
             worktree = worktree_of(self._context, run.id)
             await asyncio.to_thread(context.repository.checkout_commit, worktree, commit)
             await asyncio.to_thread(keep_originals, context, run)
-            await context.executor.start(spec_of(context, run, slot))
+            free = await free_startup(context, run.device)
+            await context.executor.start(spec_of(context, run, slot, free))
         except Exception as error:  # the run is told as failed, whatever stood in its way; the lab goes on
             await self._end(run, Measurement(str(Outcome.CRASH), f"the run could not be started: {error}"))
             return False

@@ -44,10 +44,15 @@ LAST_LINES = 12
 _NEEDS_GPU = re.compile(r"cuda|triton|nvidia|\bgpu\b|no kernel image|not compiled with", re.IGNORECASE)
 
 
+def possible(context: Context) -> bool:
+    """Whether a patch can be tried so. A script of a repository has no small profile to be tried in."""
+    return context.settings.target.kind == "nanogpt" and context.settings.run.smoke_run != "off"
+
+
 def wanted(context: Context) -> bool:
-    """Whether patches of this lab are tried so. A script of a repository has no small profile to be tried in."""
+    """Whether every patch of this lab is tried so when it is submitted."""
     setting = context.settings.run.smoke_run
-    if context.settings.target.kind != "nanogpt" or setting == "off":
+    if not possible(context):
         return False
     return setting == "on" or context.settings.run.budget_seconds > WORTH_IT_SECONDS
 

@@ -51,13 +51,14 @@ def marker_of(context: Context, run_id: int) -> str:
     return f"{context.lab.root}#{run_id}"
 
 
-def spec_of(context: Context, run: Run, slot: Slot) -> RunSpec:
-    """The order for one run."""
+def spec_of(context: Context, run: Run, slot: Slot, free_startup: float | None = None) -> RunSpec:
+    """The order for one run. `free_startup`: CPU seconds of start-up that a CPU slot's budget is not charged for."""
     match context.settings.optimised():
         case ScriptTarget() as script:
             return _of_script(context, run, slot, script)
         case _:
-            return _of_nanogpt(context, run, slot)
+            spec = _of_nanogpt(context, run, slot)
+            return replace(spec, limits=replace(spec.limits, free_startup_seconds=free_startup))
 
 
 @dataclass(frozen=True, slots=True)

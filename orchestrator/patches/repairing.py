@@ -16,6 +16,7 @@ from orchestrator.runs.log_text import read_log
 from orchestrator.store.records import Experiment, Run
 from orchestrator.store.states import State
 from roles.offline import OfflineModel
+from roles.offline.tuner import TUNER
 
 REPAIRABLE = frozenset({Outcome.CRASH, Outcome.NO_CHECKPOINT})
 """Ends that a worker can do something about without changing the idea."""
@@ -27,10 +28,11 @@ LONGEST_LINE = 300
 async def send_back(context: Context, experiment: Experiment, run: Run) -> Experiment | None:
     """Give a crashed experiment back to a worker; None when it stays as it is.
 
-    A person's own patch is the person's to mend, and the offline model cannot read a traceback.
+    A person's own patch is the person's to mend, the offline model cannot read a traceback, and a constant that crashes
+    is a value that does not fit.
     """
     repairs = next((one.repairs for one in context.settings.teams_at_work if one.name == experiment.team), 0)
-    by_agent = experiment.role_model and experiment.role_model != OfflineModel().name
+    by_agent = experiment.role_model not in ("", OfflineModel().name, TUNER)
     if run.outcome not in REPAIRABLE or not by_agent or experiment.attempt > repairs:
         return None
     return await context.store.move(

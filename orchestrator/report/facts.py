@@ -38,6 +38,7 @@ class Facts:
     vault_account: str
     anomalies: tuple[Event, ...]
     tokens: int
+    money: float  # in the currency of the models' prices
     self_reported: bool
     unsandboxed: bool
 
@@ -68,6 +69,7 @@ async def facts_of(lab: Lab, reader: Reader) -> Facts:
         vault_account=await views.vault_account(reader),
         anomalies=tuple(reversed(await reader.newest_events("anomaly", ANOMALIES))),
         tokens=sum(agent.tokens_in + agent.tokens_out for agent in await reader.agents()),
+        money=await views.money_spent(reader),
         self_reported=await views.is_self_reported(reader),
         unsandboxed=any(run.sandbox == "off" for run in runs),
     )

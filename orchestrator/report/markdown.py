@@ -33,7 +33,7 @@ def _opening(facts: Facts) -> str:
         ended = sum(n for state, n in facts.counts.items() if state in RAN) - _starts(facts)
         lines.append(
             f"{ended} experiments came to an outcome in {facts.runs} runs, {facts.slot_seconds / 3600:.1f} slot hours,"
-            f" within {hours:.1f} h; {facts.tokens} tokens."
+            f" within {hours:.1f} h; {facts.tokens} tokens and {facts.money:.2f} of money spent."
         )
     if base.val_bpb is None:
         lines.append("Master has not been measured yet.")

@@ -8,10 +8,12 @@ import os
 import resource
 import signal
 import socket
+import stat
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from orchestrator.runs.burial import keep_children_on_account
 from orchestrator.runs.family import die_with_parent
 from orchestrator.runs.identity import MARKER_VARIABLE, put_mark
 from orchestrator.runs.result import Cut, Outcome
@@ -89,6 +91,7 @@ def start(
     supervisor = os.getpid()
     bounds = _bounds(spec)
     niceness = NICENESS if spec.clock == "cpu" else 0
+    accounted = spec.clock == "cpu" and spec.sandbox != "off" and not _takes_rights(command[0])
 
     def settle() -> None:
         die_with_parent(supervisor)
@@ -101,6 +104,8 @@ def start(
             Path("/proc/self/oom_score_adj").write_text("1000")
         with contextlib.suppress(OSError):
             os.nice(niceness)
+        if accounted:
+            keep_children_on_account()
 
     if not Path(directory).is_dir():
         raise Cut(Outcome.CRASH, f"its working directory {directory} is not there")
@@ -123,6 +128,15 @@ def start(
     with contextlib.suppress(OSError):  # room for what is printed between two looks
         fcntl.fcntl(process.stdout.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     return process
+
+
+def _takes_rights(program: str) -> bool:
+    """Whether a program becomes another user when it starts, as old installations of bubblewrap do: a process with a
+    filter may not."""
+    try:
+        return bool(Path(program).stat().st_mode & stat.S_ISUID)
+    except OSError:
+        return False
 
 
 def _bounds(spec: RunSpec) -> dict[int, int]:

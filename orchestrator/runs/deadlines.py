@@ -34,19 +34,35 @@ class Deadlines:
         self._now: Sight = Sight(0.0, 0.0, False)
         self._alive: Sight = Sight(0.0, 0.0, True)  # the last sign of life
         self._saved_at: float | None = None  # seconds of the run's clock
+        self._charged = 0.0  # seconds of the budget that were used before it began
         self.startup: float | None = None  # wall seconds
+        self.startup_cpu: float | None = None  # CPU seconds
 
     @property
     def training(self) -> float | None:
         """Seconds of the run's clock from the start of the budget until the weights were saved, or until now."""
         return self._elapsed() if self._saved_at is None else self._saved_at
 
-    def begin(self, sight: Sight) -> None:
-        """The budget starts; only the first time counts."""
+    def begin(self, sight: Sight) -> float:
+        """The budget starts; only the first time counts. Returns the seconds of it that the start-up has used.
+
+        On a CPU slot computing before the budget is free as far as the limits say, and beyond that part of it: what is
+        learnt there is paid for. Raises Cut when nothing is left.
+        """
         if self._begun is None:
             self._begun = sight
-            self.startup = sight.wall
+            self.startup, self.startup_cpu = sight.wall, sight.cpu
             self._now = sight
+            free = self._limits.free_startup_seconds
+            if self._clock == "cpu" and free is not None:
+                self._charged = max(0.0, sight.cpu - free)
+            if self._charged >= self._budget:
+                raise Cut(
+                    Outcome.TIME_OUT,
+                    f"start-up computed for {sight.cpu:.1f} s, and {free:.1f} s are free by the baseline's: what is"
+                    f" beyond counts as training, and nothing of the budget of {self._budget:g} s is left",
+                )
+        return self._charged
 
     def note(self, sight: Sight) -> None:
         """Keep account of the clock."""
@@ -84,7 +100,8 @@ class Deadlines:
         if self._begun is None:
             return None
         cpu = self._clock == "cpu"
-        return self._now.cpu - self._begun.cpu if cpu else self._now.wall - self._begun.wall
+        since = self._now.cpu - self._begun.cpu if cpu else self._now.wall - self._begun.wall
+        return self._charged + since
 
     def _check_wall(self, sight: Sight) -> None:
         limits = self._limits

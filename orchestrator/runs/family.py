@@ -7,6 +7,7 @@ import ctypes
 import os
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -146,6 +147,19 @@ def hold_all() -> None:
     for one in descendants():
         if one.stat.state not in "TtZX":
             send(one.identity, signal.SIGSTOP)
+
+
+@contextlib.contextmanager
+def standing_still(patience: float = 1.0) -> Iterator[None]:
+    """Every descendant is held meanwhile; what cannot be stopped within `patience` seconds goes on."""
+    deadline = time.monotonic() + patience
+    while any(one.stat.state not in "TtZX" for one in descendants()) and time.monotonic() < deadline:
+        hold_all()
+        time.sleep(0.001)
+    try:
+        yield
+    finally:
+        signal_all(signal.SIGCONT)
 
 
 def has_ended(pid: int) -> bool:

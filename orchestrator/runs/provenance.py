@@ -14,6 +14,9 @@ from orchestrator.runs.files import open_plain, read_piece
 
 BLOCK = 2**22
 
+STARTUP_CPU = "startup_cpu_seconds"
+"""Beside the hashes: what a run computed before its budget began."""
+
 
 def hash_of_files(paths: Iterable[tuple[str, Path]]) -> str:
     """Of files under names of their own; one that is not there counts as such."""

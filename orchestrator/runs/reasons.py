@@ -42,9 +42,13 @@ def crash_reason(last: str, exit_code: int) -> str:
     if raised is not None:
         return raised
     if exit_code < 0:
-        return f"ended by {signal_name(-exit_code)}"
+        return exit_words(exit_code)
     said = [line.strip() for line in lines if line.strip()]
-    return f"exit status {exit_code}: {said[-1][:LONGEST]}" if said else f"exit status {exit_code}"
+    return f"{exit_words(exit_code)}: {said[-1][:LONGEST]}" if said else exit_words(exit_code)
+
+
+def exit_words(exit_code: int) -> str:
+    return f"ended by {signal_name(-exit_code)}" if exit_code < 0 else f"exit status {exit_code}"
 
 
 def signal_name(number: int) -> str:

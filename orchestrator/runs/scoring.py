@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.runs.log_text import inert
-from orchestrator.runs.reasons import crash_reason, ran_out_of_memory
+from orchestrator.runs.reasons import exit_words, ran_out_of_memory
 from orchestrator.runs.result import Cut, Outcome
 from orchestrator.runs.untrusted import count, real
 
@@ -22,12 +22,12 @@ class Score:
 def judge(written: dict[str, Any] | None, exit_code: int, last: str) -> Score:
     """The score that a scorer wrote. Raises Cut for a refusal, and when there is no score to believe.
 
-    `last` is the last that it printed.
+    `last` is the last that it printed. None of it is quoted: a model prints there too, and has seen the text.
     """
     if exit_code != 0 or written is None:
         if ran_out_of_memory(last):
-            raise Cut(Outcome.OUT_OF_MEMORY, f"the scorer ran out of memory: {crash_reason(last, exit_code)}")
-        raise Cut(Outcome.INVALID, f"the scorer gave no score: {crash_reason(last, exit_code)}")
+            raise Cut(Outcome.OUT_OF_MEMORY, "the scorer ran out of memory; the log holds the last that it said")
+        raise Cut(Outcome.INVALID, f"the scorer gave no score: {exit_words(exit_code)}; the log holds what it said")
     if "refused" in written:
         sentence = inert(str(written["refused"])).replace("\n", " ")
         raise Cut(Outcome.INVALID, f"the scorer refused: {sentence[:LONGEST]}")

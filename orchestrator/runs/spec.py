@@ -17,6 +17,7 @@ class Limits:
     """
 
     startup_seconds: float = 120.0
+    free_startup_seconds: float | None = None  # CPU seconds before the budget that are not charged to it; None: all
     grace_seconds: float = 5.0  # over the budget
     hang_seconds: float = 60.0  # without CPU time and without a logged step
     scoring_seconds: float = 120.0

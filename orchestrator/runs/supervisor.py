@@ -25,7 +25,7 @@ from orchestrator.runs.metrics import Follower
 from orchestrator.runs.orders import Orders
 from orchestrator.runs.output import CappedLog
 from orchestrator.runs.progress import Progress, write_progress
-from orchestrator.runs.provenance import hash_of_files
+from orchestrator.runs.provenance import STARTUP_CPU, hash_of_files
 from orchestrator.runs.reasons import crash_reason, kernel_kills, ran_out_of_memory
 from orchestrator.runs.result import Cut, Outcome, RunResult
 from orchestrator.runs.scoring import Score, judge
@@ -97,6 +97,8 @@ class Supervisor:
 
     def _provenance(self) -> dict[str, str]:
         found = {**self.spec.known_facts, "code": self.fixed.code_hash, "fixed": self.fixed.fixed_hash}
+        if self.deadlines.startup_cpu is not None:
+            found[STARTUP_CPU] = f"{self.deadlines.startup_cpu:.2f}"
         if is_plain(self.weights):
             found["weights"] = hash_of_files([(self.spec.weights_file, self.weights)])
         return found
@@ -138,15 +140,20 @@ class Supervisor:
         if spec.train_data is None:
             return None
         saved = child.output(spec) / spec.weights_file
-        return Handover(Path(spec.train_data), saved, self.weights, spec.limits.output_bytes)
+        limits = spec.limits
+        try:
+            return Handover(Path(spec.train_data), saved, self.weights, limits.output_bytes, limits.free_disk_bytes)
+        except OSError as error:
+            raise Cut(Outcome.CRASH, f"the train split cannot be handed out ({error})") from error
 
     def _environment(self) -> dict[str, str]:
         """A sandbox brings the environment of what is in it along."""
         return {} if self.spec.sandbox != "off" else child.environment(self.spec, self.spec.env)
 
-    def _begin(self, sight: Sight) -> None:
-        self.deadlines.begin(sight)
+    def _begin(self, sight: Sight) -> float:
+        charged = self.deadlines.begin(sight)
         self.phase = "training"
+        return charged
 
     def _sight(self, appended: bool) -> Sight:
         return Sight(self.attendant.stopwatch.seconds, self.attendant.usage.cpu_seconds, appended)
@@ -169,7 +176,9 @@ class Supervisor:
         if self.deadlines.training is None:
             raise Cut(Outcome.INVALID, "train.py ended without starting its budget: no prepare.Budget()")
         if self.spec.train_data is None:  # nobody took them when they were saved
-            take_weights(child.output(self.spec) / self.spec.weights_file, self.weights, self.spec.limits.output_bytes)
+            limits = self.spec.limits
+            saved = child.output(self.spec) / self.spec.weights_file
+            take_weights(saved, self.weights, limits.output_bytes, limits.free_disk_bytes)
         if not is_plain(self.weights):
             raise Cut(Outcome.NO_CHECKPOINT, "train.py ended without saving a model: no prepare.save(model)")
 

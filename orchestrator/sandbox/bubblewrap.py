@@ -70,5 +70,7 @@ def _python(library: Path | None) -> Iterator[str]:
         yield from ("--ro-bind", str(extensions), str(own / "lib-dynload"))
     for place in interpreter.package_places():
         yield from ("--ro-bind", str(place), str(place))
+    for place in interpreter.copies_of_the_library() if library is not None else ():
+        yield from ("--tmpfs", str(place))
     for directory in system.library_path():
         yield from ("--ro-bind-try", directory, directory)

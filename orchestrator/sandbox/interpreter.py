@@ -12,6 +12,9 @@ from orchestrator.sandbox.library import source_library
 
 PACKAGES = ("site-packages", "dist-packages")
 
+COPIES = ("pip", "setuptools/_distutils", "setuptools/_vendor", "numpy/distutils", "anyio/_backends", "backports")
+"""Of what torch needs none: distutils, tarfile, tomllib, asyncio.runners and others, as they are in the library."""
+
 
 def prefixes() -> list[Path]:
     """Directories of the interpreter and of its environment, the outer one first."""
@@ -58,6 +61,12 @@ def package_places() -> list[Path]:
     """Where installed packages lie, of all that this process can import."""
     found = [Path(entry) for entry in sys.path if Path(entry).name in PACKAGES and Path(entry).is_dir()]
     return list(dict.fromkeys(found))
+
+
+def copies_of_the_library() -> list[Path]:
+    """Directories of installed packages with modules of the standard library in them, nearly word for word."""
+    found = [place / name for place in package_places() for name in COPIES]
+    return [path for path in found if path.is_dir()]
 
 
 def further_search_path() -> str:

@@ -19,7 +19,12 @@ def command(view: View, library: Path | None, argv: Sequence[str]) -> list[str]:
     the text of the standard library is no secret.
     """
     hidden = [] if library is None else [*interpreter.library_places(), interpreter.own_library()]
-    readable = list(map(str, (*_without(hidden), library or interpreter.own_library(), *interpreter.package_places())))
+    system_parts = [Path(part) for part in (*system.parts(), *system.FILES, *system.MACHINE_FACTS)]
+    system_parts += [Path("/", name) for name in system.ROOT_LIBRARIES] + interpreter.shown_parts()
+    packages = interpreter.package_places()
+    copies = [] if library is None else [path.resolve() for path in interpreter.copies_of_the_library()]
+    shown = [*_without(hidden, system_parts), library or interpreter.own_library(), *_without(copies, packages)]
+    readable = list(map(str, shown))
     extensions = interpreter.extension_modules()
     if extensions is not None:
         readable.append(str(extensions))
@@ -42,12 +47,11 @@ def command(view: View, library: Path | None, argv: Sequence[str]) -> list[str]:
     return [sys.executable, "-I", "-S", str(Path(__file__).with_name("enter.py")), json.dumps(order)]
 
 
-def _without(hidden: Sequence[Path]) -> list[Path]:
-    """What is readable of the system and the interpreter: Landlock only allows, so whoever holds something hidden is
-    replaced by what else is in it."""
+def _without(hidden: Sequence[Path], places: Sequence[Path]) -> list[Path]:
+    """What is readable of these places: Landlock only allows, so whoever holds something hidden is replaced by what
+    else is in it."""
     found: list[Path] = []
-    waiting = [Path(part) for part in (*system.parts(), *system.FILES, *system.MACHINE_FACTS)]
-    waiting += [Path("/", name) for name in system.ROOT_LIBRARIES] + interpreter.shown_parts()
+    waiting = list(places)
     while waiting:
         one = waiting.pop()
         real = one.resolve()

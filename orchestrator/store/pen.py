@@ -55,7 +55,9 @@ class Pen(Reader):
             (utc_now(), actor, kind, experiment_id, run_id, before, after, reason),
         )
 
-    async def event(self, kind: str, actor: str, reason: str, *, experiment_id: int | None = None) -> None:
-        """Record something that changes no state."""
+    async def event(
+        self, kind: str, actor: str, reason: str, *, experiment_id: int | None = None, after: str | None = None
+    ) -> None:
+        """Record something that changes no state; `after` is the event's own word for where things stand."""
         async with self._change():
-            await self._event(kind, actor, reason, experiment_id=experiment_id)
+            await self._event(kind, actor, reason, experiment_id=experiment_id, after=after)

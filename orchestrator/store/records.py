@@ -45,8 +45,19 @@ class Decision(StrEnum):
 SIMPLIFICATION = "simplification"
 """What a promotion is that shortens the program and leaves the score where it was."""
 
+CANCELLED = "cancelled"
+"""The kind of the event by which an agent has a run stopped: its reason is the experiment's; `after` names the run."""
+
 VAULT = "vault"
 """The actor of every event that tells of the vault split: no such event reaches an agent."""
+
+
+class Level(StrEnum):
+    """How grave it is what an event tells: `after` of a `lab` or `anomaly` event that is not as its kind."""
+
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
 
 
 class _FromRow:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from orchestrator.context import Context
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import WAITING, State
+from roles.errors import ToolRefusal
 
 
 def belongs(context: Context, experiment: Experiment) -> bool:
@@ -28,6 +29,14 @@ async def of_team(context: Context, states: Iterable[State]) -> list[Experiment]
 def notes_of(context: Context) -> str | None:
     """Whose notes the team reads: its own; a team alone, every one that there is."""
     return None if context.team.alone else context.team.name
+
+
+def refuse_another_teams(context: Context, *experiments: Experiment) -> None:
+    """Nobody orders, drops or merges what is the competition's. Raises ToolRefusal."""
+    others = [team.name for team in context.settings.teams_at_work if team.name != context.team.name]
+    for experiment in experiments:
+        if experiment.team in others:
+            raise ToolRefusal(f"Experiment {experiment.id} is the team {experiment.team}'s, which competes with yours.")
 
 
 async def settle_lines(context: Context) -> None:

@@ -186,7 +186,7 @@ class Crew:
                 prepared.brief,
                 allowed,
                 journal,
-                limits_of(member.team, member.role.name),
+                limits_of(member.team, member.role),
                 on_call=journal.record,
             )
             await journal.settle()

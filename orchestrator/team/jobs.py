@@ -10,7 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from orchestrator.context import Context
+from orchestrator.patches.combining import put_together
 from orchestrator.patches.repairing import put_in_place, restore, to_repair
+from orchestrator.patches.returning import RETRIES, UNFINISHED, returned, times_unfinished
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
 from orchestrator.team import briefs
@@ -178,9 +180,11 @@ class JobBook:
         box = Toolbox(context, agent, model)
         match job.kind:
             case JobKind.RESEARCH:
-                return Prepared(await briefs.research_brief(context, agent, job.wanted), box.researching())
+                return Prepared(await briefs.research_brief(context, agent, job.wanted), box.researching(job.wanted))
             case JobKind.PLAN:
-                return Prepared(await briefs.planning_brief(context, agent), box.planning())
+                proposed = await of_team(context, [State.PROPOSED])
+                brief = await briefs.planning_brief(context, agent)
+                return Prepared(brief, box.planning([one.id for one in proposed]))
             case JobKind.PATCH:
                 experiment = await self._experiment(job)
                 master = await context.master()
@@ -188,7 +192,9 @@ class JobBook:
                 crashed = await to_repair(context, experiment)
                 in_place = crashed is not None and await put_in_place(context, crashed, worktree)
                 box = Toolbox(context, agent, model, worktree)
-                brief = await briefs.patching_brief(context, agent, experiment, crashed, in_place)
+                came_back = await returned(context, experiment) if crashed is None else None
+                combined = await put_together(context, experiment, worktree) if crashed is None else ""
+                brief = await briefs.patching_brief(context, agent, experiment, crashed, in_place, came_back, combined)
                 return Prepared(brief, box.patching(experiment, crashed is not None))
             case JobKind.REVIEW:
                 experiment = await self._experiment(job)
@@ -252,12 +258,27 @@ class JobBook:
     async def _conclude_patch(self, experiment: Experiment, agent: str, came: Finished | GaveUp) -> None:
         if experiment.state is not State.PATCHING or experiment.commit_id is not None:
             return  # submitted: the reviewer has it now (or a person dropped it)
+        if isinstance(came, GaveUp) and await self._retried(experiment, agent, came):
+            return
         why = came.reason if isinstance(came, GaveUp) else str(came.arguments.get("reason") or "no reason given")
         crashed = await to_repair(self._context, experiment)
         if crashed is not None:
             await restore(self._context, experiment, crashed, why, agent)
         else:
             await self._context.store.move(experiment.id, State.GIVEN_UP, f"given up: {why}", actor=agent)
+
+    async def _retried(self, experiment: Experiment, agent: str, came: GaveUp) -> bool:
+        """A job that came to no end goes back into the queue, a bounded number of times; one whose endpoint failed
+        waits there until the endpoint is back, since nothing was learnt of the experiment."""
+        if not came.endpoint:
+            times = await times_unfinished(self._context, experiment)
+            if times >= RETRIES:
+                return False
+            reason = f"{UNFINISHED}, {times + 1} of {RETRIES}: {came.reason}"
+        else:
+            reason = f"waits for its model's endpoint: {came.reason}"
+        await self._context.store.move(experiment.id, State.QUEUED, reason, actor=agent)
+        return True
 
     async def _conclude_review(self, experiment: Experiment, agent: str, came: Finished | GaveUp) -> None:
         if experiment.state is not State.PATCHING:

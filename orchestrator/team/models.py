@@ -9,7 +9,7 @@ from orchestrator.team_settings import SOLO, Team
 from roles.chat import ChatModel
 from roles.limits import Limits
 from roles.offline import OfflineModel
-from roles.openai_model import OpenAIModel
+from roles.openai_model import RETRIES, OpenAIModel
 from roles.prices import Prices
 from roles.role_file import RoleFile
 
@@ -17,7 +17,14 @@ SOLO_REPLIES = 40
 """Replies of a model for each experiment of a conversation that does everything."""
 
 
-def make_model(name: str, section: ModelSection, temperature: float | None = None) -> ChatModel:
+def make_model(
+    name: str,
+    section: ModelSection,
+    temperature: float | None = None,
+    *,
+    top_p: float | None = None,
+    retries: int = RETRIES,
+) -> ChatModel:
     """The chat model of [models.NAME]; the offline one has no use for a temperature."""
     match section.kind:
         case "offline":
@@ -31,10 +38,15 @@ def make_model(name: str, section: ModelSection, temperature: float | None = Non
                 api_key_env=section.key_variable,
                 timeout_seconds=section.timeout_seconds,
                 longest_seconds=section.longest_seconds,
+                retries=retries,
                 temperature=temperature,
+                top_p=top_p,
                 max_tokens=section.max_tokens,
                 context_tokens=section.context_tokens,
                 prices=Prices(section.price_in, section.price_out),
+                tool_mode=section.tool_mode,
+                requests_per_minute=section.requests_per_minute,
+                tokens_per_minute=section.tokens_per_minute,
             )
 
 
@@ -55,14 +67,17 @@ def models_of_role(settings: Settings, team: Team, role: RoleFile) -> tuple[list
             )
     given = team.limits[role.name].temperature
     temperature = role.temperature if given is None else given
-    return [make_model(name, settings.model_section(name), temperature) for name in names], warning
+    made = [make_model(name, settings.model_section(name), temperature, top_p=role.top_p) for name in names]
+    return made, warning
 
 
-def limits_of(team: Team, role: str) -> Limits:
-    """Where the jobs of a role end that do not end by themselves."""
-    given, limits = team.limits[role], Limits()
-    if role == SOLO:
+def limits_of(team: Team, role: RoleFile) -> Limits:
+    """Where the jobs of a role end that do not end by themselves; what the team's section says goes before the file."""
+    given, limits = team.limits[role.name], Limits()
+    if role.name == SOLO:
         limits = replace(limits, calls=SOLO_REPLIES * team.wave)
+    if role.steps:
+        limits = replace(limits, calls=role.steps)
     named = {
         "calls": given.replies,
         "nudges": given.nudges,

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.context import Context
+from orchestrator.measurement.smoke_run import possible
+from orchestrator.patches.combining import put_together
 from orchestrator.patches.repairing import REPAIRABLE, end_of_log, put_in_place, restore, to_repair
+from orchestrator.patches.returning import returned
 from orchestrator.store.records import Experiment, Run
 from orchestrator.store.states import ENDED, State
 from orchestrator.team.toolbox import Toolbox
@@ -20,6 +23,9 @@ from roles.errors import ToolRefusal
 from roles.tools import Answer, Handler, Tool, bind
 
 LOOK_SECONDS = 0.5
+ON_THE_PATCH = ("edit_file", "replace_function", "show_diff", "check_patch")
+"""A worker's tools that change the tree or look at it."""
+
 Rests = Callable[[], Awaitable[str | None]]
 """Why the team begins nothing new, in a sentence; None while it may."""
 
@@ -50,8 +56,8 @@ class Solo:
         return [
             *reading,
             bind("begin_experiment", self._begin),
-            bind("edit_file", self._on_the_patch("edit_file")),
-            bind("show_diff", self._on_the_patch("show_diff")),
+            *(bind(name, self._on_the_patch(name)) for name in ON_THE_PATCH),
+            *([bind("smoke_run", self._on_the_patch("smoke_run"))] if possible(self._context) else []),
             bind("run_experiment", self._run),
             bind("wait_for_result", self._wait_for_result),
             bind("abandon", self._abandon),
@@ -177,9 +183,13 @@ class Solo:
         crashed = await to_repair(self._context, held)
         self._crashed = crashed
         if crashed is None:
+            combined = await put_together(self._context, held, self._worktree)
+            before = await returned(self._context, held)
+            patch = f"\nIts earlier patch:\n```diff\n{before.diff}\n```" if before is not None and before.diff else ""
             return (
                 f"Experiment {held.id} comes back: {reason}. It is begun again; the tree at hand is master"
-                f" {commit[:9]}. Make the change there, then call run_experiment, or call abandon."
+                f" {commit[:9]}. Make the change there, then call run_experiment, or call abandon. {combined}".rstrip()
+                + patch
             )
         in_place = await put_in_place(self._context, crashed, self._worktree)
         tree = "The tree at hand holds it as it ran." if in_place else "The tree at hand is master without it."

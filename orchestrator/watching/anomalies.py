@@ -13,10 +13,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from orchestrator.balance import EXPLORING
 from orchestrator.context import Context
 from orchestrator.errors import LabError
-from orchestrator.store.records import seconds_since, utc_now
-from orchestrator.store.states import RAN, State
+from orchestrator.history import idea_of
+from orchestrator.runs import Limits
+from orchestrator.store.records import Decision, Experiment, Level, seconds_since, utc_now
+from orchestrator.store.states import RAN, WAITING, State
 from orchestrator.team_settings import Team
 from roles.circuit import State as Circuit
 from roles.circuit import circuits
@@ -31,9 +34,12 @@ FAILURES = 3
 FAILURE_WINDOW = timedelta(minutes=30)
 RECENT_OUTCOMES = 8
 LEAST_FREE_BYTES = 5 * 2**30
+FULL_BYTES = 2**30
+"""With so little left the disk is as good as full."""
+
 RAISED_EXPLORING = 0.6
-EXPLORING = "exploring_share"
-"""The key in `meta` of the share of runs that the planner is asked to give to new directions, 0..1."""
+STUCK_FACTOR = 2.0
+"""A run is stuck that takes so many times as long as its limits allow: its supervisor ought to have ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class Finding:
     mark: str
     sentence: str
     experiment_id: int | None = None
+    level: Level | None = None
 
 
 class Anomalies:
@@ -65,9 +72,11 @@ class Anomalies:
         for check in (
             self._refused,
             self._alike,
+            self._duplicates,
             self._crashes,
             self._failing_agents,
             self._idle,
+            self._stuck,
             self._plateau,
             self._endpoints,
             self._disk,
@@ -81,7 +90,9 @@ class Anomalies:
         if await store.meta(key) == finding.mark:
             return False
         await store.set_meta(key, finding.mark)
-        await store.event("anomaly", "autolab", finding.sentence, experiment_id=finding.experiment_id)
+        await store.event(
+            "anomaly", "autolab", finding.sentence, experiment_id=finding.experiment_id, after=finding.level
+        )
         return True
 
     # -- what is looked for
@@ -106,6 +117,24 @@ class Anomalies:
                 " same seed: one of the patches changes nothing that is computed"
             )
             yield Finding(f"alike {row['one']} {row['other']}", "1", sentence, row["other"])
+
+    async def _duplicates(self) -> AsyncIterator[Finding]:
+        """What waits repeats another experiment by its title's words or by its very program."""
+        store = self._context.store
+        rows = await store.rows(
+            "SELECT * FROM experiments WHERE id > 0 AND state NOT IN ('dropped', 'given_up', 'rejected', 'killed',"
+            " 'lost') ORDER BY id"
+        )
+        first: dict[str, Experiment] = {}
+        for one in map(Experiment.from_row, rows):
+            keys = [f"idea {idea_of(one.title)}", *([f"program {one.program}"] if one.program else [])]
+            twin = next((first[key] for key in keys if key in first), None)
+            if twin is not None and one.state in WAITING and one.decision is Decision.NONE:
+                why = "the same program" if one.program and one.program == twin.program else f"{one.title!r}"
+                sentence = f"experiment {one.id} ({one.state}) repeats experiment {twin.id} ({twin.state}): {why}"
+                yield Finding(f"duplicate {one.id}", f"{twin.id} {one.attempt}", sentence, one.id)
+            for key in keys:
+                first.setdefault(key, one)
 
     async def _crashes(self) -> AsyncIterator[Finding]:
         """The last outcomes crash in the same way: the lab is broken, not the ideas."""
@@ -153,8 +182,24 @@ class Anomalies:
                 sentence = f"slot {slot.name} has had nothing to run since {since[11:16]} UTC ({told})"
                 yield Finding(f"idle {slot.name}", since, sentence)
 
+    async def _stuck(self) -> AsyncIterator[Finding]:
+        """A run that goes on although its limits are long over: its supervisor does not do its work."""
+        run = self._context.settings.run
+        factor = Limits().wall_factor if self._context.settings.lab.profile == "cpu" else 1.0
+        allowed = run.startup_seconds + factor * run.budget_seconds + run.hang_seconds + run.scoring_seconds
+        phases = {slot.run_id: slot.phase for slot in await self._context.store.slots()}
+        for one in await self._context.store.runs_underway():
+            took = seconds_since(one.started_at)
+            if took > STUCK_FACTOR * allowed and phases.get(one.id) != "paused":
+                sentence = (
+                    f"run {one.id} of experiment {one.experiment_id} holds slot {one.slot} for {took / 60:.0f} minutes,"
+                    f" and its limits allow {allowed / 60:.0f}: `autolab kill {one.experiment_id}` frees the slot"
+                )
+                yield Finding(f"stuck {one.id}", _window(), sentence, one.experiment_id)
+
     async def _plateau(self) -> AsyncIterator[Finding]:
-        """No win for a long time: said once for every so many outcomes, and more is given to new directions.
+        """No gain for a long time: said once for every so many outcomes, and more is given to new directions. What a
+        person merged, and what only simplifies, is no gain.
 
         Beside others, a team is measured by its own outcomes; alone, by all there are.
         """
@@ -168,10 +213,18 @@ class Anomalies:
         master = await store.master(team.line)
         if master is None:
             return None
+        table, where = ("team_masters", "team = ?") if team.line else ("masters", "? = ''")
+        gained = await store.row(
+            f"SELECT max(m.at) AS at FROM {table} AS m JOIN experiments AS e ON e.id = m.experiment_id WHERE {where}"
+            f" AND (m.seq = (SELECT min(seq) FROM {table} WHERE {where})"
+            " OR (e.decision = '' AND e.promoted_as = ''))",
+            (team.line, team.line),
+        )
+        assert gained is not None
         row = await store.row(
             f"SELECT count(*) AS n FROM experiments WHERE id > 0 AND updated_at > ? AND state IN"
             f" ({', '.join('?' for _ in RAN)}) AND state != 'promoted' AND (? OR team = ?)",
-            [master.at, *map(str, RAN), team.alone, team.name],
+            [gained["at"] or master.at, *map(str, RAN), team.alone, team.name],
         )
         assert row is not None
         raised = await store.meta(team.key(EXPLORING))
@@ -187,23 +240,30 @@ class Anomalies:
             f"{whose}no win in the last {times * team.plateau} outcomes, since master {master.commit_id[:9]}; the"
             f" planner is asked to give {RAISED_EXPLORING:.0%} of the runs to new directions"
         )
-        return Finding(team.key("plateau"), f"{master.commit_id} {times}", sentence)
+        return Finding(team.key("plateau"), f"{gained['at']} {times}", sentence)
 
     async def _endpoints(self) -> AsyncIterator[Finding]:
-        """A server of models that does not answer: nobody asks it until a trial succeeds."""
-        for shown in circuits():
-            if shown.state is not Circuit.CLOSED:
-                sentence = (
-                    f"{shown.base_url} has failed {shown.failures} times in a row ({shown.reason}); it is tried again"
-                    f" in {shown.seconds:.0f} s"
-                )
-                yield Finding(f"endpoint {shown.base_url}", _window(), sentence)
+        """A server of models that does not answer: nobody asks it until a trial succeeds. With none left, no agent can
+        work but those that need none."""
+        dead = [shown for shown in circuits() if shown.state is not Circuit.CLOSED]
+        if dead and len(dead) == len(circuits()):
+            told = "; ".join(f"{shown.base_url}: {shown.reason}" for shown in dead)
+            sentence = f"no server of models answers ({told}); the agents wait until one does"
+            yield Finding("endpoints", _window(), sentence, level=Level.ERROR)
+            return
+        for shown in dead:
+            sentence = (
+                f"{shown.base_url} has failed {shown.failures} times in a row ({shown.reason}); it is tried again"
+                f" in {shown.seconds:.0f} s"
+            )
+            yield Finding(f"endpoint {shown.base_url}", _window(), sentence)
 
     async def _disk(self) -> AsyncIterator[Finding]:
         free = (await asyncio.to_thread(shutil.disk_usage, self._context.lab.root)).free
         if free < LEAST_FREE_BYTES:
             sentence = f"the disk of the lab has {free / 2**30:.1f} GiB left; runs fail without room for their weights"
-            yield Finding("disk", f"{free // 2**30}", sentence)
+            level = Level.ERROR if free < FULL_BYTES else None
+            yield Finding("disk", f"{free // 2**30}", sentence, level=level)
 
 
 def _kind_of(reason: str) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 from roles.chat import Message, ToolCall
 from roles.offline.catalogue import CATALOGUE, idea_of
 from roles.offline.constants import with_constant
+from roles.offline.lessons import lesson, silent
 from roles.offline.transcript import Block, Call, blocks, brief_of, calls, last_answer, make
-from roles.offline.tuner import Move, Tuner, move_of
+from roles.offline.tuner import SOURCE, Move, Tuner, move_of
 
 MOST_ADDED_LINES = 120
 
@@ -31,13 +32,13 @@ def next_turn(messages: Sequence[Message], tools: set[str], seed: int) -> Turn:
     if "propose" in tools:
         return research(brief, made, seed)
     if "queue" in tools:
-        return plan(brief, made)
+        return plan(brief, made, tools)
     if "submit_patch" in tools:
-        return patch(brief, made)
+        return patch(brief, made, tools)
     if "approve" in tools:
         return review(brief, made)
     if "hand_over" in tools:
-        return hand_over(brief, made)
+        return hand_over(brief, made, tools)
     return report(made)
 
 
@@ -93,7 +94,7 @@ def new_proposals(count: int, known: dict[str, Any], source: str, taken: set[str
             {
                 "title": move.title,
                 "hypothesis": f"By what earlier moves of the constants did, {move.name} = {move.new} may do better.",
-                "source": "TPE over the constants of train.py (Bergstra et al. 2011; Optuna, arXiv:1907.10902)",
+                "source": SOURCE,
                 "variable": move.name,
                 "edit": f"Set {move.name} to {move.new} for profile {profile}",
             }
@@ -104,9 +105,12 @@ def new_proposals(count: int, known: dict[str, Any], source: str, taken: set[str
 # -- planner
 
 
-def plan(brief: str, made: list[Call]) -> Turn:
-    """Queue by the hoped-for gain; the reviewer's priorities come on top."""
+def plan(brief: str, made: list[Call], tools: set[str]) -> Turn:
+    """Queue by the hoped-for gain; the reviewer's priorities come on top; two near misses are tried together."""
+    further = _further(brief, made, tools)
     if any(call.name in ("queue", "drop") for call in made):
+        if further:
+            return Turn("Beside the queue.", further)
         return Turn("The queue is in order.", (make("finish", 1000, summary="planned"),))
     wishes = {
         int(match.group(1)): int(match.group(2))
@@ -120,9 +124,25 @@ def plan(brief: str, made: list[Call]) -> Turn:
         make("queue", 500 + number, id=experiment_id, priority=priority, reason="the reviewer's wish")
         for number, (experiment_id, priority) in enumerate(wishes.items())
     ]
+    if not orders and further:
+        return Turn("Beside the queue.", further)
     if not orders:
         return Turn("Nothing to plan.", (make("finish", 1000, summary="nothing to plan"),))
     return Turn(f"I order {len(orders)} experiments by the gain to be hoped for.", tuple(orders))
+
+
+def _further(brief: str, made: list[Call], tools: set[str]) -> tuple[ToolCall, ...]:
+    """What is to be called once, beside the queue."""
+    called = {call.name for call in made}
+    if "state_balance" in tools - called and "nobody has stated" in brief:
+        reason = "the catalogue's ideas come first, then the constants"
+        return (make("state_balance", 600, exploring=0.6, reason=reason),)
+    near = re.findall(r"^- (\d+) .*: not_confirmed -0\.\d+ ", brief, re.MULTILINE)
+    if "combine" in tools - called and len(near) >= 2 and not re.search(r"\d+ and \d+ together: ", brief):
+        first, second = sorted(map(int, near[:2]))
+        reason = "each fell just short of the noise; together they may stand out of it"
+        return (make("combine", 601, first=first, second=second, priority=15, reason=reason),)
+    return ()
 
 
 def _hoped(block: Block) -> int:
@@ -137,7 +157,7 @@ def _why(block: Block) -> str:
 # -- worker
 
 
-def patch(brief: str, made: list[Call]) -> Turn:
+def patch(brief: str, made: list[Call], tools: set[str]) -> Turn:
     """Apply the catalogue's edit, or set the constant; give up on anything else, and say why."""
     found = blocks(brief)
     if not found:
@@ -146,12 +166,19 @@ def patch(brief: str, made: list[Call]) -> Turn:
     source = last_answer(made, "read_file")
     if source is None:
         return Turn("I read train.py.", (make("read_file", 1, path="train.py"),))
+    checked = last_answer(made, "check_patch")
+    if checked is not None and "would be refused" in checked:
+        return _give_up(checked)
     if submitted := last_answer(made, "submit_patch"):
         return _give_up(submitted)
+    # In one reply: where the check refuses the patch, the call after it is held back.
+    check = (make("check_patch", 3),) if "check_patch" in tools else ()
+    if "The tree at hand holds the patches of both already" in brief:
+        return Turn("Both are there.", (*check, make("submit_patch", 4, summary=block.title)))
     if edited := last_answer(made, "edit_file"):
         if "is changed" not in edited:
             return _give_up(edited)
-        return Turn("The change is made.", (make("submit_patch", 3, summary=block.title),))
+        return Turn("The change is made.", (*check, make("submit_patch", 4, summary=block.title)))
     changed = changed_source(block, source)
     if changed is None:
         return _give_up(
@@ -235,8 +262,8 @@ def _reject(reason: str) -> Turn:
     return Turn("This should not run.", (make("reject", 2, reason=reason),))
 
 
-def hand_over(brief: str, made: list[Call]) -> Turn:
-    """Wins, losses and failures by variable; what shares a variable with a win goes first."""
+def hand_over(brief: str, made: list[Call], tools: set[str]) -> Turn:
+    """Wins, losses and failures by variable; what shares a variable with a win goes first. Each gets its lesson."""
     answer = last_answer(made, "list_experiments")
     if answer is None:
         return Turn("I read what the wave brought.", (make("list_experiments", 1, limit=200),))
@@ -263,7 +290,15 @@ def hand_over(brief: str, made: list[Call]) -> Turn:
             f"Failed: {_titles(failed) or 'nothing'}.",
         )
     )
-    return Turn("I hand over what was learned.", (make("hand_over", 2, findings=findings, priorities=wishes),))
+    told = [call for call in made if call.name == "lesson"]
+    by_id, noise = {entry["id"]: entry for entry in entries}, known["baseline"].get("noise")
+    lessons = [
+        make("lesson", 10 + number, id=number, lesson=lesson(by_id[number], noise))
+        for number in (silent(brief) if "lesson" in tools and not told else [])
+        if number in by_id
+    ]
+    handed = make("hand_over", 2, findings=findings, priorities=wishes)
+    return Turn("I write down what each result teaches, and hand over.", (*lessons, handed))
 
 
 def _hope(title: str) -> int:
@@ -291,6 +326,7 @@ def report(made: list[Call]) -> Turn:
             make(
                 "report",
                 2,
+                open_questions="\n".join(f"Is {e['title']} ({e['id']}) more than noise?" for e in near[:5]),
                 works=f"Master stands at {_bpb(baseline['val_bpb'])}. Merged: {_gains(won) or 'nothing yet'}.",
                 does_not_work=f"No gain: {_gains(lost) or 'nothing yet'}. Within noise: {_gains(near) or 'nothing'}.",
                 looks_wrong="; ".join(f"{e['id']} {e['title']}: {e['reason'] or e['state']}" for e in wrong)

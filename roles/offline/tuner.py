@@ -14,6 +14,10 @@ from typing import Any
 
 from roles.offline.constants import Constant, constants
 
+TUNER = "TPE (Optuna), no language model"
+"""Who writes the patches of constants that were handed to the tuner."""
+
+SOURCE = "TPE over the constants of train.py (Bergstra et al. 2011; Optuna, arXiv:1907.10902)"
 WIDEST = 1.0  # a constant moves by at most a factor 2 ** WIDEST at a time
 GRAIN = 0.1  # two steps closer than this are the same idea
 STARTUP = 3  # steps of a constant that are drawn at random
@@ -85,16 +89,7 @@ class Tuner:
 
     def next_moves(self, count: int, experiments: Iterable[dict[str, Any]], taken: set[str]) -> list[Move]:
         """Up to `count` new moves; `experiments` are the entries of list_experiments, `taken` are titles in use."""
-        counts = dict.fromkeys(sorted(self._constants), 0)
-        tried: dict[str, list[tuple[float, float]]] = {name: [] for name in counts}
-        for experiment in experiments:
-            move = move_of(str(experiment["title"]))
-            if move is None or move.name not in counts:
-                continue
-            counts[move.name] += 1
-            constant, shift = self._constants[move.name], _shift(move)
-            if shift is not None and move.old == constant.show(constant.value):  # a step from where it stands today
-                tried[move.name].append((shift, _badness(experiment)))
+        counts, tried = self._recorded(experiments)
         order = sorted(counts, key=lambda name: (counts[name], (_number_of(name) + self._seed) % 1009))
         moves: list[Move] = []
         for grain in (GRAIN, 0.0):  # finer only when nothing coarse is left
@@ -107,6 +102,36 @@ class Tuner:
                     moves.append(found)
                     tried[name].append((_shift(found) or 0.0, UNKNOWN))
         return moves
+
+    def moves_of(self, name: str, count: int, experiments: Iterable[dict[str, Any]], taken: set[str]) -> list[Move]:
+        """Up to `count` new values of one constant; the arguments are those of `next_moves`, `name` must be known."""
+        tried = self._recorded(experiments)[1][name]
+        moves: list[Move] = []
+        for grain in (GRAIN, 0.0):
+            while len(moves) < count:
+                found = self._move(self._constants[name], tried, taken, grain)
+                if found is None:
+                    break
+                taken.add(found.title.lower())
+                moves.append(found)
+                tried.append((_shift(found) or 0.0, UNKNOWN))
+        return moves
+
+    def _recorded(
+        self, experiments: Iterable[dict[str, Any]]
+    ) -> tuple[dict[str, int], dict[str, list[tuple[float, float]]]]:
+        """How often each constant was moved, and how its steps from where it stands today did."""
+        counts = dict.fromkeys(sorted(self._constants), 0)
+        tried: dict[str, list[tuple[float, float]]] = {name: [] for name in counts}
+        for experiment in experiments:
+            move = move_of(str(experiment["title"]))
+            if move is None or move.name not in counts:
+                continue
+            counts[move.name] += 1
+            constant, shift = self._constants[move.name], _shift(move)
+            if shift is not None and move.old == constant.show(constant.value):  # a step from where it stands today
+                tried[move.name].append((shift, _badness(experiment)))
+        return counts, tried
 
     def _move(self, constant: Constant, tried: list[tuple[float, float]], taken: set[str], grain: float) -> Move | None:
         """A value of this constant that is new and not next to one that was tried."""

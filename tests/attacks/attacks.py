@@ -31,8 +31,7 @@ def replaced(old: str, new: str) -> Edit:
 
 def hidden(code: str) -> str:
     """The same code, so that no rule over the syntax tree can see what it does: the sandbox has to hold alone."""
-    names = "{**globals(), **locals()}"
-    return f"import types\ntypes.FunctionType(compile({code.strip()!r}, 'hidden', 'exec'), {names})()\n"
+    return f"import builtins\nbuiltins.__dict__['ex' + 'ec']({code.strip()!r}, {{**globals(), **locals()}})\n"
 
 
 def first(code: str) -> Edit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attacks import Edit, after_training, before_budget, both, inside, replaced
+from attacks import Edit, after_training, before_budget, before_loop, both, inside, replaced
 
 STEP = "        for optimizer in optimizers:\n            optimizer.step()\n"
 
@@ -97,5 +97,117 @@ spare = [torch.linalg.qr(torch.randn(300, 300))[0] for _ in range(40)]
     ),
     "computes in two bytes": replaced(
         "            with prepare.precision():\n", "            with torch.autocast('cpu', dtype=torch.bfloat16):\n"
+    ),
+    "starts its head at zero": replaced(
+        "        self.apply(self.init_weights)\n",
+        "        self.apply(self.init_weights)\n        nn.init.zeros_(self.head.weight)\n",
+    ),
+    "chooses one of four experts for every token": replaced(
+        "class Block(nn.Module):\n",
+        inside(
+            """
+class Experts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gate = nn.Linear(WIDTH, 4, bias=False)
+        self.experts = nn.ModuleList([MLP() for _ in range(4)])
+
+    def forward(self, x):
+        weight, chosen = self.gate(x).softmax(-1).max(-1)
+        y = torch.zeros_like(x)
+        for number, expert in enumerate(self.experts):
+            y = y + torch.where((chosen == number)[..., None], expert(x), 0)
+        return y * weight[..., None]
+
+
+class Block(nn.Module):
+""",
+            0,
+        ),
+    ),
+    "has a gradient of its own": both(
+        replaced(
+            "class MLP(nn.Module):\n",
+            inside(
+                """
+class Straight(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clamp(-8, 8)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+
+class MLP(nn.Module):
+""",
+                0,
+            ),
+        ),
+        replaced(
+            "        return self.head(self.norm(x))\n", "        return Straight.apply(self.head(self.norm(x)))\n"
+        ),
+    ),
+    "drops features in training": replaced(
+        "        return self.down(activation(self.up(x)))\n",
+        "        return F.dropout(self.down(activation(self.up(x))), 0.1, self.training)\n",
+    ),
+    "learns from short windows first": replaced(
+        "                loss = loss_of(forward, *next(batches)) / ACCUMULATION\n",
+        "                length = 32 if budget.progress < 0.5 else SEQUENCE\n"
+        "                tokens, targets = (part[:, :length].contiguous() for part in next(batches))\n"
+        "                loss = loss_of(forward, tokens, targets) / ACCUMULATION\n",
+    ),
+    "takes 48 tokens at once, and builds its mask when it first needs it": both(
+        replaced("        self.sequence = SEQUENCE ", "        self.sequence = 48 "),
+        replaced(
+            "        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)\n",
+            "        if getattr(self, 'mask', None) is None or self.mask.shape[0] != T:\n"
+            "            self.mask = torch.ones(T, T, dtype=torch.bool, device=x.device).tril()\n"
+            "        y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.mask)\n",
+        ),
+    ),
+    "reads its batches ahead in a thread": replaced(
+        "    step = 0\n",
+        """    import queue
+    import threading
+
+    ahead, source = queue.Queue(4), batches
+
+    def read():
+        while True:
+            ahead.put(next(source))
+
+    threading.Thread(target=read, daemon=True).start()
+    batches = iter(ahead.get, None)
+    step = 0
+""",
+    ),
+    "begins from the frequencies of the train split": both(
+        replaced("WIDTH, prepare.VOCABULARY, bias=False)", "WIDTH, prepare.VOCABULARY)"),
+        before_loop(
+            """
+counted = torch.bincount(torch.from_numpy(prepare.train_tokens()[:1_000_000].astype("int64")), minlength=256)
+model.head.bias.data.copy_(((counted + 1) / (counted + 1).sum()).log())
+"""
+        ),
+    ),
+    "predicts the token after the next as well": both(
+        replaced(
+            "        return self.head(self.norm(x))\n",
+            "        self.further = self.second(self.norm(x)) if self.training else None\n"
+            "        return self.head(self.norm(x))\n",
+        ),
+        replaced(
+            "        self.apply(self.init_weights)\n",
+            "        self.second = nn.Linear(WIDTH, prepare.VOCABULARY, bias=False)\n"
+            "        self.apply(self.init_weights)\n",
+        ),
+        replaced(
+            "            loss.backward()\n",
+            "            further = model.further[:, :-1].flatten(0, 1)\n"
+            "            (loss + 0.1 * further.logsumexp(-1).mean()).backward()\n",
+        ),
     ),
 }

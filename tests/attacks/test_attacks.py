@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attacks import ATTACKS, Attack, Edit
+from attacks import ATTACKS as PLAIN
+from attacks import Attack, Edit
 from conftest import autolab, set_key
 from honest import HONEST
+from subtle import SUBTLE
 
 from orchestrator.daemon import opened
 from orchestrator.lab import Lab
@@ -24,6 +26,8 @@ from orchestrator.store.records import Run
 from orchestrator.store.states import State
 
 Result = dict[str, Any]
+
+ATTACKS = [*PLAIN, *SUBTLE]
 
 
 def diff_of(before: str, after: str) -> str:

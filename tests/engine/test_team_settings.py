@@ -90,8 +90,10 @@ def test_a_teams_own_section_goes_before_what_all_teams_share(tmp_path: Path) ->
     assert (found["offline"].wave, found["offline"].share, found["offline"].line) == (5, 1.0, "")
     limits = found["deep"].limits["worker"]
     assert (limits.temperature, limits.replies) == (0.1, 9)
-    assert limits_of(found["deep"], "worker").calls == 9 and limits_of(found["offline"], "worker").calls == 20
-    assert limits_of(found["deep"], "planner").nudges == 3, "what nobody names stays the loop's own"
+    worker = load(shipped("worker"))
+    assert limits_of(found["deep"], worker).calls == 9 and limits_of(found["offline"], worker).calls == 20
+    worker = load(shipped("worker"))
+    assert limits_of(found["deep"], load(shipped("planner"))).nudges == 3, "what nobody names stays the loop's own"
 
 
 def test_without_a_list_every_named_team_is_at_work(tmp_path: Path) -> None:

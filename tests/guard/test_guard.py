@@ -74,7 +74,7 @@ LINE = 1 + TRAIN[: TRAIN.index("    prepare.set_seed()\n")].count("\n")
         ("import orchestrator", "the harness is no library"),
         ("import os; seed = os.getenv('AUTOLAB_SEED')", "the environment is the harness's"),
         ("import no_such_package", "no_such_package is not installed"),
-        (f"data = {'x' * 20_001!r}", "a literal of 20001 characters"),
+        (f"data = {'x' * 20_001!r}", "adds 20001 characters of literals"),
     ],
 )
 def test_a_line_that_reaches_past_its_business_is_refused_by_its_number(line: str, words: str) -> None:

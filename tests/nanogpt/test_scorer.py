@@ -107,10 +107,25 @@ REFUSED = {
     "logits that are not finite": ("self.table(tokens) / 0", "not finite"),
     "logits over too few tokens": ("self.table(tokens)[..., :255]", "where logits"),
     "logits for the last token alone": ("self.table(tokens)[:, -1:]", "where logits"),
-    "an answer that is no tensor": ("(self.table(tokens), None)", "answers tuple where logits"),
+    "an answer that is no tensor": ("(self.table(tokens), None)", "where logits .* are due"),
     "a model that fails": ("self.table(tokens + 1000)", "the model fails on tokens"),
     "a model that leaves the process": ("exit()", "the model fails on tokens"),
 }
+
+
+def test_the_scorer_compares_pieces_of_every_length(tmp_path: Path, split: Path) -> None:
+    """A model of 65 tokens gets each window in two pieces; looking ahead in the shorter one alone shows as well."""
+    answer = "self.table(tokens.roll(-1, 1) if tokens.shape[1] == 63 else tokens)"
+    with pytest.raises(Refusal, match="looks at later tokens"):
+        score_of(tmp_path, split, answer, torch.randn(256, 256), "\n\nTable.sequence = 65\n")
+
+
+def test_a_refusal_carries_nothing_of_the_text_that_the_model_was_shown(tmp_path: Path, split: Path) -> None:
+    answer = "type('A' + bytes(tokens[0].tolist()).hex(), (KeyError,), {}).__call__(1)\n        "
+    raising = f"(_ for _ in ()).throw({answer.strip()})"
+    with pytest.raises(Refusal) as caught:
+        score_of(tmp_path, split, raising)
+    assert str(caught.value) == "the model fails on tokens of shape (64, 128) (KeyError, train.py line 15); see the log"
 
 
 @pytest.mark.parametrize(("answer", "sentence"), REFUSED.values(), ids=REFUSED.keys())

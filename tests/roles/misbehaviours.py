@@ -19,6 +19,7 @@ from weak_scripts import (
     always,
     arguments,
     at,
+    blind,
     counting,
     cut_call,
     dropped,
@@ -90,6 +91,7 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
         one("call_in_prose"),
     ),
     "is served without tools": Misbehaviour(always(without_tools), 5, one("tools_refused")),
+    "is never shown its tools": Misbehaviour(always(blind), 7, one("tools_unseen", "fresh_context")),
     "is served without tools and breaks its JSON": Misbehaviour(
         lambda request, number: (
             says('```tool\n{"tool": "read_file", "arguments": {"path": \n```')

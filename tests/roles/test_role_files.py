@@ -15,10 +15,12 @@ ROLES = ("researcher", "planner", "worker", "reviewer", "reporter")
 READING = {"read_file", "list_experiments", "read_diff"}
 TOOLS_OF = {
     "researcher": READING | {"search_papers", "list_papers", "read_paper", "propose", "finish"},
-    "planner": READING | {"queue", "drop", "finish"},
-    "worker": READING | {"edit_file", "show_diff", "submit_patch", "give_up"},
-    "reviewer": READING | {"approve", "reject", "hand_over"},
-    "reporter": READING | {"report"},
+    "planner": READING
+    | {"queue", "drop", "merge_duplicates", "request_follow_up", "combine", "tune_constant", "state_balance", "finish"},
+    "worker": READING
+    | {"edit_file", "replace_function", "show_diff", "check_patch", "smoke_run", "submit_patch", "give_up"},
+    "reviewer": READING | {"approve", "reject", "lesson", "hand_over"},
+    "reporter": READING | {"cancel", "report"},
 }
 
 
@@ -34,7 +36,7 @@ def test_a_shipped_role_file_loads_without_warnings_and_names_its_own_tools_and_
     assert file.name == role and file.description and file.temperature is not None
     assert file.warnings == () and file.tools == {}
     named = set(re.findall(r"`([a-z_]+)`", file.prompt)) & set(TOOL_NAMES)
-    assert named <= TOOLS_OF[role]
+    assert named == TOOLS_OF[role] & set(TOOL_NAMES), "it names all of its tools, and no others"
     last = file.prompt.split("## When you are finished")[1]
     assert TOOLS_OF[role] & FINISHING <= set(re.findall(r"`([a-z_]+)`", last))
     assert "Do not stop before it" in " ".join(last.split())
@@ -58,6 +60,45 @@ def test_tools_can_be_taken_away_by_name_by_pattern_and_by_permission(tmp_path: 
     tools = load(written(tmp_path, f"---\n{front}\n---\nGo.")).tools
     assert {name for name, allowed in tools.items() if allowed} == {"propose", "read_file", "read_paper"}
     assert set(tools) == set(TOOL_NAMES)
+
+
+def test_every_key_of_opencode_is_known_and_does_what_it_can_or_says_that_it_does_nothing(tmp_path: Path) -> None:
+    front = (
+        "description: x\nname: r\ncolor: '#ff5733'\nhidden: true\ndisable: true\nvariant: high\n"
+        "options: {effort: high}\ntop_p: 0.9\nmaxSteps: 12\n"
+    )
+    file = load(written(tmp_path, f"---\n{front}---\nGo."))
+    assert (file.top_p, file.steps) == (0.9, 12)
+    assert [warning.split("`")[1] for warning in file.warnings] == ["disable", "variant", "options"]
+    assert load(written(tmp_path, "---\ndescription: x\ndisable: false\nsteps: 3\n---\nGo.")).warnings == ()
+
+
+def test_bash_patterns_and_other_nested_rules_load_and_touch_no_tool_of_this_lab(tmp_path: Path) -> None:
+    front = (
+        "description: Runs one experiment\nmode: subagent\ntools:\n  bash: true\n  task: false\npermission:\n"
+        "  edit:\n    '*': deny\n    train.py: allow\n  bash:\n    '*': ask\n    'git status*': allow\n"
+        "    'uv run scripts/hf_job.py *': allow\n    'rm *': deny\n  task:\n    '*': deny\n    reviewer: allow\n"
+        "  skill: allow\n  external_directory: deny\n"
+    )
+    file = load(written(tmp_path, f"---\n{front}---\nYou run one experiment.", "worker.md"))
+    assert file.warnings == () and file.tools == {} and file.description == "Runs one experiment"
+
+
+def test_a_file_that_shuts_out_what_it_does_not_name_keeps_the_tools_that_it_cannot_know(tmp_path: Path) -> None:
+    file = load(written(tmp_path, "---\ndescription: x\npermission: {'*': deny, read: allow, edit: allow}\n---\nGo."))
+    assert file.tools == {} and "`*` is shut out" in file.warnings[0]
+    own = load(written(tmp_path, "---\ndescription: x\npermission: {'*': deny, propose: allow, finish: ask}\n---\nGo."))
+    assert {name for name, allowed in own.tools.items() if allowed} == {"propose", "finish"} and not own.warnings
+
+
+def test_the_prompt_may_stand_in_the_key_or_in_a_file_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "job.txt").write_text("You plan.\n")
+    assert load(written(tmp_path, "---\ndescription: x\nprompt: '{file:./job.txt}'\n---\n")).prompt == "You plan."
+    assert load(written(tmp_path, "---\ndescription: x\nprompt: You read.\n---\n")).prompt == "You read."
+    both = load(written(tmp_path, "---\ndescription: x\nprompt: You read.\n---\nYou write."))
+    assert both.prompt == "You write." and "`prompt` does nothing" in both.warnings[0]
+    with pytest.raises(RoleFileError, match="names a file that cannot be read"):
+        load(written(tmp_path, "---\ndescription: x\nprompt: '{file:missing.txt}'\n---\n"))
 
 
 @pytest.mark.parametrize(
@@ -102,6 +143,9 @@ def test_what_is_not_known_is_a_warning_that_names_it_and_the_nearest_known(
         ("---\ntools: [read_file]\n---\nGo.", "`tools` must say true or false"),
         ("---\ntools: {read_file: sometimes}\n---\nGo.", "`tools` must say true or false"),
         ("---\npermission: {read_file: never}\n---\nGo.", "`permission` of read_file is 'never'"),
+        ("---\npermission: {bash: {'git *': perhaps}}\n---\nGo.", "`permission` of bash is 'perhaps'"),
+        ("---\nsteps: 0\n---\nGo.", "`steps` is 0"),
+        ("---\ntop_p: 1.5\n---\nGo.", "`top_p` is 1.5"),
     ],
 )
 def test_a_broken_file_is_told_in_a_sentence_with_its_path_and_a_remedy(

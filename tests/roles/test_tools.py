@@ -42,7 +42,11 @@ async def test_a_handler_gets_the_arguments_with_every_default_filled_in() -> No
 
 def test_what_is_clearly_meant_is_taken() -> None:
     assert tool("read_file").check({"path": "train.py", "start": None, "lines": "20"})["lines"] == 20
-    assert tool("list_experiments").check({"limit": None, "state": None}) == {"limit": 50, "state": None}
+    assert tool("list_experiments").check({"limit": None, "state": None}) == {
+        "limit": 30,
+        "before": None,
+        "state": None,
+    }
     given = {"findings": "Muon won.", "priorities": '[{"id": 3, "priority": 20, "reason": "near it"}]'}
     assert tool("hand_over").check(given)["priorities"] == [{"id": 3, "priority": 20, "reason": "near it"}]
 

@@ -94,6 +94,11 @@ def without_tools(request: Request) -> Scripted:
     return right(request)
 
 
+def blind(request: Request) -> Scripted:
+    """A model behind a server that takes the tools and leaves them out of the prompt: it chats."""
+    return counting()(request) if "tools" in request.body else right(request)
+
+
 def prose_only(request: Request) -> Scripted:
     """A model that writes its calls as Hermes does, whatever it is offered."""
     return says(hermes(*step(request)))

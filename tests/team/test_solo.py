@@ -99,7 +99,7 @@ def test_the_offline_model_makes_its_experiments_in_one_conversation(lab: Path) 
                 prepared.brief,
                 prepared.tools,
                 journal,
-                limits_of(member.team, "solo"),
+                limits_of(member.team, member.role),
             )
         await journal.settle()
         assert isinstance(came, Finished) and came.arguments["summary"] == "2 experiments made"

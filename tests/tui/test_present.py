@@ -69,6 +69,11 @@ def test_the_health_strip_says_what_is_wrong_and_how_to_right_it() -> None:
     assert all(words in wide for words in ("2.5000", "noise 0.010", "3 runs", "0.9000", "5.2M tokens", "my-lab cpu"))
 
 
+def test_the_health_strip_says_what_to_believe_and_how_many_promotions_are_none() -> None:
+    told = replace(health(), baseline=Baseline("abc", 1, 2.5, 3, 0.01, 3.4, 0.83, 9, 0.42))
+    assert "gain 0.9000 (0.83 believed, 0.4 of 9 false)" in text_of(first_line(told, 200))
+
+
 def test_a_room_that_only_watches_says_so_before_any_figure() -> None:
     watching = replace(health(quiet=9999, busy=True), read_only=True)
     for width in (60, 80, 120):

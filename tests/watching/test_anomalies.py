@@ -106,3 +106,58 @@ def test_a_plateau_raises_the_share_of_new_directions_until_the_next_win(lab: Pa
         assert await told(context) == [] and await context.store.meta(EXPLORING) == ""
 
     in_lab(lab, play)
+
+
+def test_what_waits_and_repeats_another_by_title_or_program_is_told(lab: Path) -> None:
+    async def play(context: Context) -> None:
+        store = context.store
+        first = await ended(context, State.DISCARDED, "no better", 3.1, program="one")
+        again = await store.add_experiment(
+            Proposal("an IDEA!", "It may help.", "a test"), author="a test", team="none", state=State.QUEUED
+        )
+        (sentence,) = await told(context)
+        assert sentence == f"experiment {again.id} (queued) repeats experiment {first} (discarded): 'an IDEA!'"
+        assert await told(context) == []
+        other = await store.add_experiment(
+            Proposal("Quite another", "It may help.", "a test"), author="a test", team="none", state=State.QUEUED
+        )
+        await store.annotate(other.id, "patched", actor="a test", program="one")
+        (sentence,) = await told(context)
+        assert f"experiment {other.id} (queued) repeats experiment {first}" in sentence and "same program" in sentence
+
+    in_lab(lab, play)
+
+
+def test_a_run_that_outlives_its_limits_is_stuck_and_a_paused_one_is_not(lab: Path) -> None:
+    async def play(context: Context) -> None:
+        store = context.store
+        start = await store.experiment(0)
+        assert start is not None and start.commit_id is not None
+        await store.set_slots([("cpu0", "a core")])
+        run = await store.begin_run(start, RunKind.BASELINE, 1, PLACE, start.commit_id)
+        assert await told(context) == []
+        await store.connection.execute(
+            "UPDATE runs SET started_at = '2020-01-01T00:00:00.000Z' WHERE id = ?", (run.id,)
+        )
+        await store.set_slot("cpu0", phase="paused")
+        assert await told(context) == []
+        await store.set_slot("cpu0", phase="training")
+        (sentence,) = await told(context)
+        assert f"run {run.id} of experiment 0 holds slot cpu0" in sentence and "`autolab kill 0`" in sentence
+
+    in_lab(lab, play)
+
+
+def test_a_persons_merge_and_a_simplification_do_not_end_a_plateau(lab: Path) -> None:
+    async def play(context: Context) -> None:
+        for number in range(context.settings.team.plateau):
+            await ended(context, State.DISCARDED, "no better", 3.0 + number / 1000)
+        row = await context.store.row("SELECT max(id) AS id FROM experiments")
+        assert row is not None
+        await asyncio.sleep(0.01)
+        await context.store.move(row["id"], State.PROMOTED, "shorter", promoted_as="simplification")
+        await context.store.adopt_master("e" * 40, row["id"], "a simplification")
+        sentences = await told(context)
+        assert any("no win in the last" in sentence for sentence in sentences) or await context.store.meta(EXPLORING)
+
+    in_lab(lab, play)

@@ -20,7 +20,8 @@ class Results(Rows):
             self._search = wish.search
             self.keep_marks()
         self.empty = "no result matches the filter; esc clears it" if wish.search else "nothing has run yet"
-        rows = [(str(e.id), result_cells(e, story.result_runs.get(e.id, []))) for e in story.results]
+        gains = story.baseline.gains
+        rows = [(str(e.id), result_cells(e, story.result_runs.get(e.id, []), gains.get(e.id))) for e in story.results]
         self.show(rows, first=wish.first, total=story.matching)
         cut = story.matching < story.measured
         count = f"{story.matching} of {story.measured}" if cut else str(story.measured)

@@ -14,10 +14,11 @@ from textual.widgets import Static
 from orchestrator.branches import Repository
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
+from orchestrator.lessons import LESSON
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
 from orchestrator.store.vault import vault_scores
-from orchestrator.views import vault_word
+from orchestrator.views import unsandboxed, vault_word
 from tui.chart import Series, Shape
 from tui.curves import CurveFile
 from tui.diffs import coloured_diff
@@ -116,7 +117,10 @@ class ExperimentScreen(RoomScreen):
         self._shown, self._experiment = shown, experiment
         colours = self.app.theme_variables
         self.query_one(".heading", OneLine).tell()
-        self.query_one("#facts", Static).update(facts_table(experiment, colours, vault))
+        lesson = next((event.reason for event in reversed(events) if event.kind == LESSON), "")
+        self.query_one("#facts", Static).update(
+            facts_table(experiment, colours, vault, unsandboxed(experiment, self._runs), lesson)
+        )
         self.query_one("#runs", Static).update(runs_table(self._runs, colours, scores))
         self.query_one("#events", Static).update(timeline(events, colours))
         if old is None or (old.parent, old.commit_id) != (experiment.parent, experiment.commit_id):

@@ -1,0 +1,55 @@
+"""The results as karpathy/autoresearch's results.tsv and as JSON: for `autolab export`, and in files of the lab."""
+
+from __future__ import annotations
+
+import json
+
+from orchestrator import views
+from orchestrator.history import COLUMNS
+from orchestrator.lab import Lab
+from orchestrator.runs.files import write_whole
+from orchestrator.runs.log_text import inert
+from orchestrator.store.reader import Reader
+from orchestrator.store.states import State
+
+UNSANDBOXED = " [unsandboxed]"
+
+
+async def tsv(reader: Reader) -> str:
+    """Commit, score (0 for a crash), peak memory in GiB, keep | discard | crash, and the idea, of all that ran.
+
+    Cells are plain: there are no quotes in this format, and so no tab or line break within a cell.
+    """
+    experiments = await reader.results(sort="id", descending=False, limit=None)
+    runs = await reader.runs_of_many([experiment.id for experiment in experiments])
+    lines = ["\t".join(COLUMNS)]
+    for experiment in experiments:
+        ran = runs[experiment.id]
+        if not experiment.commit_id or not ran:
+            continue
+        memory = max((run.peak_memory or 0 for run in ran), default=0)
+        kept = "keep" if experiment.state is State.PROMOTED else "discard"
+        cells = (
+            experiment.commit_id[:7],
+            f"{experiment.val_bpb or 0:.6f}",
+            f"{memory / 2**30:.1f}",
+            kept if experiment.val_bpb is not None else "crash",
+            " ".join(inert(experiment.title).split()) + UNSANDBOXED * views.unsandboxed(experiment, ran),
+        )
+        lines.append("\t".join(cells))
+    return "\n".join(lines) + "\n"
+
+
+async def as_json(reader: Reader) -> str:
+    """What `autolab results --json` prints."""
+    return json.dumps(await views.results_json(reader), indent=2, ensure_ascii=False) + "\n"
+
+
+async def write_results(lab: Lab) -> None:
+    """Write both files anew; whoever reads them finds them whole. Raises LabError and OSError."""
+    async with Reader(lab.database) as reader:
+        texts = {lab.results_tsv: await tsv(reader), lab.results_json: await as_json(reader)}
+    for path, text in texts.items():
+        content = text.encode("utf-8", errors="replace")
+        if not path.is_file() or path.read_bytes() != content:
+            write_whole(path, content, sync=True)
