@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
+from conftest import set_key
 
+from orchestrator.context import Context
+from orchestrator.daemon import opened
+from orchestrator.lab import Lab
 from orchestrator.measurement.fair_share import Account, credit, in_turn
+from orchestrator.measurement.judging import Judging
+from orchestrator.measurement.measuring import Measuring
+from orchestrator.store.records import Experiment, RunKind
+from orchestrator.store.states import State
+from orchestrator.store.writer import Measurement, Place, Proposal
 
 
 def served(shares: dict[str, float], lengths: dict[str, float], runs: int) -> dict[str, float]:
@@ -45,3 +57,51 @@ def test_a_newcomer_begins_level_with_the_lowest() -> None:
     assert credit(3, others) == 1500 and credit(1, []) == 0
     late = Account("late", 3, credit(3, others))
     assert late.level == min(one.level for one in others)
+
+
+def test_in_a_lab_the_slots_go_to_the_team_that_has_had_least(lab: Path) -> None:
+    """`offline` has runs of 90 s, `solo` of 30 s; both always have something ready."""
+    set_key(lab, "teams", '["offline", "solo"]')
+
+    async def play() -> None:
+        async with opened(Lab(lab)) as context:
+            await Judging(context).follow_master()
+            start = await context.master()
+            for number in range(6):
+                for team in ("offline", "solo"):
+                    await ready(context, team, f"idea {number} of {team}", start.commit_id)
+            measuring, had = Measuring(context), Counter[str]()
+            for _ in range(8):
+                wanted = await measuring._wanted_screen()
+                assert wanted is not None
+                experiment = wanted.experiment
+                took = 90 if experiment.team == "offline" else 30
+                await ended(context, experiment, took)
+                had[experiment.team] += took
+            assert had == {"offline": 180, "solo": 180}
+            person = await ready(context, "person", "a person's own", start.commit_id, priority=100)
+            wanted = await measuring._wanted_screen()
+            assert wanted is not None and wanted.experiment.id == person.id
+
+    asyncio.run(play())
+
+
+async def ready(context: Context, team: str, title: str, commit: str, priority: int = 0) -> Experiment:
+    made = await context.store.add_experiment(
+        Proposal(title, "h", "s"), author="a", team=team, state=State.QUEUED, priority=priority
+    )
+    await context.store.move(made.id, State.PATCHING, "t")
+    words = {"commit_id": commit, "parent": commit, "branch": f"exp/{made.id}"}
+    return await context.store.move(made.id, State.READY, "t", **words)
+
+
+async def ended(context: Context, experiment: Experiment, seconds: int) -> None:
+    store = context.store
+    assert experiment.commit_id is not None
+    run = await store.begin_run(experiment, RunKind.SCREEN, 1, Place("cpu0", "CPU core", "off"), experiment.commit_id)
+    await store.end_run(run.id, Measurement("crash", "by the test"))
+    await store.connection.execute(
+        "UPDATE runs SET started_at = '2026-01-01T00:00:00.000Z', ended_at = ? WHERE id = ?",
+        (f"2026-01-01T00:{seconds // 60:02d}:{seconds % 60:02d}.000Z", run.id),
+    )
+    await store.move(experiment.id, State.CRASHED, "by the test")
