@@ -22,6 +22,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from orchestrator.engine.pulse import beat
 from orchestrator.lab import Lab, LabLock
 from orchestrator.settings_text import settings_text
 from orchestrator.store.records import RunKind, utc_now
@@ -189,6 +190,7 @@ class Player:
         loop = asyncio.get_running_loop()
         loop.add_reader(sys.stdin.fileno(), lambda: orders.put_nowait(sys.stdin.readline().strip() or "end"))
         print("ready", flush=True)
+        alive = asyncio.create_task(beat(self._lab))
         async with Writer(self._lab.database) as store:
             await store.connection.execute("PRAGMA synchronous = OFF")
             order = "quiet"
@@ -200,6 +202,7 @@ class Player:
                     case "stream":
                         await self._stream(store, orders)
                 order = await orders.get()
+        alive.cancel()
         lock.release()
 
     async def _stream(self, store: Writer, orders: asyncio.Queue[str]) -> None:

@@ -28,7 +28,7 @@ class Action:
     help: str
     keys: tuple[str, ...] = ()  # as Textual names them
     verb: str | None = None  # on the command line and after `:`
-    takes: str = ""  # "", "id", "id?", "id value", "id base", "text"
+    takes: str = ""  # "", "id", "id or agent?", "id value", "id base", "text", "key value", "paper"
     footer: str = ""  # the short word in the footer; empty: not shown there
     confirm: str = ""  # the question asked first; {} is the experiment
     several: str | None = (
@@ -41,7 +41,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("help", Kind.VIEW, "show every key and command", ("question_mark",), footer="help"),
     Action("next_pane", Kind.VIEW, "go to the next pane", ("tab",), footer="pane"),
     Action("previous_pane", Kind.VIEW, "go to the pane before", ("shift+tab",)),
-    Action("pane", Kind.VIEW, "go to the pane of that number", tuple("123456789")),
+    Action(
+        "pane", Kind.VIEW, "go to the pane of that number; 0: what changed; 2 again: next agent", tuple("0123456789")
+    ),
     Action("down", Kind.VIEW, "move down", ("j", "down")),
     Action("up", Kind.VIEW, "move up", ("k", "up")),
     Action("first", Kind.VIEW, "go to the first row", ("g", "home"), footer="top"),
@@ -50,7 +52,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("open", Kind.VIEW, "look into the selected row", ("enter",), footer="open"),
     Action("back", Kind.VIEW, "go back; clear the marks, then the filter", ("escape",), footer="back"),
     Action("full_screen", Kind.VIEW, "give the pane the whole screen, or back", ("f",), footer="zoom"),
-    Action("filter", Kind.VIEW, "filter the tables, or search the log", ("slash",), footer="find"),
+    Action("filter", Kind.VIEW, "filter the table, or search the log", ("slash",), footer="find"),
+    Action("order", Kind.VIEW, "sort the table by the next column", ("o",), footer="sort"),
+    Action("turn_order", Kind.VIEW, "turn the order round", ("O",)),
+    Action(
+        "series", Kind.VIEW, "plot the next: best score, loss, learning rate, tokens a second", ("u",), footer="plot"
+    ),
     Action("next_match", Kind.VIEW, "go to the next place that the search has found", ("n",), footer="next"),
     Action("previous_match", Kind.VIEW, "go to the place before", ("N",), footer="previous"),
     Action("copy", Kind.VIEW, "copy the id; again: the path, the diff (OSC 52 and a file)", ("y",), footer="copy"),
@@ -81,13 +88,32 @@ ACTIONS: tuple[Action, ...] = (
         "id",
         "export",
     ),
+    Action("papers", Kind.READ, "the papers that the lab knows, and what came of each", verb="papers"),
+    Action(
+        "paper",
+        Kind.READ,
+        "the paper that an experiment names: its abstract, and what came of it",
+        ("i",),
+        "paper",
+        "paper",
+        footer="paper",
+    ),
+    Action(
+        "settings",
+        Kind.READ,
+        "the settings: those to change now, and where to change the rest",
+        ("comma",),
+        "settings",
+        footer="settings",
+    ),
+    Action("outcome", Kind.VIEW, "show an agent's turns of one outcome, then of the next", ("F",), footer="outcome"),
     Action("side_by_side", Kind.VIEW, "show a diff side by side, or unified again", ("v",), footer="side by side"),
     Action("doctor", Kind.READ, "what is missing or risky on this machine, and the remedy", verb="doctor"),
     # steering
-    Action("pause_run", Kind.COMMAND, "pause or resume the selected run", ("p",), takes="id", footer="pause"),
+    Action("pause_run", Kind.COMMAND, "pause or resume the selected run, or agent", ("p",), takes="id", footer="pause"),
     Action("pause_queue", Kind.COMMAND, "pause or resume the queue: no new run starts", ("P",), footer="pause queue"),
-    Action("pause", Kind.COMMAND, "pause the queue, or the run of experiment ID", verb="pause", takes="id?"),
-    Action("resume", Kind.COMMAND, "resume the queue, or the run of experiment ID", verb="resume", takes="id?"),
+    Action("pause", Kind.COMMAND, "pause the queue, the run of ID, or one agent", verb="pause", takes="id or agent?"),
+    Action("resume", Kind.COMMAND, "resume the queue, the run of ID, or an agent", verb="resume", takes="id or agent?"),
     Action(
         "stop_run",
         Kind.COMMAND,
@@ -120,6 +146,14 @@ ACTIONS: tuple[Action, ...] = (
         footer="requeue",
         several="Queue a new attempt of {}?",
     ),
+    Action(
+        "edit_requeue",
+        Kind.COMMAND,
+        "edit an experiment's patch or hypothesis, then queue it as a new attempt",
+        ("R",),
+        takes="id",
+        footer="edit",
+    ),
     Action("raise", Kind.COMMAND, "raise the priority", ("plus",), takes="id", several=""),
     Action("lower", Kind.COMMAND, "lower the priority", ("minus",), takes="id", several=""),
     Action(
@@ -134,8 +168,10 @@ ACTIONS: tuple[Action, ...] = (
         "drop",
         Kind.COMMAND,
         "take a waiting experiment out of the queue",
+        keys=("D",),
         verb="drop",
         takes="id",
+        footer="drop",
         confirm="Drop experiment {}?",
         several="Drop {}?",
     ),
@@ -185,7 +221,18 @@ ACTIONS: tuple[Action, ...] = (
         "text",
         footer="message",
     ),
-    Action("add", Kind.COMMAND, "add an experiment of your own", verb="add"),
+    Action(
+        "add",
+        Kind.COMMAND,
+        "add an experiment of your own: a patch, or an idea for the workers",
+        ("a",),
+        "add",
+        footer="add",
+    ),
+    Action("undo", Kind.COMMAND, "undo your own last order; says first what that is", ("z",), "undo", footer="undo"),
+    Action(
+        "set", Kind.COMMAND, "change a setting of the lab at work: `settings` lists them", verb="set", takes="key value"
+    ),
     Action("import", Kind.COMMAND, "take over earlier results (results.tsv) that agents see", verb="import"),
     # the lab
     Action("start", Kind.LAB, "start the daemon", ("S",), "start"),

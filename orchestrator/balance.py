@@ -7,11 +7,12 @@ what an earlier one that ran has varied. Everything else explores.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.store.reader import Reader
+from orchestrator.store.records import Row
 from orchestrator.store.states import ACTIVE, RAN
 from orchestrator.team_settings import Team
 
@@ -62,7 +63,7 @@ async def balance_of(reader: Reader, team: Team | None = None) -> Balance:
         f" AND state IN ({', '.join('?' for _ in ran)}) ORDER BY id",
         ran,
     )
-    told = zip(rows, exploring([dict(row) for row in rows]), strict=True)
+    told = zip(rows, exploring(rows), strict=True)
     recent = [explores for row, explores in told if team is None or not among or row["team"] == team.name][-RECENT:]
     stated_key, plateau_key = (STATED, EXPLORING) if team is None else (team.key(STATED), team.key(EXPLORING))
     stated, plateau = await reader.meta(stated_key), await reader.meta(plateau_key)
@@ -75,7 +76,7 @@ async def balance_of(reader: Reader, team: Team | None = None) -> Balance:
     )
 
 
-def exploring(experiments: Iterable[Mapping[str, Any]]) -> list[bool]:
+def exploring(experiments: Iterable[Row]) -> list[bool]:
     """Whether each of the experiments, oldest first, explored when it was proposed."""
     varied: set[str] = set()
     found = []

@@ -16,12 +16,19 @@ from orchestrator.store.writer import Writer
 from orchestrator.team_settings import Team
 
 
+class Standing:
+    """The settings as they stand now: one for all who work in a lab, changed as a whole by the command `set`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.now = settings
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """One lab at work: its paths, settings, store, repository, slots, corpus, and the sandbox of its runs."""
 
     lab: Lab
-    settings: Settings
+    standing: Standing
     store: Writer
     repository: Repository
     executor: Executor
@@ -55,6 +62,11 @@ class Context:
         master = await self.store.master(self.line)
         assert master is not None
         return master
+
+    @property
+    def settings(self) -> Settings:
+        """Read at each look: who keeps a copy does not hear of a change."""
+        return self.standing.now
 
     async def sources(self, commit: str) -> dict[str, str]:
         """The editable files as they stand at a commit."""

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from orchestrator.branches import Repository
-from orchestrator.context import Context
+from orchestrator.context import Context, Standing
 from orchestrator.corpus import own_data, prepare_corpus
 from orchestrator.engine.answering import answer_without_daemon
 from orchestrator.engine.engine import Ending, Engine
@@ -50,7 +50,7 @@ async def opened(lab: Lab) -> AsyncIterator[Context]:
         async with Writer(lab.database) as store:
             await _check_kind(store, settings.target.kind)
             await _check_data(store, corpus.fingerprint, settings.lab.profile)
-            yield Context(lab, settings, store, repository, executor, corpus, walls)
+            yield Context(lab, Standing(settings), store, repository, executor, corpus, walls)
     finally:
         lock.release()
 

@@ -196,6 +196,11 @@ def read_settings(path: Path) -> Settings:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise LabError(f"{path} cannot be read ({error}).", "Restore it with `git checkout autolab.toml`.") from error
+    return settings_from(text, path)
+
+
+def settings_from(text: str, path: Path) -> Settings:
+    """The settings that a text stands for; `path` is what errors name. Raises LabError as `read_settings` does."""
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -18,6 +18,7 @@ from orchestrator.evidence import (
     prior_of,
 )
 from orchestrator.lab import Lab, daemon_of
+from orchestrator.store.filters import EVERYTHING, Filter
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import SIMPLIFICATION, Decision, Experiment, Run, SlotRow, seconds_since, utc_now
 from orchestrator.store.states import State
@@ -204,14 +205,21 @@ async def vault_account(reader: Reader) -> str:
     return f"{told}; {len(agreed)} promotions compared, in {missing} of them the gain is not there"
 
 
-async def results_json(reader: Reader) -> list[dict[str, Any]]:
-    experiments = await reader.results(sort="id", descending=False, limit=None)
+async def results_json(reader: Reader, only: Filter = EVERYTHING) -> list[dict[str, Any]]:
+    noise = noise_of(await reader.score_groups()) if any(term.column == "error" for term in only.terms) else None
+    experiments = await reader.results(
+        only=only,
+        noise=None if noise is None else noise.deviation,
+        sort=only.sort or "id",
+        descending=only.descending,
+        limit=None,
+    )
     runs = await reader.runs_of_many([experiment.id for experiment in experiments])
     self_reported = await is_self_reported(reader)
     return [result_json(experiment, runs[experiment.id], self_reported) for experiment in experiments]
 
 
-async def queue_json(reader: Reader) -> list[dict[str, Any]]:
+async def queue_json(reader: Reader, only: Filter = EVERYTHING) -> list[dict[str, Any]]:
     return [
         {
             "id": experiment.id,
@@ -222,7 +230,7 @@ async def queue_json(reader: Reader) -> list[dict[str, Any]]:
             "team": experiment.team,
             "reason": experiment.reason,
         }
-        for experiment in await reader.queue()
+        for experiment in await reader.queue(only)
     ]
 
 

@@ -7,7 +7,7 @@ is repeated for ever: replies, nudges, contexts and models are counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,10 @@ def _unheard(_: CallRecord) -> None:
     """Nobody keeps the records."""
 
 
+async def _at_once() -> None:
+    """Nobody holds the agent back."""
+
+
 async def converse(
     models: ChatModel | Sequence[ChatModel],
     system: str,
@@ -66,10 +70,11 @@ async def converse(
     journal: Journal,
     limits: Limits = LIMITS,
     on_call: Callable[[CallRecord], None] = _unheard,
+    turn: Callable[[], Awaitable[None]] = _at_once,
 ) -> Finished | GaveUp:
     """Hold a job to its end with the first of `models` that can. Cancelling it stops the model's stream at once.
 
-    `on_call` gets the record of every call of a model, as it ends.
+    `on_call` gets the record of every call of a model, as it ends; `turn` is waited for before each.
     """
     listed = list(models) if isinstance(models, Sequence) else [models]
     tally, desk = Tally(on_call), Desk(tools, limits)
@@ -91,7 +96,7 @@ async def converse(
         contexts = 0
         while True:
             contexts += 1
-            came = await Conversation(player, desk, system, told, journal, limits, tally).hold()
+            came = await Conversation(player, desk, system, told, journal, limits, tally, turn).hold()
             learn(player)
             if isinstance(came, Done):
                 return _finished(came, model.name, tally)

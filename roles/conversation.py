@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -35,13 +36,22 @@ class Conversation:
     """The state of one context."""
 
     def __init__(
-        self, player: Player, desk: Desk, system: str, brief: str, journal: Journal, limits: Limits, tally: Tally
+        self,
+        player: Player,
+        desk: Desk,
+        system: str,
+        brief: str,
+        journal: Journal,
+        limits: Limits,
+        tally: Tally,
+        turn: Callable[[], Awaitable[None]],
     ) -> None:
         self.player = player
         self.desk = desk
         self.journal = journal
         self.limits = limits
         self.tally = tally
+        self.turn = turn
         self.messages = [Message("system", system), Message("user", brief)]
         self.nudges = 0
         self.refusals = 0
@@ -55,6 +65,7 @@ class Conversation:
         self.desk.begin_context()
         while self.player.left > 0:
             self.troubles = []
+            await self.turn()
             try:
                 reply = await self._next_reply()
             except ModelError as error:

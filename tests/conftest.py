@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.create import create_lab
 from orchestrator.lab import Lab
 from orchestrator.runs import local_executor
 from orchestrator.runs.slots import device_kind
@@ -82,6 +83,15 @@ def lab(tmp_path: Path, corpus: Path) -> Iterator[Path]:
     set_key(root, "budget_seconds", "1")
     yield root
     autolab("stop", "--now", str(root))
+
+
+@pytest.fixture
+def bare(tmp_path: Path, corpus: Path) -> Path:
+    """A lab like `lab`, made in this process and never started: for tests of what works on its files and store."""
+    root = tmp_path / "mein Läb"
+    asyncio.run(create_lab(root, "cpu"))
+    set_key(root, "budget_seconds", "1")
+    return root
 
 
 @pytest.fixture

@@ -12,14 +12,18 @@ from textual.app import SystemCommand
 from textual.screen import Screen
 
 from orchestrator.actions import ACTIONS, BY_NAME, Action, Kind
+from orchestrator.actor import who
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.runs.log_text import inert
-from orchestrator.store.reader import SORTS, Reader
+from orchestrator.store.reader import Reader
+from orchestrator.store.records import utc_now
+from tui.arranging import STRIP
 from tui.commands import NotUnderstood, Order, understand
 from tui.deeds import Deeds
 from tui.keys import bindings
 from tui.meaning import order_of
+from tui.memory import Memory, layout_of, restore
 from tui.paced import PacedApp
 from tui.pages import Pages
 from tui.panes.rows import Rows
@@ -29,10 +33,12 @@ from tui.screens.room import RoomScreen
 from tui.screens.setup import Setup
 from tui.screens.text import LinesScreen, LogScreen
 from tui.steering import Steering, message_order
+from tui.tables import Tables
 from tui.watch import WINDOW, Snapshot, Watch
 
 LOOK_SECONDS = 0.2
 TROUBLE_SECONDS = 5.0
+REMEMBER_SECONDS = 2.0
 
 
 class ControlRoom(PacedApp[str]):
@@ -52,6 +58,8 @@ class ControlRoom(PacedApp[str]):
         self._steering: Steering | None = None
         self._pages: Pages | None = None
         self._deeds: Deeds | None = None
+        self._tables: Tables | None = None
+        self._memory = Memory(lab, who(), keep=not read_only)
         self._wanted = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
         self.dashboard = Dashboard(lab, read_only)
@@ -78,8 +86,12 @@ class ControlRoom(PacedApp[str]):
         if self._read_only:
             await self._reader.connection.execute("PRAGMA query_only = ON")  # whatever a screen may try
         self._watch = Watch(self._lab, self._reader)
+        self._tables = Tables(self, self._watch)
+        restore(self._memory.recall(), self._watch, self.dashboard)
         self._steering = Steering(self, self._lab, self._reader)
-        self._deeds = Deeds(self, self._lab, self._reader)
+        self._pages = Pages.opened(self, self._lab, self._reader, keep=not self._read_only)
+        self._watch.wants(since=self._pages.looked)
+        self._deeds = Deeds(self, self._lab, self._reader, self._carry_out)
         first = await self._first_look(self._watch)
         with self.batch_update():  # the first screen is painted once, and complete
             await self.push_screen(self.dashboard)
@@ -89,7 +101,11 @@ class ControlRoom(PacedApp[str]):
         if problem:
             self.notify(problem, title="the daemon did not start", severity="error", timeout=15, markup=False)
         self._looking = asyncio.create_task(self._look_for_ever(self._watch), name="watch")
-        self._pages = Pages.opened(self, self._lab, self._reader)
+        self.set_interval(REMEMBER_SECONDS, self._remember)
+
+    def _remember(self) -> None:
+        if self._watch is not None:
+            self._memory.keep(layout_of(self._watch.wish, self.dashboard))
 
     async def _first_look(self, watch: Watch) -> Snapshot | None:
         with contextlib.suppress(LabError):  # the next look says why
@@ -117,6 +133,7 @@ class ControlRoom(PacedApp[str]):
             self._wanted.set()
 
     async def on_unmount(self) -> None:
+        self._remember()
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
@@ -135,8 +152,9 @@ class ControlRoom(PacedApp[str]):
     def action_act(self, name: str, key: str = "") -> None:
         """Do what the table says under this name, on the screen on top."""
         screen = self.screen
-        if self._pages is not None:
+        if self._pages is not None and self._watch is not None:
             self._pages.here()
+            self._watch.wants(since=self._pages.looked)
         if self._steering is None or not isinstance(screen, RoomScreen) or screen.view(name, key):
             return
         action = BY_NAME[name]
@@ -148,7 +166,7 @@ class ControlRoom(PacedApp[str]):
                 self._view(name, screen)
             case _ if name == "message":
                 self._ask_message(screen.agent or "all")
-            case _ if action.takes in ("id value", "id base", "text") or name == "add":
+            case _ if action.takes in ("id value", "id base", "text", "key value"):
                 self._ask_command(f"{action.verb} ")
             case _:
                 self._understood(lambda: order_of(action, screen))
@@ -160,13 +178,17 @@ class ControlRoom(PacedApp[str]):
 
                 self.push_screen(Help())
             case "filter" if screen is self.dashboard:
-                self._ask_filter()
+                self._at_tables().ask(self.dashboard.table)
+            case "order" if screen is self.dashboard:
+                self._at_tables().next_order(self.dashboard.table)
+            case "turn_order" if screen is self.dashboard:
+                self._at_tables().turn_order(self.dashboard.table)
             case "command_line":
                 self._ask_command()
             case "open" if screen is self.dashboard:
                 self._look_into(screen)
             case "back" if screen is self.dashboard:
-                self._search("")
+                self._at_tables().clear(self.dashboard.table)
             case "follow" | "wrap" | "next_match" | "previous_match":
                 self.notify("That is for logs: l opens the log of the selected run.")
             case "leave":
@@ -175,11 +197,25 @@ class ControlRoom(PacedApp[str]):
                 return
 
     def _look_into(self, screen: RoomScreen) -> None:
-        """Enter: an agent's transcript, or the experiment of the row."""
-        if screen.agent is not None:
-            self.push_screen(LogScreen(f"agent {screen.agent}", self._lab.agent_log(screen.agent)))
+        """Enter: an agent's transcript, the experiment of the row, or what changed."""
+        if self.dashboard.pane == STRIP:
+            self._show_changes()
+        elif screen.agent is not None:
+            from tui.screens.transcript import TranscriptScreen
+
+            assert self._reader is not None
+            self.push_screen(TranscriptScreen(self._lab, self._reader, screen.agent))
         elif screen.experiment_id is not None:
             self._show_experiment(screen.experiment_id)
+
+    def _show_changes(self) -> None:
+        """From the strip; they have been looked at then."""
+        from tui.screens.changes import ChangesScreen
+
+        assert self._reader is not None and self._pages is not None and self._watch is not None
+        self.push_screen(ChangesScreen(self._lab, self._reader, self._pages.looked or ""))
+        self._pages.looked = utc_now()
+        self._watch.wants(since=self._pages.looked)
 
     def _show_experiment(self, experiment_id: int, at_diff: bool = False) -> None:
         from tui.screens.experiment import ExperimentScreen  # brings git and the lexer
@@ -189,16 +225,9 @@ class ControlRoom(PacedApp[str]):
 
     # -- asking for words
 
-    def _ask_filter(self) -> None:
-        assert self._watch is not None
-        self.push_screen(
-            Ask("/", self._watch.wish.search, "filters results and queue; empty shows all"),
-            lambda text: None if text is None else self._search(text),
-        )
-
-    def _search(self, text: str) -> None:
-        assert self._watch is not None
-        self._watch.wants(search=text.strip())
+    def _at_tables(self) -> Tables:
+        assert self._tables is not None
+        return self._tables
 
     def _ask_command(self, begun: str = "") -> None:
         screen = self.screen
@@ -209,8 +238,10 @@ class ControlRoom(PacedApp[str]):
             if text is not None:
                 self._understood(lambda: understand(text, selected, marked))
 
-        hint = "a verb of the command line, for example: kill 12, results muon, results sort delta"
-        self.push_screen(Ask(":", begun, hint), given)
+        from tui.screens.command_line import CommandLine
+
+        assert self._reader is not None
+        self.push_screen(CommandLine(self._lab, self._reader, begun), given)
 
     def _ask_message(self, agent: str) -> None:
         def given(text: str | None) -> None:
@@ -239,7 +270,11 @@ class ControlRoom(PacedApp[str]):
     def _carry_out(self, order: Order) -> None:
         assert self._steering is not None
         action, arguments = order.action, order.arguments
+        screen = self.screen
         if self._refuses(action):
+            return
+        deeds = self._deeds
+        if deeds is not None and isinstance(screen, RoomScreen) and deeds.does(action.name, screen, arguments):
             return
         match action.kind:
             case Kind.READ:
@@ -258,24 +293,12 @@ class ControlRoom(PacedApp[str]):
             case "diff" | "show":
                 self._show_experiment(int(arguments["id"]), at_diff=action.name == "diff")
             case "results" | "queue":
-                self._table_order(action.name, list(arguments.get("words", [])))
+                self.dashboard.go_to(action.name)
+                self._at_tables().order(action.name, arguments.get("words", ()), arguments.get("raw", ""))
             case "review" | "morning" | "patch" | "compare" if self._pages is not None:
                 self._pages.open(action.name, arguments)
             case _:
                 self.run_worker(self._show_printed(action))
-
-    def _table_order(self, pane: str, words: list[str]) -> None:
-        """`:results muon` filters; `:results sort delta` sorts, and again turns it round."""
-        assert self._watch is not None
-        self.dashboard.go_to(pane)
-        if words[:1] == ["sort"] and len(words) == 2:
-            if words[1] not in SORTS:
-                self.notify(f"Sort by one of: {', '.join(SORTS)}.", severity="warning")
-                return
-            same = self._watch.wish.sort == words[1]
-            self._watch.wants(sort=words[1], descending=not self._watch.wish.descending if same else words[1] == "id")
-        else:
-            self._search(" ".join(words))
 
     async def _open_log(self, experiment_id: int, run_id: int | None) -> None:
         """The log of that run, else of the experiment's newest."""

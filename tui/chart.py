@@ -33,6 +33,15 @@ class Series:
     shape: Shape
     tone: Tone = Tone.PLAIN
     sign: str = "+"
+    labels: Sequence[Label] = ()  # written beside points where there is room, the first of them first
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Words beside a point: the first of `texts` that finds room."""
+
+    point: Point
+    texts: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -72,6 +81,23 @@ class Canvas:
         for r in range(min(r0, r1) + 1, max(r0, r1)):
             self.sign(2 * c1, 4 * r, "│", tone)
         self.sign(2 * c1, 4 * r1, "╰" if r1 > r0 else "╭", tone)
+
+    def write(self, x: int, y: int, text: str, tone: Tone) -> bool:
+        """Write beside the dot (x, y), above it where that is free; false when there is no room."""
+        column, row, size = x // 2, y // 4, len(text)
+        for left, at in ((column + 1, row - 1), (column + 2, row), (column + 1, row + 1), (column - size, row - 1)):
+            cells = [(c, at) for c in range(left, left + size)]
+            around = [(left - 1, at), (left + size, at)]
+            if left < 0 or left + size > self.width or not 0 <= at < self.height:
+                continue
+            if any(cell in self._signs or cell in self._bits for cell in cells):
+                continue
+            if any(self._signs.get(cell, " ").isalnum() for cell in around):  # two numbers would read as one
+                continue
+            for cell, letter in zip(cells, text, strict=True):
+                self._signs[cell], self._tones[cell] = letter, tone
+            return True
+        return False
 
     def row(self, y: int) -> list[Said]:
         """One line of the grid, neighbours of one tone together."""
@@ -141,6 +167,8 @@ def chart(
 
     for one in series:
         _draw(canvas, one, place)
+    for beside in (beside for one in series for beside in one.labels):
+        any(canvas.write(*place(beside.point), text, Tone.DIM) for text in beside.texts)
     at = {min(rows - 1, place((left, mark))[1] // 4): f"{mark:.{digits}f}" for mark in marks}
     lines: list[Line] = []
     for y in range(rows):

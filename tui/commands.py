@@ -42,7 +42,10 @@ def understand(text: str, selected: int | None, marked: Sequence[int] = ()) -> O
     if marked and action.kind is Kind.COMMAND and len(rest) == {"id": 0, "id value": 1}.get(action.takes):
         value = {"value": _integer(rest[0])} if rest else {}
         return Order(action, marked_arguments(action, marked) | value)
-    return Order(action, _arguments(action, rest, selected))
+    arguments = _arguments(action, rest, selected)
+    if "words" in arguments:
+        arguments["raw"] = text.strip().partition(" ")[2].strip()  # a filter has quotes of its own
+    return Order(action, arguments)
 
 
 def marked_arguments(action: Action, marked: Sequence[int]) -> dict[str, Any]:
@@ -59,8 +62,10 @@ def _arguments(action: Action, rest: list[str], selected: int | None) -> dict[st
     match action.takes:
         case "id":
             return {"id": _number(rest[0] if rest else None, selected, action)}
-        case "id?":
-            return {"id": _number(rest[0], None, action)} if rest else {}
+        case "id or agent?":
+            if not rest:
+                return {}
+            return {"id": int(rest[0])} if rest[0].isdigit() else {"agent": rest[0]}
         case "id value":
             if len(rest) == 1:
                 rest = [str(_number(None, selected, action)), *rest]
@@ -73,6 +78,10 @@ def _arguments(action: Action, rest: list[str], selected: int | None) -> dict[st
             if len(rest) != 2:
                 raise NotUnderstood(f"`{action.verb}` takes an experiment and the branch that it is put on.")
             return {"id": _number(rest[0], None, action), "onto": rest[1]}
+        case "key value":
+            if len(rest) < 2:
+                raise NotUnderstood(f"`{action.verb}` takes a setting and its value; `settings` lists them.")
+            return {"key": rest[0], "value": " ".join(rest[1:])}
         case "text":
             if len(rest) < 2:
                 raise NotUnderstood(f"`{action.verb}` takes an agent and what to say.")

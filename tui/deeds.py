@@ -2,27 +2,150 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from textual.app import App
 
+from orchestrator.actor import who
+from orchestrator.errors import LabError
 from orchestrator.lab import Lab
 from orchestrator.store.reader import Reader
+from orchestrator.store.records import Experiment
+from orchestrator.store.states import ENDED, State
+from tui.commands import Order
 from tui.copying import Copying
+from tui.present import plain
+from tui.screens.dialogs import Confirm
 from tui.screens.room import RoomScreen
 
 
 class Deeds:
-    """The deeds of one room."""
+    """The deeds of one room; `give` carries an order out."""
 
-    def __init__(self, app: App[Any], lab: Lab, reader: Reader) -> None:
+    def __init__(self, app: App[Any], lab: Lab, reader: Reader, give: Callable[[Order], None]) -> None:
+        self._app = app
+        self._lab = lab
+        self._reader = reader
+        self._give = give
         self._copying = Copying(app, lab, reader)
+        self._typed: dict[str, str] = {}  # in the form for an experiment that was left
 
-    def does(self, name: str, screen: RoomScreen) -> bool:
+    def does(self, name: str, screen: RoomScreen, arguments: Mapping[str, Any] | None = None) -> bool:
         """Do what the table calls `name`; False when it is no deed of these."""
+        words = list((arguments or {}).get("words", ()))
         match name:
             case "copy":
                 self._copying.copy(screen)
+            case "papers" | "settings":
+                self._open(name)
+            case "paper":
+                self._app.run_worker(self._open_paper(words, screen), group="paper")
+            case "add":
+                self._add()
+            case "edit_requeue":
+                self._app.run_worker(self._edit(screen), group="edit")
+            case "undo" if "command" not in (arguments or {}):
+                self._app.run_worker(self._undo(), group="undo", exclusive=True)
             case _:
                 return False
         return True
+
+    # -- looking things up
+
+    def _open(self, name: str) -> None:
+        from tui.screens.papers import PapersScreen  # what the first screen does not need comes when asked for
+        from tui.screens.settings import SettingsScreen
+
+        page = PapersScreen(self._lab, self._reader) if name == "papers" else None
+        self._app.push_screen(page or SettingsScreen(self._lab, self._reader, self._give))
+
+    async def _open_paper(self, words: list[str], screen: RoomScreen) -> None:
+        """The paper of that number, else the one that the selected experiment names."""
+        from orchestrator.papers.paper import arxiv_ids
+        from orchestrator.review.citing import require_paper
+        from tui.screens.papers import PaperScreen
+
+        try:
+            named = " ".join(words)
+            if not named:
+                experiment = await self._experiment(screen)
+                ids = arxiv_ids(experiment.source)
+                if not ids:
+                    source = plain(experiment.source) or "nothing"
+                    raise LabError(f"Experiment {experiment.id} names no paper; its source is {source}.")
+                named = ids[0]
+                if len(ids) > 1:
+                    self._app.notify(f"It also names {', '.join(ids[1:])}: `:paper ID` opens one.", markup=False)
+            paper = await require_paper(self._reader, named)
+        except LabError as error:
+            self._app.notify(str(error), severity="warning", markup=False)
+            return
+        self._app.push_screen(PaperScreen(self._lab, self._reader, paper.id))
+
+    async def _experiment(self, screen: RoomScreen) -> Experiment:
+        """The one that is meant on the screen at hand. Raises LabError."""
+        number = screen.experiment_id
+        experiment = None if number is None else await self._reader.experiment(number)
+        if experiment is None:
+            raise LabError("Select an experiment first: in the slots, the queue or the results.")
+        return experiment
+
+    # -- experiments of one's own
+
+    def _add(self) -> None:
+        from tui.screens.adding import AddForm
+
+        form = AddForm(self._lab, self._reader, self._typed)
+
+        def left(answer: str | None) -> None:
+            self._typed = form.typed() if answer is None else {}
+            self._tell(answer)
+
+        self._app.push_screen(form, left)
+
+    async def _edit(self, screen: RoomScreen) -> None:
+        from tui.screens.adding import EditForm
+
+        try:
+            if len(screen.marked) > 1:
+                raise LabError(
+                    f"One experiment is edited at a time and {len(screen.marked)} are marked: esc clears them."
+                )
+            experiment = await self._experiment(screen)
+            if experiment.state is State.PROMOTED:
+                raise LabError(f"Experiment {experiment.id} is part of master already.", "a adds a follow-up.")
+            if experiment.state not in ENDED:
+                raise LabError(
+                    f"Experiment {experiment.id} is {experiment.state} and has no outcome yet.",
+                    "Kill or drop it first.",
+                )
+        except LabError as error:
+            self._app.notify(str(error), severity="warning", markup=False)
+            return
+        self._app.push_screen(EditForm(self._lab, self._reader, experiment), self._tell)
+
+    def _tell(self, answer: str | None) -> None:
+        if answer is not None:
+            waits = "not running" in answer
+            self._app.notify(answer, severity="warning" if waits else "information", markup=False)
+
+    # -- taking back
+
+    async def _undo(self) -> None:
+        """Say what would be undone; a yes undoes exactly that."""
+        from orchestrator.actions import BY_NAME
+        from orchestrator.undoable import require_last
+
+        try:
+            how = await require_last(self._reader, who())
+        except LabError as error:
+            self._app.notify(str(error), title="undo", severity="warning", markup=False)
+            return
+
+        def answered(sure: bool | None) -> None:
+            if sure:
+                self._give(Order(BY_NAME["undo"], {"command": how.command.id}))
+
+        question = f"Undo {plain(how.what)}?"
+        self._app.push_screen(Confirm(question, "Undo", f"Then {how.then}."), answered)

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from orchestrator.store.records import Event, SlotRow
+from orchestrator.store.records import Event, SlotRow, seconds_since
 from orchestrator.store.states import ENDED
 from orchestrator.views import Baseline
+from tui.changes import TOLD, Changes
 from tui.present import age, amount, event_text
 from tui.tones import Line, Said, Tone, fit
 
-QUIET_SECONDS = 20.0
+QUIET_SECONDS = 10.0  # without a sign of life; the daemon gives one every 3 s
 BETWEEN = Said("   ")
-
-_TOLD = frozenset({"master", "lab", "command", "letter", "note", "anomaly"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Health:
     """What the strip is made of."""
 
     alive: bool
-    quiet_seconds: float  # since the store was written to last
+    quiet_seconds: float  # since the daemon was heard last
     paused: bool
     baseline: Baseline
     slots: Sequence[SlotRow]
@@ -34,12 +33,14 @@ class Health:
     place: str  # the lab, its profile
     stopping: str = ""  # early stopping so far, in a few words
     read_only: bool = False  # this room only watches
+    money: float = 0.0  # that models have cost
+    changes: Changes | None = None  # since the person looked last
 
 
 def newest_of_interest(events: Sequence[Event]) -> Event | None:
     """The newest event that a person would want to be told of: outcomes, merges, orders; else simply the newest."""
     outcomes = {str(state) for state in ENDED}
-    told = [event for event in events if event.kind in _TOLD or (event.kind == "state" and event.after in outcomes)]
+    told = [event for event in events if event.kind in TOLD or (event.kind == "state" and event.after in outcomes)]
     newest = told or events
     return newest[-1] if newest else None
 
@@ -49,44 +50,28 @@ def _daemon(health: Health) -> Said:
         return Said("○ NOT RUNNING: S starts it", Tone.WARN)
     if health.paused:
         return Said("‖ QUEUE PAUSED: P resumes it", Tone.WARN)
-    at_work = any(slot.run_id is not None and slot.phase != "paused" for slot in health.slots)
-    if at_work and health.quiet_seconds > QUIET_SECONDS:
-        return Said(f"● at work, last heard {health.quiet_seconds:.0f} s ago", Tone.WARN)
+    if health.quiet_seconds > QUIET_SECONDS:
+        return Said(f"● last heard {_long(health.quiet_seconds)} ago", Tone.WARN)
     return Said("● at work", Tone.GOOD)
 
 
+def _long(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
 def first_line(health: Health, width: int) -> Line:
-    """As many facts as fit, the most important first; the lab's name at the right end."""
-    baseline = health.baseline
-    facts: list[list[Said]] = [[_daemon(health)]]
-    if health.read_only:
-        facts.append([Said("read-only", Tone.WARN)])
-    if baseline.val_bpb is None:
-        facts.append([Said("the baseline is being measured" if health.alive else "no baseline yet", Tone.DIM)])
-    else:
-        noise = "" if baseline.noise is None else f" noise {baseline.noise:.3f},"
-        runs = f"{noise} {baseline.runs} run{'s' if baseline.runs != 1 else ''}"
-        facts.append([Said("best ", Tone.DIM), Said(f"{baseline.val_bpb:.4f}", Tone.STRONG), Said(runs, Tone.DIM)])
-        if baseline.gain:
-            tone = Tone.GOOD if baseline.gain > 0 else Tone.WARN
-            facts.append([Said("gain ", Tone.DIM), Said(f"{baseline.gain:.4f}", tone)])
-            if baseline.believed is not None:
-                doubt = f", {baseline.expected_false:.1f} of {baseline.promotions} false" if baseline.promotions else ""
-                facts[-1].append(Said(f" ({baseline.believed:.2f} believed{doubt})", Tone.DIM))
-    busy = sum(slot.run_id is not None for slot in health.slots)
-    facts.append([Said("slots ", Tone.DIM), Said(f"{busy}/{len(health.slots)}")])
-    facts.append([Said(f"{health.runs_per_hour:.0f}"), Said(" runs/h", Tone.DIM)])
-    if health.stopping:
-        facts.append([Said(health.stopping, Tone.DIM)])
-    if health.tokens:
-        facts.append([Said(amount(health.tokens)), Said(" tokens", Tone.DIM)])
-    line = [facts[0][0]]
-    used = cell_len(line[0].text)
+    """As many facts as fit, the most important first, in few words where many do not fit; the lab's name at the end."""
+    facts = _facts(health, terse=False)
+    if _width(facts, BETWEEN) > width:
+        facts = _facts(health, terse=True)
+    between = BETWEEN if _width(facts, BETWEEN) <= width else Said("  ")
+    line = [*facts[0]]
+    used = _width(facts[:1], between)
     for fact in facts[1:]:
-        size = cell_len(BETWEEN.text) + sum(cell_len(said.text) for said in fact)
+        size = _width([fact], between) + cell_len(between.text)
         if used + size > width:
             break
-        line += [BETWEEN, *fact]
+        line += [between, *fact]
         used += size
     if used + cell_len(health.place) + 3 <= width:
         line += [Said(" " * (width - used - cell_len(health.place))), Said(health.place, Tone.DIM)]
@@ -95,11 +80,109 @@ def first_line(health: Health, width: int) -> Line:
     return line
 
 
-def second_line(health: Health, width: int) -> Line:
-    """What changed last."""
+def _width(facts: Sequence[Sequence[Said]], between: Said) -> int:
+    return sum(cell_len(said.text) for fact in facts for said in fact) + cell_len(between.text) * (len(facts) - 1)
+
+
+def _facts(health: Health, terse: bool) -> list[list[Said]]:
+    baseline = health.baseline
+    facts: list[list[Said]] = [[_daemon(health)]]
+    if health.read_only:
+        facts.append([Said("read-only", Tone.WARN)])
+    if baseline.val_bpb is None:
+        facts.append([Said("the baseline is being measured" if health.alive else "no baseline yet", Tone.DIM)])
+    else:
+        facts.append(
+            [Said("best ", Tone.DIM), Said(f"{baseline.val_bpb:.4f}", Tone.STRONG), *_uncertainty(baseline, terse)]
+        )
+        if baseline.gain:
+            facts.append(_gain(baseline, terse))
+    busy = sum(slot.run_id is not None for slot in health.slots)
+    facts.append([Said("slots ", Tone.DIM), Said(f"{busy}/{len(health.slots)}")])
+    facts.append([Said(f"{health.runs_per_hour:.0f}"), Said(" runs/h", Tone.DIM)])
+    if health.tokens:
+        facts.append([Said(amount(health.tokens)), Said(" tokens", Tone.DIM)])
+    if health.money:
+        facts.append([Said(f"{health.money:.2f}"), Said(" money", Tone.DIM)])
+    if health.stopping and not terse:
+        facts.append([Said(health.stopping, Tone.DIM)])
+    return facts
+
+
+def _uncertainty(baseline: Baseline, terse: bool) -> list[Said]:
+    """`±` the standard error of the mean; with room for it, the runs and the noise of one that it comes from."""
+    if baseline.noise is None or not baseline.runs:
+        return []
+    error = f" ±{baseline.noise / baseline.runs**0.5:.3f}"
+    runs = f"{baseline.runs} run{'s' if baseline.runs != 1 else ''}, noise {baseline.noise:.3f}"
+    return [Said(error, Tone.DIM)] if terse else [Said(f"{error} ({runs})", Tone.DIM)]
+
+
+def _gain(baseline: Baseline, terse: bool) -> list[Said]:
+    """Since the start: what is believed of it, and what was measured."""
+    assert baseline.gain is not None
+    tone = Tone.GOOD if baseline.gain > 0 else Tone.WARN
+    if baseline.believed is None:
+        return [Said("gain ", Tone.DIM), Said(f"{baseline.gain:.4f}", tone)]
+    if terse:
+        return [Said("gain ", Tone.DIM), Said(f"{baseline.believed:.2f}", tone), Said(" believed", Tone.DIM)]
+    doubt = f", {baseline.expected_false:.1f} of {baseline.promotions} false" if baseline.promotions else ""
+    said = f" ({baseline.believed:.2f} believed{doubt})"
+    return [Said("gain ", Tone.DIM), Said(f"{baseline.gain:.4f}", tone), Said(said, Tone.DIM)]
+
+
+ROOM_FOR_LAST = 34  # columns from which what happened last stands beside what changed
+
+
+def second_line(health: Health, width: int, inside: bool = False) -> Line:
+    """What changed since the person looked last, and what happened last; `inside`: the keys go here."""
+    line: list[Said] = []
+    changes = health.changes
+    if changes is not None and changes.any:
+        line = _changed(changes, health.baseline)
+    elif inside:
+        line = [Said(f"nothing of note since {_ago(changes)}" if changes is not None else "what happened", Tone.DIM)]
+    if inside:
+        line = [Said("▌ ", Tone.LIVE), *line, Said("  enter shows all of it", Tone.LIVE)]
+    used = sum(cell_len(said.text) for said in line)
+    if used > width:
+        words = "".join(said.text for said in line)
+        return [Said(fit(words, width).rstrip(), Tone.LIVE if inside else Tone.PLAIN)]
+    if line and width - used < ROOM_FOR_LAST:
+        return line
+    if line:
+        line.append(BETWEEN)
+    return [*line, *_last(health, width - used - (cell_len(BETWEEN.text) if line else 0))]
+
+
+def _ago(changes: Changes) -> str:
+    if seconds_since(changes.since) < 60:
+        return "a moment ago"
+    return f"{age(changes.since)} ago"
+
+
+def _changed(changes: Changes, baseline: Baseline) -> list[Said]:
+    said = [Said(f"since {_ago(changes)}: ", Tone.DIM)]
+    parts: list[list[Said]] = []
+    if changes.merged:
+        parts.append([Said(f"{changes.merged} merged", Tone.GOOD)])
+        if changes.best_then is not None and baseline.val_bpb is not None and changes.best_then != baseline.val_bpb:
+            parts[-1].append(Said(f" ({changes.best_then:.4f} → {baseline.val_bpb:.4f})", Tone.DIM))
+    if changes.ended:
+        failed = f" ({changes.failed} without a score)" if changes.failed else ""
+        parts.append([Said(f"{changes.ended} not"), Said(failed, Tone.DIM)])
+    if changes.anomalies:
+        parts.append([Said(f"{changes.anomalies} to look at", Tone.WARN)])
+    for number, part in enumerate(parts):
+        said += [Said(", ", Tone.DIM), *part] if number else part
+    return said
+
+
+def _last(health: Health, width: int) -> list[Said]:
+    """What happened last."""
     if health.last is None:
         return [Said(fit("nothing has happened yet", width).rstrip(), Tone.DIM)]
     when = f"{age(health.last.at)} ago  "
     if len(when) >= width:
-        return [Said(when[:width], Tone.DIM)]
+        return [Said(when[: max(0, width)], Tone.DIM)]
     return [Said(when, Tone.DIM), Said(fit(event_text(health.last), width - len(when)).rstrip())]

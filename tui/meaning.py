@@ -13,6 +13,8 @@ OF_A_RUN = ("pause_run", "stop_run", "kill", "log")
 
 def order_of(action: Action, screen: RoomScreen) -> Order:
     """The order that an action's key gives here. Raises NotUnderstood when nothing is selected, or too much."""
+    if action.name == "pause_run" and screen.agent is not None:
+        return Order(action, {"agent": screen.agent})
     if action.takes != "id":
         return Order(action, {})
     if screen.marked and action.kind is Kind.COMMAND:

@@ -17,9 +17,9 @@ from orchestrator.review.exporting import write_patch
 from orchestrator.review.morning import morning_of
 from orchestrator.review.wins import require_patch
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import utc_now
+from orchestrator.store.records import seconds_since, utc_now
 from tui.screens.dashboard import Dashboard
-from tui.visits import Visits, night_before, was_away
+from tui.visits import BREAK_SECONDS, Visits, night_before, was_away
 
 NOTE_SECONDS = 60.0
 
@@ -27,18 +27,20 @@ NOTE_SECONDS = 60.0
 class Pages:
     """Knows when this person was here last, before now."""
 
-    def __init__(self, app: App[Any], lab: Lab, reader: Reader) -> None:
+    def __init__(self, app: App[Any], lab: Lab, reader: Reader, *, keep: bool = True) -> None:
+        """`keep`: whether the visit is written down."""
         self._app = app
         self._lab = lab
         self._reader = reader
-        self._visits = Visits(lab, who())
+        self._visits = Visits(lab, who(), keep=keep)
+        self.looked: str | None = None  # what changed is counted from here; None: never here before
         self._last: str | None = None
         self._noted = -NOTE_SECONDS
 
     @classmethod
-    def opened(cls, app: App[Any], lab: Lab, reader: Reader) -> Pages:
+    def opened(cls, app: App[Any], lab: Lab, reader: Reader, *, keep: bool = True) -> Pages:
         """The person has come."""
-        pages = cls(app, lab, reader)
+        pages = cls(app, lab, reader, keep=keep)
         pages.here()
         return pages
 
@@ -50,6 +52,8 @@ class Pages:
         self._noted = now
         last = self._visits.last()
         self._visits.note()
+        if self.looked is None or (last is not None and seconds_since(last) > BREAK_SECONDS):
+            self.looked = last
         if was_away(last):
             self._last = last
             self._app.run_worker(self._greet(), group="morning")

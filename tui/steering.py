@@ -122,6 +122,9 @@ class Steering:
     async def _verb(self, action: Action, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """Keys that stand for a verb by what they find: `p` and `P` pause or resume, `+` and `-` count."""
         match action.name:
+            case "pause_run" if "agent" in arguments:
+                held = any(one.paused_by for one in await self._reader.agents() if one.name == arguments["agent"])
+                return ("resume" if held else "pause"), arguments
             case "pause_run":
                 phases = {slot.run_id: slot.phase for slot in await self._reader.slots()}
                 runs = [run for run in await self._reader.runs_underway() if run.experiment_id == arguments["id"]]

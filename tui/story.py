@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.review.citing import Cited
 from orchestrator.store.records import Event, Experiment, Run, VaultScore
 from orchestrator.store.states import State
 from orchestrator.views import run_seconds
@@ -17,10 +18,15 @@ Colours = dict[str, str]
 
 
 def facts_table(
-    experiment: Experiment, colours: Colours, vault: str = "", bare: bool = False, lesson: str = ""
+    experiment: Experiment,
+    colours: Colours,
+    vault: str = "",
+    bare: bool = False,
+    lesson: str = "",
+    paper: Cited | None = None,
 ) -> Table:
     """`vault`: what the vault split says of it (orchestrator.views.vault_word); `bare`: its score is unsandboxed;
-    `lesson`: what it taught."""
+    `lesson`: what it taught; `paper`: the one that it names."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style=colours["dim"], no_wrap=True)
     table.add_column()
@@ -34,6 +40,8 @@ def facts_table(
         ("lesson", lesson),
         ("hypothesis", experiment.hypothesis),
         ("source", experiment.source),
+        ("paper", f"{paper.title}" if paper is not None and paper.title not in experiment.source else ""),
+        ("link", f"{paper.link}  (i opens the abstract)" if paper is not None else ""),
         ("variable", experiment.variable),
         ("edit", experiment.edit),
         ("proposed by", " of team ".join(part for part in (experiment.author, experiment.team) if part)),

@@ -18,6 +18,7 @@ from orchestrator.lab import Lab, daemon_of, find_lab
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Command, Experiment
 from orchestrator.store.states import State
+from orchestrator.undoable import require_last
 
 PATIENCE_SECONDS = 60.0
 MOST_FILE_BYTES = 16 * 2**20
@@ -64,24 +65,27 @@ def _tell(answer: str) -> int:
 
 
 def pause_or_resume(words: Namespace) -> int:
-    experiment_id, lab = _id_and_lab(words.words)
-    arguments = {} if experiment_id is None else {"id": experiment_id}
-    return _tell(send(find_lab(lab), words.verb, arguments))
+    meant, lab = _meant_and_lab(words.words)
+    return _tell(send(find_lab(lab), words.verb, meant))
 
 
-def _id_and_lab(words: list[str]) -> tuple[int | None, str | None]:
-    """`[ID] [LAB]`: a first word of digits is an experiment, unless a lab has that name and stands alone."""
+def _meant_and_lab(words: list[str]) -> tuple[dict[str, Any], str | None]:
+    """`[ID | AGENT] [LAB]`: a word alone is a lab where one has that path, else who is meant."""
     match words:
         case []:
-            return None, None
-        case [only] if only.isdigit():
-            return int(only), None
+            return {}, None
+        case [only] if not only.isdigit() and Path(only).expanduser().exists():
+            return {}, only
         case [only]:
-            return None, only
-        case [first, second] if first.isdigit():
-            return int(first), second
+            return _meant(only), None
+        case [first, second]:
+            return _meant(first), second
         case _:
-            raise UsageError("Too many words.", "It takes [ID] [LAB].")
+            raise UsageError("Too many words.", "It takes [ID | AGENT] [LAB].")
+
+
+def _meant(word: str) -> dict[str, Any]:
+    return {"id": int(word)} if word.isdigit() else {"agent": word}
 
 
 def on_experiment(words: Namespace) -> int:
@@ -98,13 +102,49 @@ def message(words: Namespace) -> int:
 
 def add(words: Namespace) -> int:
     lab = find_lab(words.lab)
-    patch = _read_text(words.patch, "The patch", "Name a file with a unified diff.")
-    number = int(send(lab, "add", {"title": words.title, "hypothesis": words.hypothesis, "patch": patch}))
+    given: dict[str, Any] = {"title": words.title, "hypothesis": words.hypothesis}
+    if words.patch is not None:
+        given["patch"] = _patch(words.patch)
+    if words.source is not None:
+        given["source"] = words.source
+    if words.priority is not None:
+        given["priority"] = words.priority
+    number = int(send(lab, "add", given))
     experiment = asyncio.run(_experiment(lab, number))
     if experiment is not None and experiment.state is State.REJECTED:
         print(f"autolab: Experiment {number} will not run: {experiment.reason}", file=sys.stderr)
     print(json.dumps({"id": number}) if words.json else number)
     return 0
+
+
+def _patch(name: str) -> str:
+    patch = _read_text(name, "The patch", "Name a file with a unified diff.")
+    if not patch.strip():
+        raise LabError(f"The patch in {name} is empty.", "Name a file with a unified diff.")
+    return patch
+
+
+def requeue(words: Namespace) -> int:
+    given: dict[str, Any] = {"id": words.id}
+    if words.patch is not None:
+        given["patch"] = _patch(words.patch)
+    if words.hypothesis is not None:
+        given["hypothesis"] = words.hypothesis
+    return _tell(send(find_lab(words.lab), "requeue", given))
+
+
+def undo(words: Namespace) -> int:
+    lab = find_lab(words.lab)
+
+    async def last() -> int:
+        async with Reader(lab.database) as reader:
+            return (await require_last(reader, who())).command.id
+
+    return _tell(send(lab, "undo", {"command": asyncio.run(last())}))
+
+
+def set_key(words: Namespace) -> int:
+    return _tell(send(find_lab(words.lab), "set", {"key": words.key, "value": words.value}))
 
 
 def import_results(words: Namespace) -> int:

@@ -9,9 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from orchestrator.actions import BY_VERB
-from orchestrator.cli import changing, comparing, laboratory, reading, reporting, reviewing, tracking
+from orchestrator.cli import changing, comparing, consulting, laboratory, reading, reporting, reviewing, tracking
 from orchestrator.errors import LabError, UsageError
 from orchestrator.targets.target import Direction
+
+WHERE = "only these, as in 'state=discarded delta<0 title~muon age<2h sort=delta'; docs/filters.md has the columns"
 
 Verb = Callable[[argparse.Namespace], int]
 
@@ -63,6 +65,8 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
 
     for name, carry_out in (("status", reading.status), ("queue", reading.queue), ("results", reading.results)):
         made = verb(name, carry_out)
+        if name != "status":
+            made.add_argument("--where", metavar="FILTER", default="", help=WHERE)
         json(made)
         lab(made)
     for name, carry_out in (("show", reading.show), ("log", reading.log), ("diff", reading.diff)):
@@ -103,19 +107,43 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     made.add_argument("--title", required=True, metavar="T")
     made.add_argument("--hypothesis", required=True, metavar="H")
     made.add_argument(
-        "--patch", required=True, metavar="FILE", help="a unified diff against master; - reads it from standard input"
+        "--patch",
+        metavar="FILE",
+        help="a unified diff against master; - reads it from standard input; without one a worker makes the patch",
     )
+    made.add_argument("--source", metavar="S", help="where the idea is from; default: you")
+    made.add_argument("--priority", type=int, metavar="N", help="higher runs first; default: 100")
     json(made)
     lab(made)
     made = verb("import", changing.import_results)
     made.add_argument("words", nargs="+", metavar="[LAB] FILE", help="a results.tsv; - reads it from standard input")
     for name in ("pause", "resume"):
         made = verb(name, changing.pause_or_resume)
-        made.add_argument("words", nargs="*", metavar="[ID] [LAB]")
-    for name in ("end", "kill", "requeue", "drop", "promote", "revert", "ablate", "accept"):
+        made.add_argument("words", nargs="*", metavar="[ID | AGENT] [LAB]")
+    for name in ("end", "kill", "drop", "promote", "revert", "ablate", "accept"):
         made = verb(name, changing.on_experiment)
         made.add_argument("id", type=int, metavar="ID")
         lab(made)
+    made = verb("requeue", changing.requeue)
+    made.add_argument("id", type=int, metavar="ID")
+    made.add_argument("--patch", metavar="FILE", help="with this unified diff against master instead; - is stdin")
+    made.add_argument("--hypothesis", metavar="H", help="with another hypothesis; without --patch for a worker")
+    lab(made)
+    lab(verb("undo", changing.undo))
+    made = verb("set", changing.set_key)
+    made.add_argument("key", metavar="KEY", help="as in team.wave; `autolab settings` lists them")
+    made.add_argument("value", metavar="VALUE")
+    lab(made)
+    made = verb("settings", consulting.settings)
+    json(made)
+    lab(made)
+    made = verb("papers", consulting.papers)
+    json(made)
+    lab(made)
+    made = verb("paper", consulting.paper)
+    made.add_argument("paper", metavar="ID", help="its arXiv id, as in 2104.09864")
+    json(made)
+    lab(made)
     made = verb("pick", reviewing.pick)
     made.add_argument("id", type=int, metavar="ID")
     made.add_argument("base", metavar="BASE", help="the branch, tag or commit that the change is put on")

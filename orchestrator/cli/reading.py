@@ -23,6 +23,7 @@ from orchestrator.lab import Lab, find_lab
 from orchestrator.report.completion import completions
 from orchestrator.runs.log_text import read_log
 from orchestrator.settings import read_settings
+from orchestrator.store.filters import understood
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
 from orchestrator.store.vault import vault_scores
@@ -45,7 +46,8 @@ def ask(lab: Lab, question: Callable[[Reader], Awaitable[T]]) -> T:
     return asyncio.run(asked())
 
 
-def _print_json(value: object) -> None:
+def print_json(value: object) -> None:
+    """A value as people and programs read it, on standard output."""
     json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")
 
@@ -54,7 +56,7 @@ def _number(value: float | None, form: str = ".4f") -> str:
     return "-" if value is None else format(value, form)
 
 
-def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """A table on a terminal; plain tab-separated lines in a pipe."""
     cells = [[str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
@@ -76,7 +78,7 @@ def status(words: Namespace) -> int:
     completed, balance = ask(lab, completions), ask(lab, balance_of)
     if words.json:
         more = {"completion": [one.as_json() for one in completed], "balance": balance.as_json()}
-        _print_json({**facts, **more})
+        print_json({**facts, **more})
         return 0
     master = facts["master"]
     daemon = f"running (process {facts['pid']})" if facts["running"] else "not running; `autolab start` starts it"
@@ -111,28 +113,30 @@ def status(words: Namespace) -> int:
 
 
 def queue(words: Namespace) -> int:
-    waiting = ask(find_lab(words.lab), views.queue_json)
+    only = understood(words.where)
+    waiting = ask(find_lab(words.lab), lambda reader: views.queue_json(reader, only))
     if words.json:
-        _print_json(waiting)
+        print_json(waiting)
     elif waiting:
-        _table(
+        print_table(
             ("id", "state", "priority", "title", "source", "reason"),
             ((e["id"], e["state"], e["priority"], e["title"], e["source"], e["reason"]) for e in waiting),
         )
     else:
-        print("Nothing waits for a run.")
+        print("Nothing that waits matches." if only.terms else "Nothing waits for a run.")
     return 0
 
 
 def results(words: Namespace) -> int:
     lab = find_lab(words.lab)
-    found = ask(lab, views.results_json)
+    only = understood(words.where)
+    found = ask(lab, lambda reader: views.results_json(reader, only))
     if words.json:
-        _print_json(found)
+        print_json(found)
     else:
         beliefs = ask(lab, views.beliefs_of)
         vault, shorter = ask(lab, views.vault_means), ask(lab, views.simplifications)
-        _table(
+        print_table(
             ("id", "state", "val_bpb", "delta", "believed", "vault", "runs", "title", "reason"),
             (
                 (
@@ -210,7 +214,7 @@ async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
 def show(words: Namespace) -> int:
     story = ask(find_lab(words.lab), lambda reader: _story(reader, words.id))
     if words.json:
-        _print_json(story)
+        print_json(story)
         return 0
     print(f"experiment {story['id']}: {story['title']}")
     for key in ("state", "reason", "hypothesis", "source", "variable", "edit", "author", "branch", "commit", "parent"):
@@ -246,7 +250,7 @@ def log(words: Namespace) -> int:
     path = lab.run_directory(run.id) / "log"
     text = read_log(path) if path.exists() else ""
     if words.json:
-        _print_json({"run": run.id, "text": text})
+        print_json({"run": run.id, "text": text})
     else:
         sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
     return 0
@@ -261,7 +265,7 @@ def diff(words: Namespace) -> int:
 
         text = Repository.open(lab.root).diff(experiment.parent, experiment.commit_id)
     if words.json:
-        _print_json({"id": experiment.id, "diff": text})
+        print_json({"id": experiment.id, "diff": text})
     elif not text:
         raise LabError(f"Experiment {experiment.id} has no patch yet.", "`autolab show` tells where it stands.")
     else:
@@ -272,7 +276,7 @@ def diff(words: Namespace) -> int:
 def export(words: Namespace) -> int:
     lab = find_lab(words.lab)
     if words.format == "json":
-        _print_json(ask(lab, views.results_json))
+        print_json(ask(lab, views.results_json))
         return 0
     if words.format == "tsv":
         sys.stdout.write(ask(lab, results_files.tsv))
@@ -297,7 +301,7 @@ def doctor(words: Namespace) -> int:
         lab = None
     findings = examine(lab)
     if words.json:
-        _print_json([{"name": f.name, "ok": f.ok, "found": f.found, "remedy": f.remedy} for f in findings])
+        print_json([{"name": f.name, "ok": f.ok, "found": f.found, "remedy": f.remedy} for f in findings])
     else:
         for finding in findings:
             print(f"{'ok  ' if finding.ok else 'MIND'}  {finding.name}: {finding.found}")

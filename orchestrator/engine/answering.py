@@ -10,13 +10,15 @@ from typing import Any, Protocol
 
 from orchestrator.context import Context
 from orchestrator.engine.importing import import_results
+from orchestrator.engine.setting import set_setting
+from orchestrator.engine.undoing import undo
 from orchestrator.errors import LabError
 from orchestrator.measurement.judging import Judging
 from orchestrator.measurement.masters import called
 from orchestrator.measurement.measuring import Measuring
-from orchestrator.patches.requeueing import new_attempt
+from orchestrator.patches.requeueing import requeue
 from orchestrator.patches.reverting import ablate, revert
-from orchestrator.patches.submitting import add_patch
+from orchestrator.patches.submitting import add_own
 from orchestrator.review.answering import accept, pick_onto
 from orchestrator.store.records import Command, Experiment, Run
 from orchestrator.store.states import ENDED, IllegalMove, State
@@ -104,6 +106,8 @@ class Answering:
     async def _carry_out(self, command: Command) -> str | None:
         words, actor = command.arguments, command.actor
         match command.verb:
+            case "pause" | "resume" if words.get("agent") is not None:
+                return await self._pause_agent(str(words["agent"]), actor, command.verb == "pause")
             case "pause" if words.get("id") is None:
                 return await self._pause_queue(actor, True)
             case "resume" if words.get("id") is None:
@@ -117,7 +121,7 @@ class Answering:
             case "kill":
                 return await self._end_run(await self._run_of(words), actor, now=True)
             case "requeue":
-                return await new_attempt(self._context, await self._experiment(words), actor)
+                return await requeue(self._context, await self._experiment(words), words, actor)
             case "drop":
                 return await self._drop(await self._experiment(words), actor)
             case "promote":
@@ -135,9 +139,13 @@ class Answering:
             case "message":
                 return await self._message(str(words["agent"]), str(words["text"]), actor)
             case "add":
-                return await add_patch(self._context, words, actor)
+                return await add_own(self._context, words, actor)
             case "import":
                 return await import_results(self._context.store, words, actor)
+            case "set":
+                return await set_setting(self._context, words, actor)
+            case "undo":
+                return await undo(self._context, command, self._carry_out)
             case "stop":
                 return self._end_lab(command, bool(words.get("now")))
             case _:
@@ -221,6 +229,16 @@ class Answering:
             )
         await self._context.store.set_priority(experiment.id, value, f"set by {actor}", actor=actor)
         return f"experiment {experiment.id} has priority {value}"
+
+    async def _pause_agent(self, name: str, actor: str, pause: bool) -> str:
+        agents = {agent.name: agent for agent in await self._context.store.agents()}
+        if name not in agents:
+            raise Refused(f"There is no agent {name!r}.", f"There are: {', '.join(sorted(agents)) or 'none yet'}.")
+        if bool(agents[name].paused_by) is pause:
+            by = f" (by {agents[name].paused_by})" if pause else ""
+            return f"{name} is {'paused' if pause else 'not paused'} already{by}"
+        await self._context.store.pause_agent(name, actor, pause)
+        return f"{name} is paused after the reply at hand" if pause else f"{name} goes on"
 
     async def _promote(self, experiment: Experiment, actor: str) -> str:
         if experiment.state not in (State.DISCARDED, State.NOT_CONFIRMED):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from orchestrator.context import Context
 from orchestrator.engine.answering import Answering
+from orchestrator.engine.pulse import beat
 from orchestrator.errors import LabError
 from orchestrator.measurement.judging import Judging
 from orchestrator.measurement.measuring import Measuring
@@ -91,6 +92,7 @@ class Engine:
             asyncio.create_task(self._delivery.run(), name="alerts"),
             asyncio.create_task(Anomalies(context).run(), name="anomalies"),
             asyncio.create_task(self._notebook.run(), name="notebook"),
+            asyncio.create_task(beat(context.lab), name="pulse"),
         ]
         try:
             ending = await self._go_on(background)

@@ -37,7 +37,7 @@ class Pruning:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._recorded = Recorded()
-        self._stands: dict[str, tuple[tuple[int, int], Rule, Audit]] = {}  # by kind of device
+        self._stands: dict[str, tuple[tuple[float, ...], Rule, Audit]] = {}  # by kind of device
         self._judged: dict[int, float] = {}  # run -> the checkpoint that it was judged at last
         self._ordered: set[int] = set()  # runs that were told to end
 
@@ -141,11 +141,11 @@ class Pruning:
             "SELECT count(*) AS runs, max(id) AS newest FROM runs WHERE outcome IS NOT NULL AND device = ?", (device,)
         )
         assert found is not None
-        state = (int(found["runs"]), int(found["newest"] or 0))
+        settings, lab = self._context.settings.early_stopping, self._context.lab
+        state = (int(found["runs"]), int(found["newest"] or 0), settings.limit, settings.audited)
         known = self._stands.get(device)
         if known is None or known[0] != state:
             rows, docket = await recorded_rows(self._context, device), await self._docket(device)
-            settings, lab = self._context.settings.early_stopping, self._context.lab
             records = await asyncio.to_thread(self._recorded.of, lab, rows, 1 / settings.audited)
             rule = await asyncio.to_thread(learn, records, settings.limit)
             audit = take_stock(_with_ends(docket, records), rule, settings.audited, settings.limit)

@@ -3,23 +3,89 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 
 from orchestrator.branches import Conflict
 from orchestrator.context import Context
 from orchestrator.errors import LabError
 from orchestrator.guard import program_hash
+from orchestrator.patches.submitting import against_guard, applied_to_master, commit_on_branch
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import ENDED, State
 
 
-async def new_attempt(context: Context, experiment: Experiment, actor: str) -> str:
-    """Queue attempt n + 1; runs, branch and results of the attempts before stay as they are."""
+async def requeue(context: Context, experiment: Experiment, words: dict[str, Any], actor: str) -> str:
+    """Queue attempt n + 1; runs, branch and results of the attempts before stay as they are.
+
+    `words` may say what is different: `patch`, a unified diff against master that takes the place of the one before,
+    and `hypothesis`. With another hypothesis alone a worker makes the patch anew. Raises LabError.
+    """
+    _require_outcome(experiment)
+    hypothesis = str(words.get("hypothesis") or "").strip() or experiment.hypothesis
+    if words.get("patch"):
+        return await _with_patch(context, replace(experiment, hypothesis=hypothesis), str(words["patch"]), actor)
+    if hypothesis != experiment.hypothesis:
+        return await _for_a_worker(context, replace(experiment, hypothesis=hypothesis), actor)
+    return await new_attempt(context, experiment, actor)
+
+
+async def _with_patch(context: Context, experiment: Experiment, diff: str, actor: str) -> str:
+    attempt = experiment.attempt + 1
+    async with applied_to_master(context, diff, experiment.line) as (worktree, base, before, after):
+        refused = await against_guard(context, before, after, experiment.id, worktree)
+        if refused:
+            raise LabError("The guard refuses the patch: " + " ".join(refused), "Change it and try again.")
+        branch, commit = await commit_on_branch(
+            context, replace(experiment, attempt=attempt), worktree, base, model="", actor=actor
+        )
+    await context.store.move(
+        experiment.id,
+        State.READY,
+        f"attempt {attempt}, asked for by {actor}, with a patch of their own",
+        actor=actor,
+        attempt=attempt,
+        commit_id=commit,
+        parent=base,
+        branch=branch,
+        patch=diff,
+        hypothesis=experiment.hypothesis,
+        role_model="",
+        program=program_hash(after),
+    )
+    return f"experiment {experiment.id} is ready as attempt {attempt} on {branch}, with your patch"
+
+
+async def _for_a_worker(context: Context, experiment: Experiment, actor: str) -> str:
+    attempt = experiment.attempt + 1
+    await context.store.move(
+        experiment.id,
+        State.QUEUED,
+        f"attempt {attempt}, asked for by {actor}: a worker makes the patch anew",
+        actor=actor,
+        attempt=attempt,
+        commit_id=None,
+        parent=None,
+        branch=None,
+        hypothesis=experiment.hypothesis,
+        priority=max(experiment.priority, 0),
+    )
+    return f"experiment {experiment.id} is queued as attempt {attempt}; a worker makes its patch anew"
+
+
+def _require_outcome(experiment: Experiment) -> None:
+    """Raise LabError unless everything about the experiment is over and it is no part of master."""
     if experiment.state not in ENDED:
         raise LabError(
             f"Experiment {experiment.id} is {experiment.state} and has no outcome yet.", "Kill or drop it first."
         )
     if experiment.state is State.PROMOTED:
         raise LabError(f"Experiment {experiment.id} is part of master already.", "Propose a follow-up instead.")
+
+
+async def new_attempt(context: Context, experiment: Experiment, actor: str) -> str:
+    """Queue attempt n + 1 with the same patch, or for a worker where it does not apply to the present master."""
+    _require_outcome(experiment)
     attempt = experiment.attempt + 1
     master = await context.store.master(experiment.line)
     assert master is not None
@@ -32,18 +98,7 @@ async def new_attempt(context: Context, experiment: Experiment, actor: str) -> s
         )
         commit = None if isinstance(rebased, Conflict) else rebased
     if commit is None:
-        await context.store.move(
-            experiment.id,
-            State.QUEUED,
-            f"attempt {attempt}, asked for by {actor}: a worker makes the patch anew",
-            actor=actor,
-            attempt=attempt,
-            commit_id=None,
-            parent=None,
-            branch=None,
-            priority=max(experiment.priority, 0),
-        )
-        return f"experiment {experiment.id} is queued as attempt {attempt}; a worker makes its patch anew"
+        return await _for_a_worker(context, experiment, actor)
     branch = context.repository.branch_name(experiment.id, attempt, experiment.title)
     await asyncio.to_thread(context.repository.set_branch, branch, commit)
     await context.store.move(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,6 +23,9 @@ UNTOLD = (State.KILLED, State.LOST, State.REJECTED)
 
 PERSON_PRIORITY = 100
 """A person's own experiment goes before what the agents think of."""
+
+NO_EXPERIMENT = -1
+"""Stands for an experiment that is not made yet, where the guard looks for twins."""
 
 
 async def against_guard(
@@ -58,6 +62,24 @@ async def commit_patch(
     program: str | None,
 ) -> str:
     """Commit what stands in the worktree on the experiment's branch; returns the commit."""
+    branch, commit = await commit_on_branch(context, experiment, worktree, base, model=model, actor=actor)
+    await context.store.annotate(
+        experiment.id,
+        reason,
+        actor=actor,
+        branch=branch,
+        commit_id=commit,
+        parent=base,
+        program=program,
+        role_model=model,
+    )
+    return commit
+
+
+async def commit_on_branch(
+    context: Context, experiment: Experiment, worktree: Path, base: str, *, model: str, actor: str
+) -> tuple[str, str]:
+    """Commit what stands in the worktree and let the branch of the experiment's attempt stand on it: both names."""
     branch = context.repository.branch_name(experiment.id, experiment.attempt, experiment.title)
     commit = await asyncio.to_thread(
         context.repository.commit,
@@ -72,27 +94,33 @@ async def commit_patch(
         },
         actor,
     )
-    await asyncio.to_thread(context.repository.set_branch, branch, commit)
-    await context.store.annotate(
-        experiment.id,
-        reason,
-        actor=actor,
-        branch=branch,
-        commit_id=commit,
-        parent=base,
-        program=program,
-        role_model=model,
-    )
-    return commit
+    return await asyncio.to_thread(context.repository.set_branch, branch, commit), commit
 
 
-async def add_patch(context: Context, words: dict[str, Any], actor: str) -> str:
-    """A person's own experiment from a unified diff against master; answers with its id. See `add_diff`."""
-    title, diff = " ".join(str(words["title"]).split()), str(words["patch"])
+async def add_own(context: Context, words: dict[str, Any], actor: str) -> str:
+    """A person's own experiment; answers with its id.
+
+    With `patch`, a unified diff against master, it is ready to run (`add_diff`); without one it is a hypothesis that a
+    worker makes into a patch. `strict`: what the guard refuses is refused here, and nothing is left behind.
+    """
+    title, hypothesis = " ".join(str(words["title"]).split()), str(words["hypothesis"]).strip()
     if not title:
         raise LabError("The experiment has no title.", "Give one with --title.")
-    proposal = Proposal(title, str(words["hypothesis"]).strip(), actor, patch=diff)
-    return str(await add_diff(context, proposal, diff, actor))
+    if not hypothesis:
+        raise LabError("The experiment has no hypothesis.", "Say what you expect, and why, with --hypothesis.")
+    source = " ".join(str(words.get("source") or "").split()) or actor
+    diff = str(words.get("patch") or "")
+    proposal = Proposal(title, hypothesis, source, patch=diff or None)
+    priority = int(words.get("priority", PERSON_PRIORITY))
+    if diff:
+        number = await add_diff(
+            context, proposal, diff, actor, priority=priority, strict=bool(words.get("strict", False))
+        )
+        return str(number)
+    made = await context.store.add_experiment(
+        proposal, author=actor, team="person", priority=priority, state=State.QUEUED
+    )
+    return str(made.id)
 
 
 async def add_diff(
@@ -103,28 +131,24 @@ async def add_diff(
     *,
     decision: Decision = Decision.NONE,
     new: bool = True,
+    priority: int = PERSON_PRIORITY,
+    strict: bool = False,
     line: str = "",
 ) -> int:
     """An experiment that a person asked for, from a unified diff against the master of `line`; returns its id.
 
     `new`: it must be a program that was never run. A diff that does not apply, or that touches other files, is refused
     and leaves nothing behind (LabError). One that breaks a rule of the guard becomes an experiment that is `rejected`,
-    with the reason.
+    with the reason; `strict`, it is refused as well.
     """
-    master = await context.store.master(line)
-    if master is None:
-        raise LabError("The lab has no master yet.", "Start it once with `autolab start`.")
-    worktree = context.lab.worktrees / f"add-{uuid4().hex[:8]}"
-    await asyncio.to_thread(context.repository.checkout_commit, worktree, master.commit_id)
-    try:
-        await asyncio.to_thread(context.repository.apply_patch, worktree, diff, context.settings.target.editable)
-        before = await context.sources(master.commit_id)
-        after = {path: await asyncio.to_thread((worktree / path).read_text, "utf-8", "replace") for path in before}
+    async with applied_to_master(context, diff, line) as (worktree, base, before, after):
+        if strict and (refused := await against_guard(context, before, after, NO_EXPERIMENT, worktree, new=new)):
+            raise LabError("The guard refuses the patch: " + " ".join(refused), "Change it and try again.")
         experiment = await context.store.add_experiment(
             proposal,
             author=actor,
             team="person",
-            priority=PERSON_PRIORITY,
+            priority=priority,
             state=State.QUEUED,
             decision=decision,
             line=line,
@@ -134,7 +158,7 @@ async def add_diff(
             context,
             experiment,
             worktree,
-            master.commit_id,
+            base,
             model="",
             actor=actor,
             reason="a person's own patch",
@@ -146,6 +170,27 @@ async def add_diff(
         else:
             await context.store.move(experiment.id, State.READY, "a person's own patch; the guard let it pass")
         return experiment.id
+
+
+@asynccontextmanager
+async def applied_to_master(
+    context: Context, diff: str, line: str = ""
+) -> AsyncIterator[tuple[Path, str, dict[str, str], dict[str, str]]]:
+    """A worktree of the master of `line` with a person's diff in it: where, at which commit, the editable files before
+    and after.
+
+    Raises LabError: the diff does not apply, or touches other files.
+    """
+    master = await context.store.master(line)
+    if master is None:
+        raise LabError("The lab has no master yet.", "Start it once with `autolab start`.")
+    worktree = context.lab.worktrees / f"add-{uuid4().hex[:8]}"
+    await asyncio.to_thread(context.repository.checkout_commit, worktree, master.commit_id)
+    try:
+        await asyncio.to_thread(context.repository.apply_patch, worktree, diff, context.settings.target.editable)
+        before = await context.sources(master.commit_id)
+        after = {path: await asyncio.to_thread((worktree / path).read_text, "utf-8", "replace") for path in before}
+        yield worktree, master.commit_id, before, after
     finally:
         with contextlib.suppress(LabError):
             await asyncio.to_thread(context.repository.remove_worktree, worktree)

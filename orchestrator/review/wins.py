@@ -124,7 +124,7 @@ async def wins_of(reader: Reader) -> list[Win]:
 
 
 async def _marks(reader: Reader) -> dict[int, Accepted]:
-    rows = await reader.rows("SELECT key, value FROM meta WHERE key LIKE 'accepted %'")
+    rows = await reader.rows("SELECT key, value FROM meta WHERE key LIKE 'accepted %' AND value != ''")
     return {int(row["key"].split()[1]): Accepted(**json.loads(row["value"])) for row in rows}
 
 

@@ -63,6 +63,11 @@ _TEAMS = """
 """Teams that compete: whose call and whose note it was, whose master an experiment is for ('' is the lab's), and the
 commits that a team's own master stood on. The view `baselines`
 tells the experiment whose runs measured a commit of any master."""
+_AGENTS_HELD = """
+    ALTER TABLE agents ADD COLUMN paused_by TEXT NOT NULL DEFAULT '';
+    ALTER TABLE agents ADD COLUMN rate REAL;
+    """
+"""Who has paused an agent ('': nobody), and the tokens a second of its reply at hand, or of its last one."""
 
 MIGRATIONS: tuple[str, ...] = (
     # 1: the frame
@@ -278,6 +283,8 @@ MIGRATIONS: tuple[str, ...] = (
     _VAULT,
     # 8: papers that were looked up
     _PAPERS,
-    # 9: teams that compete
+    # 9: agents that a person pauses; how fast their models write
+    _AGENTS_HELD,
+    # 10: teams that compete
     _TEAMS,
 )

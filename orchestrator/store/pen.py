@@ -56,8 +56,15 @@ class Pen(Reader):
         )
 
     async def event(
-        self, kind: str, actor: str, reason: str, *, experiment_id: int | None = None, after: str | None = None
+        self,
+        kind: str,
+        actor: str,
+        reason: str,
+        *,
+        experiment_id: int | None = None,
+        before: str | None = None,
+        after: str | None = None,
     ) -> None:
         """Record something that changes no state; `after` is the event's own word for where things stand."""
         async with self._change():
-            await self._event(kind, actor, reason, experiment_id=experiment_id, after=after)
+            await self._event(kind, actor, reason, experiment_id=experiment_id, before=before, after=after)

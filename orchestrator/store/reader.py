@@ -12,6 +12,7 @@ from typing import Any, Self
 import aiosqlite
 
 from orchestrator.store.database import connect, database_error
+from orchestrator.store.filters import EVERYTHING, Filter, order_by
 from orchestrator.store.records import (
     AgentRow,
     Command,
@@ -26,33 +27,16 @@ from orchestrator.store.records import (
 )
 from orchestrator.store.states import ENDED, RAN, WAITING, State
 
-SORTS = {
-    "id": "id",
-    "title": "title COLLATE NOCASE",
-    "state": "state",
-    "val_bpb": "val_bpb IS NULL, val_bpb",
-    "delta": "delta IS NULL, delta",
-    "updated": "updated_at",
-}
-
 
 def _marks(values: Iterable[object]) -> str:
     return ", ".join("?" for _ in values)
 
 
-def _among_results(search: str, state: State | None) -> tuple[str, list[Any]]:
+def _among_results(only: Filter, noise: float | None) -> tuple[str, list[Any]]:
     """The condition that results meet, and its arguments."""
-    where = [f"(state IN ({_marks(ENDED)}) OR EXISTS (SELECT 1 FROM runs WHERE runs.experiment_id = experiments.id))"]
-    arguments: list[Any] = [str(s) for s in ENDED]
-    if state is not None:
-        where.append("state = ?")
-        arguments.append(str(state))
-    if search:
-        where.append(
-            "(id || ' ' || title || ' ' || hypothesis || ' ' || source || ' ' || state || ' ' || reason) LIKE ?"
-        )
-        arguments.append(f"%{search}%")
-    return " AND ".join(where), arguments
+    where = f"(state IN ({_marks(ENDED)}) OR EXISTS (SELECT 1 FROM runs WHERE runs.experiment_id = experiments.id))"
+    wanted, values = only.condition(noise)
+    return f"{where} AND {wanted}", [*map(str, ENDED), *values]
 
 
 class Reader:
@@ -165,21 +149,23 @@ class Reader:
         )
         return None if row is None else Experiment.from_row(row)
 
-    async def queue(self) -> list[Experiment]:
+    async def queue(self, only: Filter = EVERYTHING) -> list[Experiment]:
         """What waits for a run, nearest to its run first: ready, patching, queued, proposed."""
-        order = " ".join(f"WHEN '{state}' THEN {n}" for n, state in enumerate(reversed(WAITING)))
+        near = " ".join(f"WHEN '{state}' THEN {n}" for n, state in enumerate(reversed(WAITING)))
+        where, values = only.condition()
+        order = f"{order_by(only.sort, only.descending)}, " if only.sort is not None else ""
         rows = await self.rows(
-            f"SELECT * FROM experiments WHERE state IN ({_marks(WAITING)}) "
-            f"ORDER BY CASE state {order} END, priority DESC, id",
-            [str(state) for state in WAITING],
+            f"SELECT * FROM experiments WHERE state IN ({_marks(WAITING)}) AND {where} "
+            f"ORDER BY {order}CASE state {near} END, priority DESC, id",
+            [*map(str, WAITING), *values],
         )
         return [Experiment.from_row(row) for row in rows]
 
     async def results(
         self,
         *,
-        search: str = "",
-        state: State | None = None,
+        only: Filter = EVERYTHING,
+        noise: float | None = None,
         sort: str = "id",
         descending: bool = True,
         limit: int | None = 1000,
@@ -187,23 +173,18 @@ class Reader:
     ) -> list[Experiment]:
         """Every experiment that has started a run, or ended: filtered, sorted and cut in SQL.
 
-        `search` is looked for in id, title, hypothesis, source and reason; `sort` is a key of SORTS; `offset` rows are
-        left out before the first.
+        `sort` is a column of orchestrator.store.filters (the order in `only` is the caller's to take), `noise` the
+        deviation of one run, which a filter by `error` needs; `offset` rows are left out before the first.
         """
-        where, arguments = _among_results(search, state)
-        direction = "DESC" if descending else "ASC"
-        order = ", ".join(f"{part} {direction}" for part in SORTS[sort].split(", "))
-        if "IS NULL" in order:  # experiments without a score stay at the end either way
-            first, second = SORTS[sort].split(", ")
-            order = f"{first}, {second} {direction}"
-        sql = f"SELECT * FROM experiments WHERE {where} ORDER BY {order}, id DESC"
+        where, arguments = _among_results(only, noise)
+        sql = f"SELECT * FROM experiments WHERE {where} ORDER BY {order_by(sort, descending)}"
         if limit is not None:
             sql += f" LIMIT {int(limit)} OFFSET {int(offset)}"
         return [Experiment.from_row(row) for row in await self.rows(sql, arguments)]
 
-    async def count_results(self, *, search: str = "", state: State | None = None) -> int:
+    async def count_results(self, *, only: Filter = EVERYTHING, noise: float | None = None) -> int:
         """How many `results` finds without a limit."""
-        where, arguments = _among_results(search, state)
+        where, arguments = _among_results(only, noise)
         row = await self.row(f"SELECT count(*) AS n FROM experiments WHERE {where}", arguments)
         assert row is not None
         return int(row["n"])

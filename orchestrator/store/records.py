@@ -156,7 +156,7 @@ class Event(_FromRow):
     seq: int
     at: str
     actor: str
-    kind: str  # state, run, master, lab, agent, command, note, anomaly
+    kind: str  # state, run, master, lab, agent, command, setting, note, anomaly
     experiment_id: int | None
     run_id: int | None
     before: str | None
@@ -200,6 +200,8 @@ class AgentRow(_FromRow):
     tokens_in: int
     tokens_out: int
     updated_at: str
+    paused_by: str = ""  # who has paused it: it takes no further step
+    rate: float | None = None  # tokens a second of the reply at hand, or of the last one
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,28 @@ class Roster(Pen):
             await self._do(f"DELETE FROM agents WHERE name NOT IN ({', '.join('?' for _ in names)})", names)
             for name, role, team, model in agents:
                 await self._do(
-                    "INSERT INTO agents VALUES (?, ?, ?, ?, 'idle', '', NULL, 0, 0, 0, 0, ?) ON CONFLICT (name)"
+                    "INSERT INTO agents (name, role, team, model, state, job, jobs_done, jobs_failed, tokens_in,"
+                    " tokens_out, updated_at) VALUES (?, ?, ?, ?, 'idle', '', 0, 0, 0, 0, ?) ON CONFLICT (name)"
                     " DO UPDATE SET role = excluded.role, team = excluded.team, model = excluded.model,"
-                    " state = 'idle', job = '',"
+                    " state = 'idle', job = '', rate = NULL,"
                     " experiment_id = NULL, updated_at = excluded.updated_at",
                     (name, role, team, model, utc_now()),
                 )
+
+    async def add_agent(self, name: str, role: str, team: str, model: str) -> None:
+        """One more agent while the others go on; the tallies of a known name go on too."""
+        async with self._change():
+            await self._do(
+                "INSERT INTO agents VALUES (?, ?, ?, ?, 'idle', '', NULL, 0, 0, 0, 0, ?) ON CONFLICT (name) DO NOTHING",
+                (name, role, team, model, utc_now()),
+            )
+            await self._event("agent", name, "joins the team")
+
+    async def remove_agent(self, name: str) -> None:
+        """An agent leaves; what it did stays in calls and events."""
+        async with self._change():
+            await self._do("DELETE FROM agents WHERE name = ?", (name,))
+            await self._event("agent", name, "leaves the team")
 
     async def set_agent(
         self,
@@ -48,6 +64,27 @@ class Roster(Pen):
                 " WHERE name = ?",
                 (state, job, experiment_id, done, failed, tokens_in, tokens_out, utc_now(), name),
             )
+
+    async def set_agent_rate(self, name: str, rate: float) -> None:
+        """How fast its model writes, tokens a second; no event."""
+        async with self._change():
+            await self._do("UPDATE agents SET rate = ?, updated_at = ? WHERE name = ?", (rate, utc_now(), name))
+
+    async def pause_agent(self, name: str, actor: str, pause: bool) -> None:
+        """Note who has paused an agent, or that it may go on: a restart keeps it."""
+        async with self._change():
+            await self._do("UPDATE agents SET paused_by = ? WHERE name = ?", (actor if pause else "", name))
+            await self._event("agent", actor, f"agent {name} is {'paused' if pause else 'resumed'}")
+
+    async def paused_by(self, name: str) -> str:
+        """Who has paused the agent; empty when nobody has."""
+        row = await self.row("SELECT paused_by FROM agents WHERE name = ?", (name,))
+        return "" if row is None else str(row["paused_by"])
+
+    async def show_agent(self, name: str, state: str) -> None:
+        """Another word for what an agent does; its job stays what it is."""
+        async with self._change():
+            await self._do("UPDATE agents SET state = ?, updated_at = ? WHERE name = ?", (state, utc_now(), name))
 
     async def add_call(self, call: StoredCall) -> None:
         """Keep a call of a model."""

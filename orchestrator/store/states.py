@@ -67,7 +67,7 @@ _FORWARD: dict[State, frozenset[State]] = {
     # A person's decision: `autolab promote` and `autolab requeue`.
     State.DISCARDED: frozenset({State.PROMOTED, State.QUEUED, State.READY}),
     State.NOT_CONFIRMED: frozenset({State.PROMOTED, State.QUEUED, State.READY}),
-    State.DROPPED: frozenset({State.QUEUED, State.READY}),
+    State.DROPPED: frozenset({State.QUEUED, State.READY, State.PROPOSED, State.PATCHING}),  # `undo`: as it waited
     State.GIVEN_UP: frozenset({State.QUEUED, State.READY}),
     State.REJECTED: frozenset({State.QUEUED, State.READY}),
     State.KILLED: frozenset({State.QUEUED, State.READY}),

@@ -45,7 +45,7 @@ def experiment_block(experiment: Experiment) -> str:
 async def _situation(context: Context) -> str:
     baseline = await baseline_of(context.store, context.line)
     parts = [f"The editable files: {', '.join(context.settings.target.editable)}.", _baseline_line(baseline)]
-    newest = await context.store.results(sort="updated", limit=RECENT * len(context.lines))
+    newest = await context.store.results(sort="age", descending=False, limit=RECENT * len(context.lines))
     recent = [e for e in newest if e.state in RAN and e.id > 0 and e.line == context.line][:RECENT]
     if recent:
         lessons = await lessons_of(context.store, [experiment.id for experiment in recent])

@@ -22,6 +22,7 @@ from orchestrator.team.budget import Budget
 from orchestrator.team.jobs import Job, JobBook, slots_of
 from orchestrator.team.journal import AgentJournal
 from orchestrator.team.models import limits_of, models_of_role
+from orchestrator.team.pausing import may_go_on
 from orchestrator.team_settings import SOLO, Team, TeamKind
 from roles.agent import Finished, GaveUp, converse
 from roles.chat import ChatModel
@@ -112,6 +113,27 @@ class Crew:
         async with asyncio.TaskGroup() as group:
             for member in self._members:
                 group.create_task(self._live(member), name=member.name)
+            group.create_task(self._restaff(group), name="staff")
+
+    async def _restaff(self, group: asyncio.TaskGroup) -> None:
+        """Workers come and go with the setting `workers`; who leaves finishes the job at hand first."""
+        settings = self._context.settings
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if self._context.settings is settings:
+                continue
+            try:
+                wanted = {member.name: member for member in muster(self._context)}
+            except LabError:  # a role file that somebody is writing: the next look reads it again
+                continue
+            settings = self._context.settings
+            here = {member.name for member in self._members}
+            self._members = [member for member in self._members if member.name in wanted]
+            for name, member in wanted.items():
+                if name not in here:
+                    self._members.append(member)
+                    await self._context.store.add_agent(name, member.role.name, member.team.name, member.models[0].name)
+                    group.create_task(self._live(member), name=name)
 
     async def _return_orphans(self) -> None:
         """What an agent held when the daemon was stopped goes back into the queue."""
@@ -131,15 +153,17 @@ class Crew:
         return all(team.kind is TeamKind.SOLO for team in teams)
 
     async def _live(self, member: Member) -> None:
-        while True:
+        while member in self._members:
             try:
                 await self._next_job(member)
             except LabError as error:  # the store or the repository is in trouble: the engine tells, the agent waits
                 print(f"{utc_now()} {member.name}: {error}", file=sys.stderr, flush=True)
                 await asyncio.sleep(FIRST_PAUSE)
+        await self._context.store.remove_agent(member.name)
 
     async def _next_job(self, member: Member) -> None:
         """Do the next job of the member's role, or look again in a moment."""
+        await may_go_on(self._context.store, member.name)
         office = self._offices[member.team.name]
         resting = await office.rests() is not None
         job = None if resting else await office.book.take(member.name, member.role.name)
@@ -188,6 +212,7 @@ class Crew:
                 journal,
                 limits_of(member.team, member.role),
                 on_call=journal.record,
+                turn=lambda: may_go_on(context.store, name),
             )
             await journal.settle()
             await book.conclude(job, name, came)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +12,13 @@ from pathlib import Path
 from orchestrator.store.records import StoredCall
 from orchestrator.store.writer import Writer
 from roles.record import CallRecord
+from roles.tally import TOKENS_PER_CHARACTER
 
 LONGEST = 400
+RATE_SECONDS = 1.0
+"""Between two looks at how fast a reply streams."""
+BRIEFEST_SECONDS = 0.05
+"""A reply that takes less is no work of a language model: it has no rate worth telling."""
 ROTATE_BYTES = 4 * 2**20
 
 
@@ -29,6 +35,9 @@ class AgentJournal:
         self._updates: set[asyncio.Task[None]] = set()
         self._job = ""
         self._experiment_id: int | None = None
+        self._asked_at = self._told_at = time.monotonic()
+        self._first_at: float | None = None  # when the reply at hand began to stream
+        self._characters = 0  # of it so far
         path.parent.mkdir(parents=True, exist_ok=True)
 
     def begin(self, job: str, experiment_id: int | None = None) -> None:
@@ -39,10 +48,13 @@ class AgentJournal:
         self._write(f"=== {job}")
 
     def thinking(self) -> None:
+        self._asked_at = self._told_at = time.monotonic()
+        self._first_at, self._characters = None, 0
         self._state("thinking")
 
     def text(self, piece: str) -> None:
         """A piece of streamed text; whole lines are written as they complete."""
+        self._tell_rate(piece)
         *lines, self._pending = (self._pending + piece).split("\n")
         for line in lines:
             if line.strip():
@@ -60,7 +72,23 @@ class AgentJournal:
         self._flush()
         self._write(f"-- {text}")
 
+    def _tell_rate(self, piece: str) -> None:
+        """How fast the reply at hand streams, by its length: tokens are counted only when it has ended."""
+        now = time.monotonic()
+        if self._first_at is None:
+            self._first_at = self._told_at = now
+            return
+        self._characters += len(piece)
+        if now - self._told_at >= RATE_SECONDS:
+            self._told_at = now
+            rate = self._characters * TOKENS_PER_CHARACTER / (now - self._first_at)
+            self._later(self._store.set_agent_rate(self._name, rate))
+
     def usage(self, tokens_in: int, tokens_out: int) -> None:
+        began = self._asked_at if self._first_at is None else self._first_at
+        seconds = time.monotonic() - began
+        if tokens_out and seconds > BRIEFEST_SECONDS:
+            self._later(self._store.set_agent_rate(self._name, tokens_out / seconds))
         self._later(
             self._store.set_agent(
                 self._name, "thinking", self._job, self._experiment_id, tokens_in=tokens_in, tokens_out=tokens_out

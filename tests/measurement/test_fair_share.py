@@ -59,12 +59,12 @@ def test_a_newcomer_begins_level_with_the_lowest() -> None:
     assert late.level == min(one.level for one in others)
 
 
-def test_in_a_lab_the_slots_go_to_the_team_that_has_had_least(lab: Path) -> None:
+def test_in_a_lab_the_slots_go_to_the_team_that_has_had_least(bare: Path) -> None:
     """`offline` has runs of 90 s, `solo` of 30 s; both always have something ready."""
-    set_key(lab, "teams", '["offline", "solo"]')
+    set_key(bare, "teams", '["offline", "solo"]')
 
     async def play() -> None:
-        async with opened(Lab(lab)) as context:
+        async with opened(Lab(bare)) as context:
             await Judging(context).follow_master()
             start = await context.master()
             for number in range(6):

@@ -80,7 +80,7 @@ RATE = ("LEARNING_RATE = ", "LEARNING_RATE = 2 * ")
 STEPS = ("WEIGHT_DECAY = ", "WEIGHT_DECAY = 3 * ")
 
 
-def test_a_win_of_the_team_moves_its_own_master_alone(lab: Path) -> None:
+def test_a_win_of_the_team_moves_its_own_master_alone(bare: Path) -> None:
     async def play(offline: Context, solo: Context) -> None:
         repository, store = solo.repository, solo.store
         start = repository.head(MASTER)
@@ -100,10 +100,10 @@ def test_a_win_of_the_team_moves_its_own_master_alone(lab: Path) -> None:
         assert (await baseline_of(store)).val_bpb == 3.0
         assert [one.id for one in await store.promotions()] == [0], "the lab's story is the lab's"
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_each_team_is_rebased_onto_its_own_master_and_judged_against_it(lab: Path) -> None:
+def test_each_team_is_rebased_onto_its_own_master_and_judged_against_it(bare: Path) -> None:
     async def play(offline: Context, solo: Context) -> None:
         stale, _ = await patched(solo, "More decay", *STEPS)
         other, _ = await patched(offline, "More decay", *STEPS)
@@ -118,10 +118,10 @@ def test_each_team_is_rebased_onto_its_own_master_and_judged_against_it(lab: Pat
         assert measured is not None and measured.delta is not None and abs(measured.delta - 0.1) < 1e-9
         assert won.delta is not None and abs(won.delta + 0.5) < 1e-9
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_the_same_program_is_new_on_another_master_and_old_on_the_same(lab: Path) -> None:
+def test_the_same_program_is_new_on_another_master_and_old_on_the_same(bare: Path) -> None:
     async def play(offline: Context, solo: Context) -> None:
         _, refused = await patched(solo, "Twice the rate", *RATE)
         assert not refused
@@ -130,10 +130,10 @@ def test_the_same_program_is_new_on_another_master_and_old_on_the_same(lab: Path
         _, refused = await patched(solo, "Twice the rate once more", *RATE)
         assert refused and "the very program of experiment" in refused[0]
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_a_person_may_bring_the_teams_master_to_the_labs_and_it_needs_no_new_runs(lab: Path) -> None:
+def test_a_person_may_bring_the_teams_master_to_the_labs_and_it_needs_no_new_runs(bare: Path) -> None:
     async def play(offline: Context, solo: Context) -> None:
         won = await merged(offline, (await patched(offline, "Twice the rate", *RATE))[0], 2.5)
         head, old = offline.repository.head(MASTER), solo.repository.head(ref_of("solo"))
@@ -145,10 +145,10 @@ def test_a_person_may_bring_the_teams_master_to_the_labs_and_it_needs_no_new_run
         await Judging(offline).follow_master()
         assert solo.repository.head(ref_of("solo")) == head, "it is made again where it stood"
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_a_merge_cut_off_half_way_is_told_to_the_store_of_its_line(lab: Path) -> None:
+def test_a_merge_cut_off_half_way_is_told_to_the_store_of_its_line(bare: Path) -> None:
     async def play(offline: Context, solo: Context) -> None:
         experiment, _ = await patched(solo, "Twice the rate", *RATE)
         await measure(solo, experiment, RunKind.SCREEN, 2.5)
@@ -162,4 +162,4 @@ def test_a_merge_cut_off_half_way_is_told_to_the_store_of_its_line(lab: Path) ->
         assert found is not None and found.state is State.PROMOTED
         assert (await solo.master()).commit_id == merge and (await offline.master()).commit_id == base
 
-    in_lab(lab, play)
+    in_lab(bare, play)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import LabError
+from orchestrator.store.filters import understood
 from orchestrator.store.migrations import MIGRATIONS
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import RunKind
@@ -138,7 +139,7 @@ async def test_results_are_searched_sorted_and_cut_in_the_database(tmp_path: Pat
             )
             await store.move(made.id, State.DROPPED, "dropped: too many")
         assert len(await store.results(limit=10)) == 10
-        assert [e.title for e in await store.results(search="Idea 17")] == ["Idea 17"]
+        assert [e.title for e in await store.results(only=understood('"Idea 17"'))] == ["Idea 17"]
         assert [e.id for e in await store.results(sort="id", descending=False)][:2] == [0, 1]
 
 

@@ -1,4 +1,4 @@
-"""Two teams in one lab, end to end: a conversation behind an OpenAI-compatible server against the offline control arm."""
+"""Two teams in one lab, end to end: one conversation behind an OpenAI-compatible server against the control arm."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ async def desk(
     return solo, call
 
 
-def test_the_offline_model_makes_its_experiments_in_one_conversation(lab: Path) -> None:
+def test_the_offline_model_makes_its_experiments_in_one_conversation(bare: Path) -> None:
     async def play(context: Context) -> None:
         (member,) = muster(context)
         assert member.name == "solo" and member.role.name == "solo"
@@ -109,10 +109,10 @@ def test_the_offline_model_makes_its_experiments_in_one_conversation(lab: Path) 
         log = context.lab.agent_log("solo").read_text()
         assert "-> wait_for_result" in log and "is discarded: val_bpb 3.5000, +0.5000" in log
 
-    in_solo_lab(lab, play, wave="2")
+    in_solo_lab(bare, play, wave="2")
 
 
-def test_one_experiment_is_begun_at_a_time_and_each_step_says_what_is_missing(lab: Path) -> None:
+def test_one_experiment_is_begun_at_a_time_and_each_step_says_what_is_missing(bare: Path) -> None:
     async def play(context: Context) -> None:
         solo, call = await desk(context)
         for name, words in (("edit_file", {"path": "train.py", "old": "a", "new": "b"}), ("run_experiment", {})):
@@ -135,10 +135,10 @@ def test_one_experiment_is_begun_at_a_time_and_each_step_says_what_is_missing(la
         (waiting,) = await context.store.in_states([State.QUEUED])
         assert waiting.title == "Another" and (await JobBook(context).take("solo", "solo")).experiment_id == waiting.id  # type: ignore[union-attr]
 
-    in_solo_lab(lab, play)
+    in_solo_lab(bare, play)
 
 
-def test_a_result_waits_for_its_run_and_a_promotion_makes_the_next_tree(lab: Path) -> None:
+def test_a_result_waits_for_its_run_and_a_promotion_makes_the_next_tree(bare: Path) -> None:
     async def play(context: Context) -> None:
         _, call = await desk(context)
         text = await call("read_file", path="train.py")
@@ -160,10 +160,10 @@ def test_a_result_waits_for_its_run_and_a_promotion_makes_the_next_tree(lab: Pat
         assert told.startswith(f"Experiment {ready.id} is merged into master: val_bpb 2.5000, -0.5000")
         assert line.replace("=", "= 2 *", 1) in await call("read_file", path="train.py")
 
-    in_solo_lab(lab, play)
+    in_solo_lab(bare, play)
 
 
-def test_a_team_that_rests_reads_its_results_and_begins_nothing(lab: Path) -> None:
+def test_a_team_that_rests_reads_its_results_and_begins_nothing(bare: Path) -> None:
     async def play(context: Context) -> None:
         async def spent() -> str | None:
             return "its 100 tokens are spent"
@@ -173,4 +173,4 @@ def test_a_team_that_rests_reads_its_results_and_begins_nothing(lab: Path) -> No
             await call("begin_experiment", **IDEA)
         assert await call("finish") == "Done."
 
-    in_solo_lab(lab, play)
+    in_solo_lab(bare, play)

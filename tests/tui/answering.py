@@ -7,13 +7,12 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from orchestrator.engine.context import Context
-from orchestrator.engine.judging import Judging
-
 from orchestrator.branches import Repository
+from orchestrator.context import Context, Standing
 from orchestrator.corpus import own_data
 from orchestrator.engine.answering import Answering, NoHands
 from orchestrator.lab import Lab
+from orchestrator.measurement.judging import Judging
 from orchestrator.runs import local_executor
 from orchestrator.sandbox.walls import needed_walls
 from orchestrator.settings import read_settings
@@ -27,7 +26,7 @@ async def answered(lab: Lab) -> AsyncIterator[Writer]:
     async with Writer(lab.database) as store:
         context = Context(
             lab,
-            settings,
+            Standing(settings),
             store,
             Repository.open(lab.root),
             local_executor(profile="cpu", slots=1),

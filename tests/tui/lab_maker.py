@@ -18,7 +18,7 @@ from pathlib import Path
 from orchestrator.branches import Repository
 from orchestrator.lab import Lab
 from orchestrator.settings_text import settings_text
-from orchestrator.store.records import RunKind
+from orchestrator.store.records import RunKind, StoredCall
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal, Writer
 
@@ -95,6 +95,7 @@ async def make_lab(root: Path, experiments: int = 40, *, waiting: int = 6) -> La
                 name, state, named, queued[of] if of is not None and queued else None, tokens_in=52_000
             )
         await _spread_over_hours(store, 3.0)
+        await talk(store)
     _write_journals(lab)
     return lab
 
@@ -240,6 +241,47 @@ async def _spread_over_hours(store: Writer, hours: float) -> None:
         await store.connection.execute(
             "UPDATE runs SET started_at = ?, ended_at = ? WHERE id = ?", (begin, end, run_id)
         )
+
+
+async def talk(store: Writer, turns: int = 60) -> None:
+    """Turns of the team, as models take them, and the papers that were looked up."""
+    chance = random.Random(5)
+    for number in range(turns):
+        name, role = AGENTS[number % len(AGENTS)][:2]
+        idea = IDEAS[number % len(IDEAS)]
+        experiment = 1 + number % len(IDEAS) if role in ("worker", "reviewer") else None
+        outcome = "refused" if number % 7 == 3 else "no call" if number % 11 == 5 else "went on"
+        calls = _calls(role, idea) if outcome != "no call" else []
+        await store.add_call(
+            StoredCall(
+                *(name, role, f"{role}: {idea.title}", experiment, MODEL, "0" * 64),
+                f"The baseline stands at 2.6934. {idea.title} is cited and has not been tried; it changes one thing.",
+                json.dumps(calls),
+                *(4_000 + 37 * number, 120 + number, 0, round(chance.random() / 40, 5), 1 + 4 * chance.random(), 0.4),
+                *("tool_calls", outcome, json.dumps(["refused"] if outcome == "refused" else [])),
+            )
+        )
+    abstract = "We study one change to the transformer and measure what it brings at a fixed budget. " * 6
+    papers = [
+        ("2104.09864", "RoFormer: Enhanced Transformer with Rotary Position Embedding", abstract, "2021-04-20"),
+        ("2109.08668", "Primer: Searching for Efficient Transformers for Language Modeling", abstract, "2021-09-17"),
+        ("2405.18392", "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations", abstract, ""),
+    ]
+    await store.keep_papers(papers)
+    findings = "Experiment 1 won clearly: position is worth most.\nExperiments 2 and 6 show that norms bring nothing."
+    await store.add_note("findings", "reviewer", findings)
+
+
+def _calls(role: str, idea: Idea) -> list[list[str]]:
+    match role:
+        case "worker":
+            edit = {"path": "train.py", "old": idea.edit[0], "new": idea.edit[1]}
+            return [["edit_file", json.dumps(edit)], ["submit_patch", json.dumps({"summary": "one line"})]]
+        case "reviewer":
+            return [["approve", json.dumps({"reason": "one change, not tried before"})]]
+        case _:
+            said = {"title": "Linear warmdown over the last fifth", "source": "arXiv:2405.18392"}
+            return [["list_experiments", json.dumps({"limit": 50})], ["propose", json.dumps(said)]]
 
 
 def _write_journals(lab: Lab) -> None:

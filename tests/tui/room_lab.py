@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from lab_maker import TRAIN_PY
+
 from orchestrator.branches import Repository
 from orchestrator.lab import Lab
 from orchestrator.settings_text import settings_text
@@ -66,6 +68,15 @@ async def make_room_lab(root: Path, experiments: int = 12) -> Lab:
     lab.agents.mkdir(parents=True)
     lab.agent_log("researcher").write_text("12:00:00 === propose 3 experiments\n12:00:01 -> propose {...}\n")
     return lab
+
+
+async def a_real_master(lab: Lab) -> str:
+    """Let the lab's master be a commit that is there, with the program that labs begin with."""
+    repository = Repository(lab.root)
+    repository.commit_files({"train.py": TRAIN_PY.encode()}, "The real program")
+    async with Writer(lab.database) as store:
+        await store.adopt_master(repository.head(), 0, "the real program")
+    return repository.head()
 
 
 async def _ready(store: Writer, title: str, parent: str, commit: str) -> int:

@@ -13,10 +13,13 @@ from tui.chart import Series, Shape, chart, ticks, value_range
 from tui.columns import GAP, Column, fitted
 from tui.curves import CurveFile
 from tui.diffs import coloured_diff
+from tui.machines import SLOT_COLUMNS
 from tui.panes.tail import marked, spoken, wrapped
-from tui.present import AGENT_COLUMNS, QUEUE_COLUMNS, RESULT_COLUMNS, SLOT_COLUMNS
+from tui.present import RESULT_COLUMNS
+from tui.speakers import AGENT_COLUMNS
 from tui.theme import DARK
 from tui.tones import Said, Tone
+from tui.waiting import QUEUE_COLUMNS
 
 finite = st.floats(min_value=-1e6, max_value=1e6)
 points = st.lists(st.tuples(st.floats(min_value=0, max_value=1), finite), max_size=60)
@@ -33,7 +36,7 @@ def test_a_small_terminal_keeps_what_matters_of_a_result() -> None:
     def shown(width: int) -> list[str]:
         return [RESULT_COLUMNS[index].heading for index, _ in fitted(RESULT_COLUMNS, width)]
 
-    assert shown(74) == ["id", "state", "val_bpb", "delta", "title"]
+    assert shown(68) == ["id", "state", "val_bpb", "delta", "±", "title"]
     assert "why" in shown(120) and "±" in shown(120)
     assert [AGENT_COLUMNS[index].heading for index, _ in fitted(AGENT_COLUMNS, 43)][:3] == ["agent", "state", "job"]
     assert shown(180) == [column.heading for column in RESULT_COLUMNS]

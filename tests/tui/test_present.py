@@ -15,9 +15,11 @@ from orchestrator.views import Baseline
 from tui.commands import NotUnderstood, understand
 from tui.health import Health, first_line, second_line
 from tui.keys import footer
-from tui.present import SYMBOLS, at_rest, bar, best_so_far
+from tui.present import SYMBOLS, bar
+from tui.promotions import best_so_far
 from tui.screens.dashboard import Dashboard
 from tui.screens.help import help_rows
+from tui.speakers import at_rest
 from tui.tones import Line, fit
 
 
@@ -64,7 +66,8 @@ def test_the_health_strip_says_what_is_wrong_and_how_to_right_it() -> None:
     assert "NOT RUNNING: S starts it" in text_of(first_line(health(alive=False), 80))
     assert "P resumes it" in text_of(first_line(health(paused=True), 80))
     assert "last heard 95 s ago" in text_of(first_line(health(quiet=95, busy=True), 80))
-    assert "last heard" not in text_of(first_line(health(quiet=95), 80)), "an idle lab may be quiet"
+    assert "last heard 95 s ago" in text_of(first_line(health(quiet=95), 80)), "an idle daemon gives signs of life too"
+    assert "last heard" not in text_of(first_line(health(quiet=5, busy=True), 80))
     wide = text_of(first_line(health(), 200))
     assert all(words in wide for words in ("2.5000", "noise 0.010", "3 runs", "0.9000", "5.2M tokens", "my-lab cpu"))
 
@@ -77,7 +80,7 @@ def test_the_health_strip_says_what_to_believe_and_how_many_promotions_are_none(
 def test_a_room_that_only_watches_says_so_before_any_figure() -> None:
     watching = replace(health(quiet=9999, busy=True), read_only=True)
     for width in (60, 80, 120):
-        assert "   read-only" in text_of(first_line(watching, width))
+        assert "  read-only" in text_of(first_line(watching, width))
     assert "read-only" not in text_of(first_line(health(), 200))
 
 

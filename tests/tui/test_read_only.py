@@ -26,7 +26,7 @@ def commands(root: Path) -> int:
 def test_a_room_that_only_watches_refuses_every_change_with_a_sentence(watched: Path) -> None:
     seat = Seat(room(watched, "--read-only"))
     seat.see("Idea number 12")
-    seat.see("   read-only   ")
+    seat.see("  read-only  ")
     words = {"P": "pause queue", "r": "requeue", "x": "end", "K": "kill", "+": "raise", "m": "message", "S": "start"}
     for key, word in words.items():
         seat.process.send(key)

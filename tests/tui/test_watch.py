@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lab_maker import make_lab
 
+from orchestrator.store.filters import EVERYTHING, understood
 from orchestrator.store.reader import Reader
 from orchestrator.store.writer import Writer
 from tui.watch import Watch
@@ -36,11 +37,11 @@ async def test_a_wish_filters_and_sorts(tmp_path: Path) -> None:
     lab = await make_lab(tmp_path / "lab", 12)
     async with Reader(lab.database) as reader:
         watch = Watch(lab, reader)
-        watch.wants(search="rotary")
+        watch.wants(results=understood("rotary"), queue=understood("rotary"))
         found = await watch.look()
         assert found is not None and [e.title for e in found.story.results] == ["Rotary position embedding"]
         assert found.story.measured > 1 and len(found.story.queue) == 1 < found.story.waiting
-        watch.wants(search="", sort="val_bpb", descending=False)
+        watch.wants(results=EVERYTHING, sort="val_bpb", descending=False)
         ordered = await watch.look()
         assert ordered is not None
         scores = [e.val_bpb for e in ordered.story.results if e.val_bpb is not None]

@@ -54,17 +54,17 @@ def in_lab(lab: Path, play) -> None:  # type: ignore[no-untyped-def]
     asyncio.run(whole())
 
 
-def test_a_refused_result_is_told_once_with_its_reason(lab: Path) -> None:
+def test_a_refused_result_is_told_once_with_its_reason(bare: Path) -> None:
     async def play(context: Context) -> None:
         number = await ended(context, State.INVALID, "the assigned seed is ignored", outcome="invalid")
         (sentence,) = await told(context)
         assert sentence == f"the result of experiment {number} was refused: the assigned seed is ignored"
         assert await told(context) == []
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_crashes_that_differ_only_in_numbers_and_places_are_one_anomaly(lab: Path) -> None:
+def test_crashes_that_differ_only_in_numbers_and_places_are_one_anomaly(bare: Path) -> None:
     async def play(context: Context) -> None:
         for size in (3, 4):
             await ended(context, State.CRASHED, f"ValueError: size {size} (train.py, line {size})", outcome="crash")
@@ -74,10 +74,10 @@ def test_crashes_that_differ_only_in_numbers_and_places_are_one_anomaly(lab: Pat
         (sentence,) = await told(context)
         assert "3 of the last 4 outcomes crashed alike" in sentence and "size N" in sentence
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_two_programs_with_the_very_same_score_are_told_and_a_repeated_program_is_not(lab: Path) -> None:
+def test_two_programs_with_the_very_same_score_are_told_and_a_repeated_program_is_not(bare: Path) -> None:
     async def play(context: Context) -> None:
         await ended(context, State.DISCARDED, "no better", 3.25, program="one")
         await ended(context, State.DISCARDED, "no better", 3.25, program="one")
@@ -86,10 +86,10 @@ def test_two_programs_with_the_very_same_score_are_told_and_a_repeated_program_i
         (sentence,) = await told(context)
         assert f"and {last} score exactly the same (3.250000)" in sentence
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_a_plateau_raises_the_share_of_new_directions_until_the_next_win(lab: Path) -> None:
+def test_a_plateau_raises_the_share_of_new_directions_until_the_next_win(bare: Path) -> None:
     async def play(context: Context) -> None:
         plateau = context.settings.team.plateau
         for number in range(plateau):
@@ -105,10 +105,10 @@ def test_a_plateau_raises_the_share_of_new_directions_until_the_next_win(lab: Pa
         await context.store.adopt_master("f" * 40, row["id"], "a win")
         assert await told(context) == [] and await context.store.meta(EXPLORING) == ""
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_what_waits_and_repeats_another_by_title_or_program_is_told(lab: Path) -> None:
+def test_what_waits_and_repeats_another_by_title_or_program_is_told(bare: Path) -> None:
     async def play(context: Context) -> None:
         store = context.store
         first = await ended(context, State.DISCARDED, "no better", 3.1, program="one")
@@ -125,10 +125,10 @@ def test_what_waits_and_repeats_another_by_title_or_program_is_told(lab: Path) -
         (sentence,) = await told(context)
         assert f"experiment {other.id} (queued) repeats experiment {first}" in sentence and "same program" in sentence
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_a_run_that_outlives_its_limits_is_stuck_and_a_paused_one_is_not(lab: Path) -> None:
+def test_a_run_that_outlives_its_limits_is_stuck_and_a_paused_one_is_not(bare: Path) -> None:
     async def play(context: Context) -> None:
         store = context.store
         start = await store.experiment(0)
@@ -145,10 +145,10 @@ def test_a_run_that_outlives_its_limits_is_stuck_and_a_paused_one_is_not(lab: Pa
         (sentence,) = await told(context)
         assert f"run {run.id} of experiment 0 holds slot cpu0" in sentence and "`autolab kill 0`" in sentence
 
-    in_lab(lab, play)
+    in_lab(bare, play)
 
 
-def test_a_persons_merge_and_a_simplification_do_not_end_a_plateau(lab: Path) -> None:
+def test_a_persons_merge_and_a_simplification_do_not_end_a_plateau(bare: Path) -> None:
     async def play(context: Context) -> None:
         for number in range(context.settings.team.plateau):
             await ended(context, State.DISCARDED, "no better", 3.0 + number / 1000)
@@ -160,4 +160,4 @@ def test_a_persons_merge_and_a_simplification_do_not_end_a_plateau(lab: Path) ->
         sentences = await told(context)
         assert any("no win in the last" in sentence for sentence in sentences) or await context.store.meta(EXPLORING)
 
-    in_lab(lab, play)
+    in_lab(bare, play)

@@ -11,7 +11,7 @@ from orchestrator.runs.log_text import read_lines
 from orchestrator.store.records import AgentRow
 from tui.panes.rows import Rows
 from tui.panes.tail import Tail
-from tui.present import AGENT_COLUMNS, agent_cells, at_rest
+from tui.speakers import AGENT_COLUMNS, about, agent_cells, at_rest
 from tui.watch import Snapshot
 
 FIRST_BYTES = 32 * 1024
@@ -54,10 +54,19 @@ class Agents(Vertical):
         self.table.show([(agent.name, agent_cells(agent)) for agent in self._agents])
         if not self._chosen and self._agents and not self.table.has_focus:
             self.table.follow(max(self._agents, key=lambda agent: agent.updated_at).name)
-        models = sorted({agent.model for agent in self._agents})
-        self.heading = f"2 agents {len(self._agents)}"
-        self.subheading = ", ".join(models)
+        held = sum(bool(agent.paused_by) for agent in self._agents)
+        self.heading = f"2 agents {len(self._agents)}" + (f"  {held} paused" if held else "")
+        self._tell_about()
         self.tail()
+
+    def _tell_about(self) -> None:
+        chosen = next((agent for agent in self._agents if agent.name == self.agent), None)
+        self.subheading = "" if chosen is None else f"{chosen.name}: {about(chosen)}"
+
+    def next_agent(self) -> None:
+        """The one below the selected one, or the first again."""
+        table = self.table
+        table.move_to((table.cursor + 1) % max(1, table.row_count))
 
     def on_resize(self) -> None:
         self._give_room()
@@ -68,6 +77,7 @@ class Agents(Vertical):
 
     def on_rows_moved(self, event: Rows.Moved) -> None:
         self._chosen = self._chosen or self.table.has_focus
+        self._tell_about()
         self.tail()
 
     def tail(self) -> None:

@@ -7,20 +7,21 @@ from typing import ClassVar
 from textual.strip import Strip
 from textual.widget import Widget
 
+from orchestrator.lab import Lab
 from orchestrator.store.records import seconds_since
 from tui.health import Health, first_line, second_line
 from tui.tones import TONE_CLASSES, Line, refresh_lines, segments
-from tui.watch import Snapshot
+from tui.watch import Snapshot, heartbeat
 
 
-class HealthStrip(Widget):
-    """Two lines, repainted only when they differ."""
+class HealthStrip(Widget, can_focus=True):
+    """Two lines, repainted only when they differ; `enter` expands what changed."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(TONE_CLASSES)
 
-    def __init__(self, place: str, read_only: bool) -> None:
+    def __init__(self, lab: Lab, read_only: bool) -> None:
         super().__init__(id="health")
-        self._place, self._read_only = place, read_only
+        self._lab, self._read_only = lab, read_only
         self._snapshot: Snapshot | None = None
         self._lines: tuple[Line, ...] = ()
 
@@ -35,23 +36,34 @@ class HealthStrip(Widget):
         snapshot, story, width = self._snapshot, self._snapshot.story, self.content_size.width
         health = Health(
             alive=snapshot.daemon is not None,
-            quiet_seconds=0.0 if snapshot.heard_at is None else seconds_since(snapshot.heard_at),
+            quiet_seconds=self._quiet(snapshot),
             paused=story.paused,
             baseline=story.baseline,
             slots=snapshot.slots,
             runs_per_hour=story.runs_per_hour,
             tokens=snapshot.tokens,
             last=story.last_event,
-            place=f"{self._place} {story.profile}".strip(),
+            place=f"{self._lab.root.name} {story.profile}".strip(),
             stopping=story.stopping,
             read_only=self._read_only,
+            money=snapshot.money,
+            changes=story.changes,
         )
-        lines = (first_line(health, width), second_line(health, width))
+        lines = (first_line(health, width), second_line(health, width, self.has_focus))
         if lines != self._lines:
             old, self._lines = self._lines, lines
             refresh_lines(self, old, lines)
 
+    def _quiet(self, snapshot: Snapshot) -> float:
+        """Seconds since the daemon was heard last: it wrote something, or gave its sign of life."""
+        heard = [at for at in (snapshot.heard_at, heartbeat(self._lab)) if at is not None]
+        return seconds_since(max(heard)) if heard else 0.0
+
     def on_resize(self) -> None:
+        self.tick()
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
         self.tick()
 
     def render_line(self, y: int) -> Strip:

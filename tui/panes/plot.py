@@ -1,4 +1,4 @@
-"""Pane 5, the plot: the best score over experiments, or the live loss of the run on the selected slot."""
+"""Pane 5, the plot: the best score over experiments, or a line of the selected run over the baseline's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from textual.widget import Widget
 
 from orchestrator.store.states import State
 from tui.chart import Point, Series, Shape, chart, value_range
-from tui.present import SYMBOLS, best_so_far
+from tui.curves import Line as Curves
+from tui.present import SYMBOLS
+from tui.promotions import believed_line, best_so_far, promotion_labels
 from tui.tones import TONE_CLASSES, Line, Said, Tone, fit, refresh_lines, segments
 from tui.watch import Story
 
@@ -85,32 +87,49 @@ class Plot(Chart, can_focus=True):
         super().__init__(id="plot")
         self.heading = "5 best score"
         self.subheading = ""
+        self._story: Story | None = None
 
     def show_best(self, story: Story) -> None:
-        """Every score as a point, master as a step line; lower is better."""
+        """Every score as a point, master as a step line, and what of it is believed; lower is better."""
+        if story is self._story:
+            return
+        self._story = story
         merged = [point for point in story.points if point[0] in story.promoted]
         others = [point for point in story.points if point[0] not in story.promoted]
+        believed = believed_line(story.points, story.promoted, story.baseline.gains)
         self.heading = f"5 best score {len(story.points)} measured, {max(0, len(merged) - 1)} merged"
-        self.subheading = f"bits per byte  {SYMBOLS[State.PROMOTED]} merged  · not" if story.points else ""
+        signs = f"bits per byte  {SYMBOLS[State.PROMOTED]} merged  · not" + ("  ⠒ believed" if believed else "")
+        self.subheading = signs if story.points else ""
         self.draw(
             [
                 Series(others, Shape.SIGNS, Tone.DIM, "·"),
+                Series(believed, Shape.DOTS, Tone.WARN),
                 Series(best_so_far(story.points, story.promoted), Shape.STEP, Tone.GOOD),
-                Series(merged, Shape.SIGNS, Tone.STRONG, SYMBOLS[State.PROMOTED]),
+                Series(
+                    merged, Shape.SIGNS, Tone.STRONG, SYMBOLS[State.PROMOTED], promotion_labels(merged, story.promoted)
+                ),
             ],
             across=(0, max(1, len(story.points) - 1)),
             name="outcomes",
             empty=" no score yet: the baseline comes first",
         )
 
-    def show_curve(self, title: str, curve: Sequence[Point]) -> None:
-        """The training loss of a run over its budget."""
-        self.heading = f"5 loss {title}"
-        self.subheading = f"training loss {curve[-1][1]:.4f}" if curve else ""
+    def show_curve(self, line: Curves, title: str, curve: Sequence[Point], under: Sequence[Point], base: str) -> None:
+        """A line of a run over its budget, over that of the baseline (`base` names it)."""
+        self._story = None
+        self.heading = f"5 {line} {title}"
+        now = f"{curve[-1][1]:,.0f}" if curve and line is Curves.SPEED else f"{curve[-1][1]:.4g}" if curve else ""
+        self.subheading = "  ".join(part for part in (now, f"dim: {base}" if under else "") if part)
         self.draw(
-            [Series(curve, Shape.LINE, Tone.LIVE)],
+            [Series(under, Shape.LINE, Tone.DIM), Series(curve, Shape.LINE, Tone.LIVE)],
             across=(0.0, 1.0),
             name="of the budget",
             percent=True,
-            empty=" the run starts up: no loss yet",
+            empty=f" nothing of it yet: a run logs its {line} as it trains",
         )
+
+    def show_nothing(self, line: Curves) -> None:
+        """No run is selected whose line could be drawn."""
+        self._story = None
+        self.heading, self.subheading = f"5 {line}", ""
+        self.draw([], across=(0.0, 1.0), name="", empty=" select a run: a slot, or a result that has run; u goes on")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tui.panes.rows import Rows
-from tui.present import QUEUE_COLUMNS, queue_cells
+from tui.waiting import QUEUE_COLUMNS, Line, queue_rows
 from tui.watch import Snapshot
 
 
@@ -13,12 +13,14 @@ class Queue(Rows):
         self.heading = "4 queue"
 
     def take(self, snapshot: Snapshot) -> None:
-        story = snapshot.story
-        self.empty = "nothing that waits matches the filter; esc clears it" if story.wish.search else "nothing waits"
+        story, asked = snapshot.story, snapshot.story.wish.queue
+        self.empty = "nothing that waits matches the filter; esc clears it" if asked.terms else "nothing waits"
         self.keep_marks({str(e.id) for e in story.queue})  # what waits no more, or is not shown, has none
-        self.show([(str(e.id), queue_cells(e)) for e in story.queue])
-        found = f"/{story.wish.search} {len(story.queue)} of " if story.wish.search else ""
-        self.heading = f"4 queue {found}{story.waiting}" + ("  paused" if story.paused else "")
+        line = Line(snapshot.daemon is not None, story.paused, story.baseline.runs, story.confirming)
+        self.show(queue_rows(story.queue, story.prepared, line))
+        found = f"/{asked.text} {len(story.queue)} of " if asked.terms else ""
+        order = f"  by {asked.sort} {'↓' if asked.descending else '↑'}" if asked.sort is not None else ""
+        self.heading = f"4 queue {found}{story.waiting}{order}" + ("  paused" if story.paused else "")
 
     @property
     def experiment_id(self) -> int | None:

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+from orchestrator.store.filters import EVERYTHING
 from tui.panes.rows import Rows
 from tui.present import RESULT_COLUMNS, result_cells
-from tui.watch import Snapshot
+from tui.watch import Snapshot, Story
 
 
 class Results(Rows):
     def __init__(self) -> None:
         super().__init__(RESULT_COLUMNS, id="results", empty="nothing has run yet")
         self.heading = "3 results"
-        self._search = ""
+        self._asked = EVERYTHING
+        self._story: Story | None = None
 
     def take(self, snapshot: Snapshot) -> None:
         story = snapshot.story
-        wish = story.wish
-        if wish.search != self._search:  # orders go to marked rows: never to some that are filtered away
-            self._search = wish.search
+        if story is self._story:  # only a slot or an agent has changed
+            return
+        self._story = story
+        wish, asked = story.wish, story.wish.results
+        if asked != self._asked:  # orders go to marked rows: never to some that are filtered away
+            self._asked = asked
             self.keep_marks()
-        self.empty = "no result matches the filter; esc clears it" if wish.search else "nothing has run yet"
-        gains = story.baseline.gains
-        rows = [(str(e.id), result_cells(e, story.result_runs.get(e.id, []), gains.get(e.id))) for e in story.results]
+        self.empty = "no result matches the filter; esc clears it" if asked.terms else "nothing has run yet"
+        gains, noise, runs = story.baseline.gains, story.baseline.noise, story.result_runs
+        rows = [(str(e.id), result_cells(e, runs.get(e.id, []), gains.get(e.id), noise)) for e in story.results]
         self.show(rows, first=wish.first, total=story.matching)
         cut = story.matching < story.measured
         count = f"{story.matching} of {story.measured}" if cut else str(story.measured)
-        search = f" /{wish.search}" if wish.search else ""
+        search = f" /{asked.text}" if asked.terms else ""
         order = "" if wish.sort == "id" and wish.descending else f"  by {wish.sort} {'↓' if wish.descending else '↑'}"
         self.heading = f"3 results{search} {count}{order}"
 
     @property
     def experiment_id(self) -> int | None:
         return None if self.selected_key is None else int(self.selected_key)
+
+    @property
+    def run_id(self) -> int | None:
+        """The newest run of the selected experiment."""
+        runs = self._story.result_runs.get(self.experiment_id or 0, []) if self._story is not None else []
+        return runs[-1].id if runs and self.selected_key is not None else None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tui.machines import SLOT_COLUMNS, Machine, busy, slot_cells
 from tui.panes.rows import Rows
-from tui.present import SLOT_COLUMNS, slot_cells
 from tui.watch import Snapshot
 
 
@@ -14,16 +14,19 @@ class Slots(Rows):
         super().__init__(SLOT_COLUMNS, id="slots", empty="the daemon lists them when it starts", head=False)
         self.heading = "1 slots"
         self._snapshot: Snapshot | None = None
+        self._machines: dict[str, Machine] = {}
 
     def take(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         rows = []
         for slot in snapshot.slots:
+            machine = self._machines.setdefault(slot.name, Machine())
+            machine.take(slot)
             run, experiment = snapshot.story.running.get(slot.run_id or -1, (None, None))
-            rows.append((slot.name, slot_cells(slot, run, experiment)))
+            rows.append((slot.name, slot_cells(slot, machine, run, experiment)))
         self.show(rows)
-        busy = sum(slot.run_id is not None for slot in snapshot.slots)
-        self.heading = f"1 slots {busy}/{len(snapshot.slots)} busy" if snapshot.slots else "1 slots"
+        count = len(snapshot.slots)
+        self.heading = f"1 slots {busy(snapshot.slots)}/{count} busy" if count else "1 slots"
 
     @property
     def run_id(self) -> int | None:

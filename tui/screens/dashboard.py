@@ -1,8 +1,4 @@
-"""The dashboard: everything at a glance, laid out for the size at hand.
-
-Wide: the slots over two columns, agents and plot at the left, results and queue at the right. Small (80x24): the
-slots and the pane that the person is in, whose frame names the others.
-"""
+"""The dashboard: everything at a glance, laid out for the size at hand (tui.arranging)."""
 
 from __future__ import annotations
 
@@ -16,8 +12,7 @@ from textual.markup import escape
 from textual.widget import Widget
 
 from orchestrator.lab import Lab
-from orchestrator.store.records import Experiment, Run
-from tui.curves import CurveFile
+from tui.arranging import PANES, SIZES, STRIP, Group, seen, size_of, slot_lines
 from tui.panes.agents import Agents
 from tui.panes.health import HealthStrip
 from tui.panes.plot import Plot
@@ -26,13 +21,13 @@ from tui.panes.results import Results
 from tui.panes.rows import Rows
 from tui.panes.slots import Slots
 from tui.panes.tail import Tail
+from tui.plotting import SERIES, Plotting, Subject
 from tui.screens.room import RoomScreen
 from tui.watch import Snapshot
 
-PANES = ("slots", "agents", "results", "queue", "plot")
-SMALL_COLUMNS, SMALL_ROWS = 110, 30
 LOOK_SECONDS = 0.25
 SECOND = 1.0
+AROUND = (*PANES, STRIP)  # where `tab` goes
 
 
 class Dashboard(RoomScreen):
@@ -41,7 +36,7 @@ class Dashboard(RoomScreen):
     # The most needed first: a small terminal shows as many as fit.
     FOOTER: ClassVar[tuple[str, ...]] = (
         *("help", "leave", "next_pane", "open", "pause_run", "stop_run", "kill", "requeue", "log", "diff", "filter"),
-        *("full_screen", "copy", "pause_queue", "message", "command_line", "raise", "lower"),
+        *("full_screen", "order", "series", "copy", "pause_queue", "message", "command_line", "raise", "lower", "drop"),
     )
 
     def __init__(self, lab: Lab, read_only: bool = False) -> None:
@@ -50,13 +45,20 @@ class Dashboard(RoomScreen):
         self._read_only = read_only
         self.pane = "results"
         self.snapshot: Snapshot | None = None
-        self._zoomed = False
-        self._curve: CurveFile | None = None
-        self._curve_run: int | None = None
+        self.zoomed = False
+        self._kind = "normal"
+        self._shown: dict[Group, str] = {}
+        self.plotting = Plotting(lab)
         self._titles: dict[str, tuple[str, str]] = {}
 
+    def restore(self, pane: str, zoomed: bool, series: str) -> None:
+        """As the person has left it."""
+        self.pane = pane if pane in PANES else self.pane
+        self.zoomed = zoomed
+        self.plotting.chosen = series if series in SERIES else self.plotting.chosen
+
     def compose(self) -> ComposeResult:
-        yield HealthStrip(self._lab.root.name, self._read_only)
+        yield HealthStrip(self._lab, self._read_only)
         with Vertical(id="panes"):
             yield Slots()
             with Horizontal(id="columns"):
@@ -69,7 +71,7 @@ class Dashboard(RoomScreen):
         yield self.footer()
 
     def on_mount(self) -> None:
-        self.go_to("results")
+        self.go_to(self.pane)
         self.set_interval(LOOK_SECONDS, self._tail)
         self.set_interval(SECOND, self._tick)
 
@@ -95,71 +97,63 @@ class Dashboard(RoomScreen):
             self._entitle()
 
     def _draw_plot(self) -> None:
-        """The best score; before there is one, or while the person is in the slots, the live loss."""
         plot = self.query_one(Plot)
-        if self.snapshot is None or not plot.display:
-            return
-        story = self.snapshot.story
-        chosen = self._run_to_draw()
-        if chosen is None:
-            plot.show_best(story)
-            return
-        run, experiment = chosen
-        if self._curve is None or self._curve_run != run.id:
-            self._curve_run, self._curve = run.id, CurveFile(self._lab.run_directory(run.id) / "metrics.jsonl")
-        self._curve.look()
-        title = f"run {run.id}: {experiment.label} {experiment.title}, seed {run.seed}"
-        plot.show_curve(title, self._curve.shown())
+        if self.snapshot is not None and plot.display:
+            self.plotting.draw(plot, self.snapshot.story, self._subject(), self.pane == "slots")
 
-    def _run_to_draw(self) -> tuple[Run, Experiment] | None:
+    def _subject(self) -> Subject | None:
+        """The run to plot: of the selected result, or on the selected slot, or the first under way."""
         assert self.snapshot is not None
-        story = self.snapshot.story
-        if self.pane != "slots" and story.points:
-            return None
+        running, results = self.snapshot.story.running, self.query_one(Results)
+        if self.pane == "results" and results.run_id is not None:
+            run = next(run for run in self.snapshot.story.result_runs[results.experiment_id or 0][-1:])
+            experiment = next(e for e in self.snapshot.story.results if e.id == run.experiment_id)
+            return Subject(run, experiment)
         run_id = self.query_one(Slots).run_id
-        if run_id is None and not story.points:
-            run_id = next(iter(story.running), None)
-        return story.running.get(run_id) if run_id is not None else None
+        if run_id not in running and self.pane != "slots":
+            run_id = next(iter(running), None)
+        return Subject(*running[run_id]) if run_id in running else None
 
     # -- where everything stands
 
     def on_resize(self, event: Resize) -> None:
-        self.set_class(event.size.width < SMALL_COLUMNS or event.size.height < SMALL_ROWS, "small")
-        self.set_class(event.size.width >= 160, "broad")
+        self._kind = size_of(event.size.width, event.size.height)
+        for name in SIZES:
+            self.set_class(name == self._kind or (name == "broad" and self._kind == "vast"), name)
         self._arrange()
 
     def _arrange(self) -> None:
-        """Small screens: the slots and one other pane. Zoomed: one pane alone."""
-        small = self.has_class("small")
-        other = self.pane if self.pane != "slots" else "plot"
+        """Of panes that share a place the one at hand; zoomed: one pane alone."""
+        self._shown |= seen(self._kind, self.pane, self._shown)
+        places = seen(self._kind, self.pane, self._shown)
+        alone = self.pane if self.pane in PANES else places[next(iter(places))]
         for name in PANES:
             pane = self.query_one(f"#{name}")
             pane.set_class(name == self.pane, "current")
-            pane.display = name == self.pane if self._zoomed else not small or name in ("slots", other)
+            pane.display = name == alone if self.zoomed else name == "slots" or name in places.values()
         for column in self.query(".column"):
             column.display = any(pane.display for pane in column.children)
         self.query_one("#columns").display = any(column.display for column in self.query(".column"))
-        self.set_class(self._zoomed, "zoomed")
+        self.set_class(self.zoomed, "zoomed")
         self._give_room()
         self._draw_plot()
         self._entitle()
 
     def _give_room(self) -> None:
-        """The slots get a line each, within reason; the rest takes what is left."""
-        small = self.has_class("small")
         slots = self.query_one(Slots)
-        rows = max(1, min(slots.row_count, 3 if small else 8))
-        slots.styles.height = "1fr" if self._zoomed else 2 + rows
+        rows = slot_lines(slots.row_count, self.size.height)
+        slots.styles.height = "1fr" if self.zoomed else 2 + rows
 
     def _entitle(self) -> None:
-        """Every frame says its number, its filter and its count; on a small screen, the other panes' too."""
+        """Every frame says its number, its filter and its count; those that share its place too."""
+        places = seen(self._kind, self.pane, self._shown)
+        beside = {shown: group for group, shown in places.items() if not self.zoomed}
         for name in PANES:
             pane = self.query_one(f"#{name}")
             marks = f"  {len(pane.marked)} marked *" if isinstance(pane, Rows) and pane.marked else ""
             title = escape(getattr(pane, "heading", name) + marks)
-            if self.has_class("small") and not self._zoomed and name != "slots":
-                tabs = [title if other == name else f"[$dim]{self._tab(other)}[/]" for other in PANES[1:]]
-                title = " [$border]│[/] ".join(tabs)
+            tabs = [title if other == name else f"[$dim]{self._tab(other)}[/]" for other in beside.get(name, ())]
+            title = " [$border]│[/] ".join(tabs) or title
             subtitle = escape(getattr(pane, "subheading", ""))
             if self._titles.get(name) != (title, subtitle):  # setting one repaints the pane
                 self._titles[name] = (title, subtitle)
@@ -183,19 +177,31 @@ class Dashboard(RoomScreen):
     def on_descendant_focus(self, _: DescendantFocus) -> None:
         """A click inside brings the pane along."""
         focused = self.focused
-        for name in PANES:
+        for name in AROUND:
             pane = self.query_one(f"#{name}")
             if focused is not None and (focused is pane or pane in focused.ancestors) and name != self.pane:
                 self.pane = name
                 self._arrange()
 
     def on_rows_moved(self, event: Rows.Moved) -> None:
-        if isinstance(event.rows, Slots):
+        if isinstance(event.rows, Slots | Results):
             self._draw_plot()
-            self._entitle()
+        self._entitle()
 
     async def on_rows_opened(self, _: Rows.Opened) -> None:
         await self.app.run_action("act('open', 'enter')")
+
+    def _show_plot(self) -> None:
+        """Draw it; where another pane stands in its place, go there."""
+        if not self.query_one(Plot).display:
+            self.go_to("plot")
+        self._draw_plot()
+        self._entitle()
+
+    @property
+    def table(self) -> str:
+        """The table that filters and orders are for: the queue, else the results."""
+        return "queue" if self.pane == "queue" else "results"
 
     @property
     def experiment_id(self) -> int | None:
@@ -222,14 +228,20 @@ class Dashboard(RoomScreen):
 
     def view(self, name: str, key: str) -> bool:
         match name:
+            case "pane" if key == "0":
+                self.go_to(STRIP)
+            case "pane" if key == "2" and self.pane == "agents":
+                self.query_one(Agents).next_agent()
             case "pane" if key.isdigit() and int(key) <= len(PANES):
                 self.go_to(PANES[int(key) - 1])
-            case "next_pane":
-                self.go_to(PANES[(PANES.index(self.pane) + 1) % len(PANES)])
-            case "previous_pane":
-                self.go_to(PANES[(PANES.index(self.pane) - 1) % len(PANES)])
+            case "next_pane" | "previous_pane":
+                step = 1 if name == "next_pane" else -1
+                self.go_to(AROUND[(AROUND.index(self.pane) + step) % len(AROUND)])
+            case "series":
+                self.plotting.next()
+                self._show_plot()
             case "full_screen":
-                self._zoomed = not self._zoomed
+                self.zoomed = not self.zoomed
                 self._arrange()
             case "mark":
                 table = self.query_one(f"#{self.pane}")
@@ -241,8 +253,8 @@ class Dashboard(RoomScreen):
             case "back" if self.marked:
                 self.query_one(f"#{self.pane}", Rows).keep_marks()
                 self._entitle()
-            case "back" if self._zoomed:
-                self._zoomed = False
+            case "back" if self.zoomed:
+                self.zoomed = False
                 self._arrange()
             case "follow" if self.pane == "agents":
                 log = self.query_one("#agent-log", Tail)

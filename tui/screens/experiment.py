@@ -1,8 +1,9 @@
-"""One experiment: what it claims, what its runs gave, its curve over the baseline's, its story, and its patch."""
+"""One experiment in four pages: its story (claim, runs, curve, timeline), its patch, what agents say of it, its log."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import ClassVar
 
 from rich.text import Text
@@ -15,6 +16,10 @@ from orchestrator.branches import Repository
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
 from orchestrator.lessons import LESSON
+from orchestrator.papers.paper import arxiv_ids
+from orchestrator.review.citing import Cited, require_paper
+from orchestrator.review.voices import voices_of
+from orchestrator.runs.log_text import read_lines
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
 from orchestrator.store.vault import vault_scores
@@ -24,19 +29,25 @@ from tui.curves import CurveFile
 from tui.diffs import coloured_diff
 from tui.panes.line import OneLine
 from tui.panes.plot import Chart
+from tui.panes.reading import Reading, lines_of
+from tui.panes.tail import Tail
 from tui.present import STATE_TONES, difference, plain, score, state_text
+from tui.screens.dialogs import Ask
 from tui.screens.room import RoomScreen
 from tui.story import facts_table, runs_table, timeline
 from tui.tones import Line, Said, Tone, fit
+from tui.voices import voice_lines
 
 LOOK_SECONDS = 1.0
-TWO_PAGES = 150  # columns from which the patch stands beside the story
+TWO_PAGES = 150  # columns from which another page stands beside the story
+PAGES = ("story", "patch", "words", "run-log")
+TABS = ("story", "patch", "words", "log")
 
 
 class ExperimentScreen(RoomScreen):
     FOOTER: ClassVar[tuple[str, ...]] = (
-        *("back", "next_pane", "log", "diff", "pause_run", "stop_run", "kill", "requeue", "raise", "lower"),
-        *("copy", "command_line", "help"),
+        *("back", "next_pane", "log", "diff", "paper", "edit_requeue", "requeue", "pause_run", "stop_run", "kill"),
+        *("filter", "raise", "lower", "copy", "command_line", "help"),
     )
 
     def __init__(self, lab: Lab, reader: Reader, experiment_id: int, at_diff: bool = False) -> None:
@@ -45,6 +56,9 @@ class ExperimentScreen(RoomScreen):
         self._reader = reader
         self._experiment_id = experiment_id
         self._page = "patch" if at_diff else "story"
+        self._beside = "patch"  # the page that stands beside the story where there is room
+        self._log: tuple[int, int | None] | None = None  # the run whose log is shown, and how far it was read
+        self._paper: Cited | None = None
         self._experiment: Experiment | None = None
         self._runs: list[Run] = []
         self._curves: dict[int, CurveFile] = {}
@@ -60,14 +74,16 @@ class ExperimentScreen(RoomScreen):
 
     def compose(self) -> ComposeResult:
         yield OneLine(self._heading, classes="heading")
+        yield OneLine(self._tabs, classes="tabs")
         with Horizontal(id="pages"):
             with VerticalScroll(id="story"):
                 yield Static("", id="facts")
                 yield Chart(id="curve")
                 yield Static("", id="runs")
                 yield Static("", id="events")
-            with VerticalScroll(id="patch"):
-                yield Static("", id="diff")
+            yield Reading(id="patch")
+            yield Reading(id="words")
+            yield Tail(id="run-log", wrap=True)
         yield self.footer()
 
     async def on_mount(self) -> None:
@@ -80,11 +96,16 @@ class ExperimentScreen(RoomScreen):
         self._turn_to(self._page)
 
     def _turn_to(self, page: str) -> None:
-        """Both pages side by side where there is room, else the one at hand."""
+        """The story and another page side by side where there is room, else the one at hand."""
         self._page = page
-        for name in ("story", "patch"):
-            self.query_one(f"#{name}").display = name == page or not self.has_class("small")
+        self._beside = page if page != "story" else self._beside
+        for name in PAGES:
+            self.query_one(f"#{name}").display = name == page or (
+                not self.has_class("small") and name in ("story", self._beside)
+            )
         self.query_one(f"#{page}").focus()
+        self.query_one(".tabs", OneLine).tell()
+        self._listen()
 
     def _heading(self, width: int) -> Line:
         experiment = self._experiment
@@ -95,6 +116,15 @@ class ExperimentScreen(RoomScreen):
         name = fit(f"{experiment.label}  {plain(experiment.title)}", width - len(state) - len(numbers) - 6)
         tone = STATE_TONES.get(experiment.state, Tone.PLAIN)
         return [Said(name, Tone.STRONG), Said(f"  {state}", tone), Said(f"  {numbers}")]
+
+    def _tabs(self, width: int) -> Line:
+        """The pages, the one at hand standing out."""
+        said: list[Said] = []
+        for number, (name, tab) in enumerate(zip(PAGES, TABS, strict=True), 1):
+            said += [Said("   ")] * bool(said) + [
+                Said(f"{number} {tab}", Tone.STRONG if name == self._page else Tone.DIM)
+            ]
+        return said
 
     # -- what is shown
 
@@ -109,6 +139,7 @@ class ExperimentScreen(RoomScreen):
         self._runs = await self._reader.runs_of(self._experiment_id)
         events = await self._reader.events(experiment_id=self._experiment_id)
         await self._draw_curve(experiment)
+        self._listen()
         vault, scores = await vault_word(self._reader, experiment), await vault_scores(self._reader)
         shown = (experiment, tuple(self._runs), len(events), vault)
         if shown == self._shown:
@@ -117,18 +148,43 @@ class ExperimentScreen(RoomScreen):
         self._shown, self._experiment = shown, experiment
         colours = self.app.theme_variables
         self.query_one(".heading", OneLine).tell()
+        self._paper = await self._cited(experiment)
         lesson = next((event.reason for event in reversed(events) if event.kind == LESSON), "")
         self.query_one("#facts", Static).update(
-            facts_table(experiment, colours, vault, unsandboxed(experiment, self._runs), lesson)
+            facts_table(experiment, colours, vault, unsandboxed(experiment, self._runs), lesson, self._paper)
         )
         self.query_one("#runs", Static).update(runs_table(self._runs, colours, scores))
         self.query_one("#events", Static).update(timeline(events, colours))
         if old is None or (old.parent, old.commit_id) != (experiment.parent, experiment.commit_id):
-            self.run_worker(self._show_patch(experiment), exclusive=True)
+            self.run_worker(self._show_patch(experiment), exclusive=True, group="patch")
+        self.run_worker(self._show_words(experiment), exclusive=True, group="words")
 
     async def _show_patch(self, experiment: Experiment) -> None:
         text = await asyncio.to_thread(self._patch, experiment)
-        self.query_one("#diff", Static).update(text)
+        self.query_one("#patch", Reading).show(lines_of(text))
+
+    async def _show_words(self, experiment: Experiment) -> None:
+        with contextlib.suppress(LabError):
+            voices = await voices_of(self._reader, experiment)
+            self.query_one("#words", Reading).show(voice_lines(voices, self.app.theme_variables), stay=True)
+
+    async def _cited(self, experiment: Experiment) -> Cited | None:
+        """The paper that the experiment names first, if it names one."""
+        ids = arxiv_ids(experiment.source)
+        return await require_paper(self._reader, ids[0]) if ids else None
+
+    def _listen(self) -> None:
+        """Take in what the newest run's log has got, while it is on the screen."""
+        tail = self.query_one("#run-log", Tail)
+        if not tail.display or not self._runs:
+            return
+        run = self._runs[-1].id
+        if self._log is None or self._log[0] != run:
+            tail.clear()
+            self._log = (run, None)
+        piece = read_lines(self._lab.run_directory(run) / "log", self._log[1])
+        self._log = (run, piece.offset)
+        tail.add(piece.lines)
 
     def _patch(self, experiment: Experiment) -> Text:
         colours = self.app.theme_variables
@@ -177,24 +233,54 @@ class ExperimentScreen(RoomScreen):
 
     # -- keys
 
+    @property
+    def _shown_page(self) -> VerticalScroll | Reading | Tail:
+        found = self.query_one(f"#{self._page}")
+        assert isinstance(found, VerticalScroll | Reading | Tail)
+        return found
+
     def view(self, name: str, key: str) -> bool:
-        page = self.query_one(f"#{self._page}", VerticalScroll)
-        other = "patch" if self._page == "story" else "story"
+        page, place = self._shown_page, PAGES.index(self._page)
         match name:
             case "back" | "leave":
                 self.dismiss()
             case "next_pane" | "previous_pane":
-                self._turn_to(other)
-            case "pane" if key in ("1", "2"):
-                self._turn_to("story" if key == "1" else "patch")
+                self._turn_to(PAGES[(place + (1 if name == "next_pane" else -1)) % len(PAGES)])
+            case "pane" if key in ("1", "2", "3", "4"):
+                self._turn_to(PAGES[int(key) - 1])
             case "diff":
                 self._turn_to("patch")
+            case "down" | "up" | "first" | "last" if isinstance(page, Reading | Tail):
+                page.move(name)
             case "down" | "up":
                 page.scroll_relative(y=1 if name == "down" else -1, animate=False)
             case "first":
                 page.scroll_home(animate=False)
             case "last":
                 page.scroll_end(animate=False)
+            case "wrap" | "follow" if isinstance(page, Tail):
+                page.toggle_wrap() if name == "wrap" else page.move("up" if page.follows else "last")
+            case "filter":
+                self.app.push_screen(Ask("/", "", f"searches the {TABS[place]}; n next, N previous"), self._search)
+            case "next_match" | "previous_match":
+                self._find(1 if name == "next_match" else -1)
             case _:
                 return False
         return True
+
+    def _search(self, needle: str | None) -> None:
+        """In the page at hand; the story, which is short and drawn, hands it on to the patch."""
+        if needle is None:
+            return
+        if self._page == "story":
+            self._turn_to("patch")
+        page = self._shown_page
+        assert isinstance(page, Reading | Tail)
+        page.search(needle)
+        if needle:
+            self._find(-1 if isinstance(page, Tail) else 1)
+
+    def _find(self, step: int) -> None:
+        page = self._shown_page
+        if not isinstance(page, Reading | Tail) or page.find(step) in (None, False):
+            self.notify("Nothing found: / searches for a text.")

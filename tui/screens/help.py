@@ -24,15 +24,21 @@ def help_rows() -> list[tuple[str, str, str]]:
 
 
 def _short(action: Action) -> tuple[str, ...]:
-    return ("1..9",) if action.name == "pane" else action.keys
+    return ("0..9",) if action.name == "pane" else action.keys
 
 
 def _command(action: Action) -> str:
     if action.verb is None:
         return ""
-    takes = {"id": " ID", "id?": " [ID]", "id value": " ID N", "id base": " ID BASE", "text": " AGENT TEXT"}.get(
-        action.takes, ""
-    )
+    takes = {
+        "id": " ID",
+        "id or agent?": " [ID | AGENT]",
+        "id value": " ID N",
+        "id base": " ID BASE",
+        "text": " AGENT TEXT",
+        "key value": " KEY VALUE",
+        "paper": " [ID]",
+    }.get(action.takes, "")
     return f":{action.verb}{takes}"
 
 
@@ -56,14 +62,15 @@ class Help(ModalScreen[None]):
         signs = Text("\nStates  ", style=colours["dim"])
         signs.append("   ".join(state_text(state) for state in State))
         more = (
-            "\nA command without an ID means the selected experiment. `:results muon` filters, `:results sort delta` "
+            "\nA command without an ID means the selected experiment. `:results state=discarded delta<0 sort=delta` "
+            "filters and sorts: words, `~` and letters of a title, columns with = != < <= > >= ~ (contains). "
         )
         with VerticalScroll(classes="window") as scroll:
             scroll.border_title = "help"
             scroll.border_subtitle = "j k move  esc back"
             yield Static(table)
             yield Static(signs)
-            yield Static(Text(f"{more}sorts, again turns it round. Leaving never stops the lab.", style=colours["dim"]))
+            yield Static(Text(f"{more}Leaving never stops the lab.", style=colours["dim"]))
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()

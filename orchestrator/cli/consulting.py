@@ -1,0 +1,65 @@
+"""The verbs that look things up beside the results: settings, papers."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from orchestrator.cli.reading import ask, print_json, print_table
+from orchestrator.lab import find_lab
+from orchestrator.live_settings import ELSEWHERE, as_toml, flat, is_live
+from orchestrator.review.citing import Cited, papers_of, require_paper
+from orchestrator.settings import read_settings
+
+
+def settings(words: Namespace) -> int:
+    values = flat(read_settings(find_lab(words.lab).settings_file))
+    if words.json:
+        print_json([{"key": key, "value": value, "live": is_live(key)} for key, value in values.items()])
+        return 0
+    rows = [
+        (key, as_toml(value) or "-", "`autolab set`" if is_live(key) else ELSEWHERE) for key, value in values.items()
+    ]
+    print_table(("key", "value", "is changed"), rows)
+    return 0
+
+
+def papers(words: Namespace) -> int:
+    found = ask(find_lab(words.lab), papers_of)
+    if words.json:
+        print_json([paper_json(one) for one in found])
+        return 0
+    print_table(
+        ("id", "experiments", "title", "what came of it"),
+        ((one.id, len(one.experiments), one.title, one.outcome) for one in found),
+    )
+    return 0
+
+
+def paper(words: Namespace) -> int:
+    one = ask(find_lab(words.lab), lambda reader: require_paper(reader, words.paper))
+    if words.json:
+        print_json(paper_json(one))
+        return 0
+    print(one.title)
+    print(" ".join(part for part in (one.link, one.published) if part))
+    if one.summary:
+        print(f"\n{one.summary}\n")
+    for experiment in one.experiments:
+        delta = "" if experiment.delta is None else f"{experiment.delta:+.4f}"
+        print(f"{experiment.id}\t{experiment.state}\t{delta}\t{experiment.title}")
+    return 0
+
+
+def paper_json(one: Cited) -> dict[str, Any]:
+    """One paper of `autolab papers --json`."""
+    return {
+        "id": one.id,
+        "title": one.title,
+        "link": one.link,
+        "published": one.published,
+        "summary": one.summary,
+        "experiments": [
+            {"id": e.id, "title": e.title, "state": str(e.state), "delta": e.delta} for e in one.experiments
+        ],
+    }

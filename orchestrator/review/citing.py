@@ -1,0 +1,86 @@
+"""Papers and what came of them: those that were looked up, and those that an experiment names as its source."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+
+from orchestrator.errors import LabError
+from orchestrator.papers.paper import arxiv_ids, link_of
+from orchestrator.store.papers import paper_row
+from orchestrator.store.reader import Reader
+from orchestrator.store.records import Experiment
+from orchestrator.store.states import ENDED, State
+
+_LIKE_AN_ID = "*[0-9][0-9][0-9][0-9].[0-9][0-9][0-9][0-9]*"
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A paper with the experiments whose source names it, oldest first. `summary` is empty where none was looked up."""
+
+    id: str  # arXiv
+    title: str
+    summary: str
+    published: str  # as 2021-09-17, or empty
+    experiments: tuple[Experiment, ...]
+
+    @property
+    def link(self) -> str:
+        return link_of(self.id)
+
+    @property
+    def outcome(self) -> str:
+        """What came of it, in a few words: `2 tried, 1 merged, -0.0321 at best`."""
+        tried = [one for one in self.experiments if one.state in ENDED and one.state is not State.DROPPED]
+        merged = sum(one.state is State.PROMOTED for one in tried)
+        deltas = [one.delta for one in tried if one.delta is not None]
+        waiting = len(self.experiments) - len(tried)
+        parts = [f"{len(tried)} tried"] * bool(tried) + [f"{merged} merged"] * bool(merged)
+        parts += [f"{min(deltas):+.4f} at best"] if deltas else []
+        parts += [f"{waiting} not tried"] * bool(waiting)
+        return ", ".join(parts) or "not tried"
+
+
+async def papers_of(reader: Reader) -> list[Cited]:
+    """All of them: the most cited first, then the newest; those that nothing cites last. Raises LabError."""
+    citing: dict[str, list[Experiment]] = defaultdict(list)
+    rows = await reader.rows("SELECT * FROM experiments WHERE source GLOB ? ORDER BY id", (_LIKE_AN_ID,))
+    for citation in rows:
+        experiment = Experiment.from_row(citation)
+        for arxiv_id in arxiv_ids(experiment.source):
+            citing[arxiv_id].append(experiment)
+    known = {row["id"]: row for row in await reader.rows("SELECT id, title, summary, published FROM papers")}
+    found = []
+    for arxiv_id in {*citing, *known}:
+        experiments, row = tuple(citing.get(arxiv_id, ())), known.get(arxiv_id)
+        if row is not None:
+            found.append(Cited(arxiv_id, row["title"], row["summary"], row["published"], experiments))
+        else:
+            found.append(Cited(arxiv_id, named_in(experiments[0].source, arxiv_id), "", "", experiments))
+    return sorted(found, key=lambda one: (len(one.experiments), one.id), reverse=True)
+
+
+async def require_paper(reader: Reader, words: str) -> Cited:
+    """One paper by its arXiv id, however it is written (2104.09864, arXiv:2104.09864v2, a link). Raises LabError."""
+    ids = arxiv_ids(words)
+    if not ids:
+        raise LabError(
+            f"{words.strip() or 'Nothing'} is no arXiv id.", "It looks like 2104.09864; `papers` lists them."
+        )
+    rows = await reader.rows("SELECT * FROM experiments WHERE instr(source, ?) > 0 ORDER BY id", (ids[0],))
+    experiments = tuple(one for one in map(Experiment.from_row, rows) if ids[0] in arxiv_ids(one.source))
+    row = await paper_row(reader, ids[0])
+    if row is not None:
+        return Cited(row.id, row.title, row.summary, row.published, experiments)
+    if not experiments:
+        raise LabError(f"The lab knows no paper arXiv:{ids[0]}.", "`papers` lists those that it knows.")
+    return Cited(ids[0], named_in(experiments[0].source, ids[0]), "", "", experiments)
+
+
+def named_in(source: str, arxiv_id: str) -> str:
+    """What a source calls the paper beside its id and its link; the id where it says no more."""
+    one = rf"{re.escape(arxiv_id)}(?:v\d+)?"
+    rest = re.sub(rf"https?://\S+|\(?arxiv:\s*{one}\)?|{one}", " ", source, flags=re.I)
+    return " ".join(rest.split()).strip(" ,;:()") or f"arXiv:{arxiv_id}"

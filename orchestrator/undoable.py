@@ -1,0 +1,168 @@
+"""What a person ordered last, and how that is undone: read from the table of commands and from the events.
+
+Only a person's own orders count, newest first. What did nothing, and what was undone already, is passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.errors import LabError
+from orchestrator.review.wins import accepted_by
+from orchestrator.store.reader import Reader
+from orchestrator.store.records import Command, Event, Experiment
+from orchestrator.store.states import ENDED, WAITING, State
+
+MOST_ORDERS = 500
+
+FOR_GOOD = {
+    "end": "the training of that run is lost. `autolab requeue ID` runs it again.",
+    "kill": "the training of that run is lost. `autolab requeue ID` runs it again.",
+    "promote": "master holds it now. `autolab revert ID` takes it out again, measured first.",
+    "requeue": "the new attempt stands beside the old one. `autolab drop ID` takes it out of the queue.",
+    "message": "what was said stays said. Send another message.",
+    "import": "the agents may have read it.",
+    "pick": "the branch is yours. `git branch -D BRANCH` removes it.",
+    "stop": "`autolab start` starts the lab again.",
+}
+"""Orders that cannot be undone, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """How an order is undone: another order in its place, or, for `restore`, the state or number from before."""
+
+    command: Command
+    what: str  # "the drop of experiment 12, Muon for the matrices"
+    then: str  # what is so afterwards: "it is queued again"
+    verb: str  # the order that undoes it; "state", "priority" and "unmark" are no verbs of people
+    arguments: dict[str, Any]
+
+
+async def last_order(reader: Reader, actor: str) -> Command | None:
+    """The newest order of this person ("user@host") that changed something and still stands."""
+    rows = await reader.rows(
+        "SELECT * FROM commands WHERE actor = ? AND state = 'done' ORDER BY id DESC LIMIT ?", (actor, MOST_ORDERS)
+    )
+    orders = [Command.from_row(row) for row in rows]
+    undone = {order.arguments.get("command") for order in orders if order.verb == "undo"}
+    for order in orders:
+        if order.verb != "undo" and order.id not in undone and not order.answer.endswith(" already"):
+            return order
+    return None
+
+
+async def require_last(reader: Reader, actor: str) -> Undo:
+    """How this person's last order is undone. Raises LabError: there is none, or it stands for good."""
+    order = await last_order(reader, actor)
+    if order is None:
+        raise LabError(f"{actor} has ordered nothing that could be undone.", "Only one's own orders are undone.")
+    return await undo_of(reader, order)
+
+
+async def undo_of(reader: Reader, order: Command) -> Undo:
+    """How an order is undone. Raises LabError with the reason when it cannot be."""
+    words = order.arguments
+    match order.verb:
+        case verb if verb in FOR_GOOD:
+            of = f" of experiment {words['id']}" if "id" in words else ""
+            raise LabError(f"Your last order, {verb}{of}, cannot be undone: {FOR_GOOD[verb]}")
+        case "drop":
+            return await _of_drop(reader, order)
+        case "priority":
+            return await _of_priority(reader, order)
+        case "pause" | "resume":
+            other = "resume" if order.verb == "pause" else "pause"
+            of = f"run of experiment {words['id']}" if words.get("id") is not None else "queue"
+            return Undo(order, f"the {order.verb} of the {of}", f"the {of} is {other}d", other, words)
+        case "accept":
+            experiment = await _experiment(reader, words)
+            mark = await accepted_by(reader, experiment.id)
+            if mark is None or mark.actor != order.actor:
+                raise LabError(f"Your mark on experiment {experiment.id} is gone already.")
+            named = f"your mark on experiment {_named(experiment)}"
+            return Undo(order, named, "it is to be reviewed again", "unmark", {"id": experiment.id})
+        case "set":
+            return await _of_setting(reader, order)
+        case "add" | "revert" | "ablate":
+            return await _of_own(reader, order)
+        case _:
+            raise LabError(f"Your last order, {order.verb}, cannot be undone.")
+
+
+async def _of_drop(reader: Reader, order: Command) -> Undo:
+    experiment = await _experiment(reader, order.arguments)
+    last = await _last_event(reader, order, "state")
+    if experiment.state is not State.DROPPED or last is None or last.after != State.DROPPED:
+        raise LabError(
+            f"Experiment {experiment.id} is {experiment.state} by now, so your drop of it is undone already.",
+            f"`autolab show {experiment.id}` tells its story.",
+        )
+    before = State(last.before or State.QUEUED)
+    if before is State.PATCHING and experiment.commit_id is None:
+        before = State.QUEUED  # nobody holds it any more
+    return Undo(
+        order,
+        f"the drop of experiment {_named(experiment)}",
+        f"it is {before} again",
+        "state",
+        {"id": experiment.id, "state": str(before)},
+    )
+
+
+async def _of_priority(reader: Reader, order: Command) -> Undo:
+    experiment = await _experiment(reader, order.arguments)
+    last = await _last_event(reader, order, "priority")
+    if last is None or last.before is None or last.actor != order.actor or str(experiment.priority) != last.after:
+        raise LabError(
+            f"The priority of experiment {experiment.id} was changed by somebody else since.", "Set it by + and -."
+        )
+    if experiment.state in ENDED:
+        raise LabError(f"Experiment {experiment.id} is {experiment.state}; it waits for nothing.")
+    value = int(last.before)
+    named = f"the priority {last.after} of experiment {_named(experiment)}"
+    return Undo(order, named, f"it is {value} again", "priority", {"id": experiment.id, "value": value})
+
+
+async def _of_setting(reader: Reader, order: Command) -> Undo:
+    key = str(order.arguments["key"])
+    row = await reader.row(
+        "SELECT * FROM events WHERE kind = 'setting' AND reason LIKE ? ORDER BY seq DESC LIMIT 1", (f"{key} is %",)
+    )
+    last = None if row is None else Event.from_row(row)
+    if last is None or last.actor != order.actor or last.at < order.at:
+        raise LabError(f"{key} was changed by somebody else since.", "`autolab settings` shows what it is.")
+    then = f"it is {last.before} again" if last.before is not None else "it is taken out of autolab.toml again"
+    return Undo(order, f"the change of {key} to {last.after}", then, "set", {"key": key, "value": last.before})
+
+
+async def _of_own(reader: Reader, order: Command) -> Undo:
+    """An experiment that the order made: taken out of the queue while it waits."""
+    made = re.search(r"\d+", order.answer)
+    experiment = await reader.experiment(int(made.group())) if made is not None else None
+    if experiment is None or experiment.state not in WAITING:
+        state = "not there" if experiment is None else str(experiment.state)
+        number = "that you made" if experiment is None else str(experiment.id)
+        raise LabError(f"Experiment {number} is {state}; only what still waits is taken back.")
+    return Undo(order, f"experiment {_named(experiment)}", "it is dropped", "drop", {"id": experiment.id})
+
+
+async def _experiment(reader: Reader, words: dict[str, Any]) -> Experiment:
+    experiment = await reader.experiment(int(words["id"]))
+    assert experiment is not None, f"an order was carried out on experiment {words['id']}"
+    return experiment
+
+
+async def _last_event(reader: Reader, order: Command, kind: str) -> Event | None:
+    """The newest event of that kind about the order's experiment."""
+    row = await reader.row(
+        "SELECT * FROM events WHERE kind = ? AND experiment_id = ? AND at >= ? ORDER BY seq DESC LIMIT 1",
+        (kind, int(order.arguments["id"]), order.at),
+    )
+    return None if row is None else Event.from_row(row)
+
+
+def _named(experiment: Experiment) -> str:
+    return f"{experiment.label}, {experiment.title}"

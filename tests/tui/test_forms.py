@@ -1,0 +1,172 @@
+"""`a`, `R`, `z`, `:`: allowed, refused with the reason, with nobody there to answer; and the editor on a terminal."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from answering import answered
+from conftest import eventually
+from room_lab import a_real_master, make_room_lab
+from seat import Seat, held_lab
+from seat import room as room_words
+from test_marking import notices
+from test_room import posted, room, screen_text, until
+from test_screens import on, own_state  # noqa: F401
+from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
+
+from orchestrator.actor import who
+from orchestrator.store.states import State
+from tui.screens.adding import AddForm, EditForm
+from tui.screens.command_line import CommandLine
+from tui.screens.dashboard import Dashboard
+from tui.screens.dialogs import Confirm
+
+
+async def fill(pilot: Pilot[str], **fields: str) -> None:
+    for name, text in fields.items():
+        widget = pilot.app.screen.query_one(f"#{name}")
+        if isinstance(widget, TextArea):
+            widget.text = text
+        elif isinstance(widget, Input):
+            widget.value = text
+    await pilot.pause()
+
+
+async def test_an_idea_is_queued_for_a_worker_and_z_takes_it_back(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, (80, 24)) as pilot, answered(lab) as store:
+        await pilot.press("a", *"Wider", "tab", *"memory", "ctrl+s")
+        await until(pilot, lambda: "experiment 16 is queued" in notices(pilot))
+        made = await store.experiment(16)
+        assert made is not None and (made.title, made.hypothesis, made.state) == ("Wider", "memory", State.QUEUED)
+        assert (made.author, made.priority) == (who(), 100)
+        await pilot.press("z")
+        await on(pilot, Confirm)
+        assert "Undo experiment 16, Wider?" in screen_text(pilot) and "Then it is dropped." in screen_text(pilot)
+        await pilot.press("y")
+        await until(pilot, lambda: "is undone: it is dropped" in notices(pilot))
+        await pilot.press("z")
+        await until(pilot, lambda: "ordered nothing that could be undone" in notices(pilot))
+
+
+async def test_a_refusal_comes_back_into_the_form_and_nothing_typed_is_lost(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    await a_real_master(lab)
+    bad = tmp_path / "bad.diff"
+    bad.write_text("--- a/prepare.py\n+++ b/prepare.py\n@@ -1 +1 @@\n-a\n+b\n")
+    async with room(lab, (120, 40)) as pilot, answered(lab):
+        await pilot.press("a", "ctrl+s")
+        await until(pilot, lambda: "no title" in screen_text(pilot))
+        await fill(pilot, title="T", hypothesis="h", priority="high")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "is no number" in screen_text(pilot))
+        await fill(pilot, priority="5", file=str(tmp_path / "none.diff"))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "cannot be read" in screen_text(pilot))
+        await fill(pilot, file=str(bad))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "The patch touches prepare.py" in screen_text(pilot))
+        await pilot.press("ctrl+e")  # a test's terminal cannot be handed over
+        await until(pilot, lambda: "cannot be handed to an editor" in screen_text(pilot))
+        await pilot.press("escape", "a")
+        await on(pilot, AddForm)
+        form = pilot.app.screen
+        assert isinstance(form, AddForm) and form.text("title") == "T" and form.text("file") == str(bad)
+
+
+async def test_with_the_daemon_down_the_order_waits_and_the_room_says_so(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot:
+        lab.identity_file.unlink()  # as far as a room can tell, nobody is there
+        await pilot.press("a", *"Wider", "tab", *"memory", "ctrl+s")
+        await until(pilot, lambda: "the order waits until it is back" in notices(pilot))
+        [command] = await posted(lab)
+        assert (command.verb, command.arguments["title"], "strict" in command.arguments) == ("add", "Wider", False)
+
+
+async def test_an_experiment_is_requeued_with_another_hypothesis_and_only_when_it_is_over(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, (120, 40)) as pilot, answered(lab) as store:
+        await pilot.press("colon", *"show 4", "enter")
+        await until(pilot, lambda: "Idea number 4" in screen_text(pilot))
+        await pilot.press("R", "ctrl+s")
+        await on(pilot, EditForm)
+        await until(pilot, lambda: "Nothing is changed" in screen_text(pilot))
+        await fill(pilot, hypothesis="slower is better")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "queued as attempt 2" in notices(pilot))
+        experiment = await store.experiment(4)
+        assert experiment is not None and experiment.hypothesis == "slower is better"
+        await pilot.press("R")
+        await until(pilot, lambda: "Experiment 4 is queued and has no outcome yet" in notices(pilot))
+        await pilot.press("z")
+        await until(pilot, lambda: "requeue of experiment 4, cannot be undone" in notices(pilot))
+        await pilot.press("escape", "4", "space", "space", "R")
+        await until(pilot, lambda: "One experiment is edited at a time and 2 are marked" in notices(pilot))
+
+
+async def test_the_command_line_completes_and_remembers(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, (80, 24)) as pilot:
+        await pilot.press("colon", *"dro", "tab")
+        line = pilot.app.screen.query_one(Input)
+        assert line.value == "drop "
+        await until(pilot, lambda: "An idea that waits (proposed)" in screen_text(pilot))
+        await pilot.press("tab", "tab")
+        assert line.value == "drop 13"
+        await pilot.press("shift+tab", "enter")
+        await on(pilot, Confirm)
+        assert "Drop experiment 14?" in screen_text(pilot)
+        await pilot.press("escape", "colon", "up")
+        await on(pilot, CommandLine)
+        assert pilot.app.screen.query_one(Input).value == "drop 14"
+        await pilot.press("escape")
+        await on(pilot, Dashboard)
+
+
+EDITOR = """#!{python}
+import sys
+from pathlib import Path
+file = Path(sys.argv[-1])
+file.write_text(file.read_text().replace("LEARNING_RATE = 1e-3", "LEARNING_RATE = 5e-3"))
+"""
+
+
+@pytest.fixture
+def editor(tmp_path: Path) -> Path:
+    file = tmp_path / "editor"
+    file.write_text(EDITOR.format(python=sys.executable))
+    file.chmod(file.stat().st_mode | stat.S_IXUSR)
+    return file
+
+
+def test_the_files_are_edited_in_the_persons_editor_and_the_change_is_an_order(tmp_path: Path, editor: Path) -> None:
+    import asyncio
+
+    from orchestrator.lab import Lab
+
+    with held_lab(tmp_path / "lab") as root:
+        asyncio.run(a_real_master(Lab(root)))
+        seat = Seat(room_words(root), EDITOR=str(editor), VISUAL="", XDG_STATE_HOME=str(tmp_path / "state"))
+        seat.see("Idea number 12")
+        seat.process.send("a")
+        seat.see("an experiment of your own")
+        seat.process.send("Faster\tit learns sooner\x05")
+        seat.see("1 line added, 1 taken out, in train.py")
+        seat.process.send("\x13")
+
+        def added() -> str:
+            with sqlite3.connect(root / "runs.db") as plain:
+                row = plain.execute("SELECT arguments FROM commands WHERE verb = 'add'").fetchone()
+            return str(row[0]) if row else ""
+
+        words = str(eventually(added, 30, "the order"))
+        assert "+LEARNING_RATE = 5e-3" in words and '"title": "Faster"' in words
+        assert list((tmp_path / "state" / "autolab" / "drafts").glob("lab-own-*/train.py")), "kept until it is taken"
+        seat.process.send("\x1b")
+        seat.process.send("\x1bq")

@@ -1,0 +1,151 @@
+"""Orders of people on a real store and repository: adding, requeueing with a change, setting, and undoing one's own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from answering import answered
+from lab_maker import TRAIN_PY
+from room_lab import a_real_master, make_room_lab
+
+from orchestrator.branches import Repository
+from orchestrator.errors import LabError
+from orchestrator.lab import Lab
+from orchestrator.settings import read_settings
+from orchestrator.store.records import Command
+from orchestrator.store.states import State
+from orchestrator.store.writer import Writer
+from orchestrator.undoable import require_last
+from tui.drafts import unified_diff
+
+ADA, BOB = "ada@box", "bob@box"
+
+
+def diff(new: str) -> str:
+    """The program with another learning rate."""
+    after = TRAIN_PY.replace("LEARNING_RATE = 1e-3", new, 1)
+    return unified_diff({"train.py": TRAIN_PY}, {"train.py": after})
+
+
+DIFF = diff("LEARNING_RATE = 2e-3")
+
+
+class Desk:
+    """People's orders and their answers."""
+
+    def __init__(self, lab: Lab, store: Writer) -> None:
+        self.lab, self.store = lab, store
+
+    async def order(self, verb: str, actor: str = ADA, **words: object) -> Command:
+        number = await self.store.post_command(verb, words, actor)
+        return await self.store.answer(number, 30)
+
+    async def undo(self, actor: str = ADA) -> Command:
+        return await self.order("undo", actor, command=(await require_last(self.store, actor)).command.id)
+
+    async def state(self, number: int) -> State:
+        experiment = await self.store.experiment(number)
+        assert experiment is not None
+        return experiment.state
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    lab = await make_room_lab(tmp_path / "lab")
+    await a_real_master(lab)
+    async with answered(lab) as store:
+        yield Desk(lab, store)
+
+
+async def test_an_idea_without_a_patch_waits_for_a_worker_with_its_author_and_source(desk: Desk) -> None:
+    made = await desk.order("add", title="Wider", hypothesis="more memory", source="arXiv:2104.09864", priority=7)
+    experiment = await desk.store.experiment(int(made.answer))
+    assert experiment is not None and experiment.state is State.QUEUED and experiment.patch is None
+    assert (experiment.author, experiment.source, experiment.priority) == (ADA, "arXiv:2104.09864", 7)
+    refused = await desk.order("add", title=" ", hypothesis="x")
+    assert refused.state == "refused" and "no title" in refused.answer
+
+
+async def test_a_strict_patch_that_the_guard_refuses_leaves_nothing_behind(desk: Desk) -> None:
+    before = await desk.store.counts()
+    bad = diff("LEARNING_RATE = (")
+    refused = await desk.order("add", title="T", hypothesis="h", patch=bad, strict=True)
+    assert refused.state == "refused" and "guard refuses" in refused.answer, refused.answer
+    assert await desk.store.counts() == before
+    assert not list(desk.lab.worktrees.glob("add-*"))
+
+
+async def test_a_requeue_with_a_patch_is_a_new_attempt_on_a_branch_of_its_own(desk: Desk) -> None:
+    before = await desk.store.experiment(4)
+    told = await desk.order("requeue", id=4, patch=DIFF, hypothesis="half as fast")
+    assert told.state == "done" and "exp/4.2-idea-number-4" in told.answer, told.answer
+    after = await desk.store.experiment(4)
+    assert before is not None and after is not None and after.commit_id is not None
+    assert (after.state, after.attempt, after.hypothesis) == (State.READY, 2, "half as fast")
+    repository = Repository(desk.lab.root)
+    assert repository.show_file("exp/4.2-idea-number-4", "train.py") == TRAIN_PY.replace("1e-3", "2e-3", 1).encode()
+    assert before.commit_id is not None and repository.exists(before.commit_id)
+    again = await desk.order("requeue", id=4, patch=DIFF)
+    assert again.state == "refused" and "has no outcome yet" in again.answer
+
+
+async def test_another_hypothesis_goes_to_a_worker_and_a_refused_patch_changes_nothing(desk: Desk) -> None:
+    refused = await desk.order("requeue", id=4, patch=diff("LEARNING_RATE = ("))
+    assert refused.state == "refused" and "guard" in refused.answer and await desk.state(4) is State.DISCARDED
+    told = await desk.order("requeue", id=4, hypothesis="slower is better")
+    experiment = await desk.store.experiment(4)
+    assert experiment is not None and "a worker makes its patch anew" in told.answer
+    assert (experiment.state, experiment.commit_id, experiment.attempt) == (State.QUEUED, None, 2)
+
+
+async def test_set_changes_file_and_lab_and_says_who_and_undo_takes_it_back(desk: Desk) -> None:
+    told = await desk.order("set", key="team.wave", value="9")
+    assert told.answer == "team.wave is 9, was 5"
+    events = await desk.store.newest_events("setting", 1)
+    assert (events[0].actor, events[0].before, events[0].after) == (ADA, "5", "9")
+    assert read_settings(desk.lab.settings_file).team.wave == 9
+    assert (await desk.order("set", key="team.wave", value="9")).answer == "team.wave is 9 already"
+    assert (await desk.order("set", key="run.budget_seconds", value="9")).state == "refused"
+    undone = await desk.undo()
+    assert undone.answer == "the change of team.wave to 9 is undone: it is 5 again"
+    assert read_settings(desk.lab.settings_file).team.wave == 5
+
+
+async def test_undo_takes_back_ones_own_orders_one_after_the_other_newest_first(desk: Desk) -> None:
+    await desk.order("drop", id=13)
+    await desk.order("priority", id=14, value=30)
+    await desk.order("pause")
+    await desk.order("accept", id=1)
+    await desk.order("pause", BOB)  # did nothing
+    said = [(await desk.undo()).answer for _ in range(4)]
+    assert said[0].startswith("your mark on experiment 1") and said[1] == (
+        "the pause of the queue is undone: the queue is resumed"
+    )
+    assert said[2].endswith("is undone: it is 0 again") and said[3].endswith("is undone: it is proposed again")
+    assert await desk.state(13) is State.PROPOSED and await desk.store.meta("paused") == "no"
+    with pytest.raises(LabError, match="ordered nothing"):
+        await desk.undo()
+    with pytest.raises(LabError, match=r"bob@box has ordered nothing"):
+        await desk.undo(BOB)
+
+
+async def test_what_stands_for_good_is_refused_with_the_reason(desk: Desk) -> None:
+    await desk.order("message", agent="all", text="hello")
+    with pytest.raises(LabError, match="message, cannot be undone: what was said stays said"):
+        await desk.undo()
+    await desk.order("drop", id=13)
+    await desk.order("requeue", BOB, id=13)
+    with pytest.raises(LabError, match="Experiment 13 is queued by now"):
+        await desk.undo()
+    with pytest.raises(LabError, match="requeue of experiment 13, cannot be undone"):
+        await desk.undo(BOB)
+    other = await desk.order("undo", BOB, command=1)
+    assert other.state == "refused" and "not your last order" in other.answer
+
+
+async def test_an_experiment_of_ones_own_is_taken_back_while_it_waits(desk: Desk) -> None:
+    made = int((await desk.order("add", title="Mine", hypothesis="h")).answer)
+    assert (await desk.undo()).answer == f"experiment {made}, Mine is undone: it is dropped"
+    assert await desk.state(made) is State.DROPPED

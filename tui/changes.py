@@ -1,0 +1,87 @@
+"""What changed since the person looked last: counted as events come, never twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from orchestrator.store.reader import Reader
+from orchestrator.store.records import Event
+from orchestrator.store.states import ENDED, FAILED_RUN, State
+
+TOLD = ("master", "lab", "command", "letter", "note", "anomaly")
+MOST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Counts since `since` (UTC, ISO 8601); scores in bits per byte."""
+
+    since: str
+    merged: int = 0
+    ended: int = 0  # experiments that came to another end
+    failed: int = 0  # of these, by a run that gave no score
+    anomalies: int = 0
+    best_then: float | None = None
+
+    @property
+    def any(self) -> bool:
+        return bool(self.merged or self.ended or self.anomalies)
+
+
+class Changing:
+    """Keeps the counts of one moment; a new moment begins anew."""
+
+    def __init__(self) -> None:
+        self._since = ""
+        self._seq = 0
+        self._counts: Counter[str] = Counter()
+        self._best_then: float | None = None
+
+    async def look(self, reader: Reader, since: str | None) -> Changes | None:
+        """None for somebody who has never been here. Raises LabError."""
+        if since is None:
+            return None
+        if since != self._since:
+            self._since, self._counts = since, Counter()
+            before = await reader.row("SELECT seq FROM events WHERE at <= ? ORDER BY seq DESC LIMIT 1", (since,))
+            self._seq = before["seq"] if before is not None else 0
+            self._best_then = await _best_at(reader, since)
+        rows = await reader.rows(
+            "SELECT iif(kind = 'state', after, kind) AS what, count(*) AS n, max(seq) AS newest FROM events"
+            " WHERE seq > ? GROUP BY what",
+            (self._seq,),
+        )
+        for row in rows:
+            self._counts[row["what"] or ""] += row["n"]
+            self._seq = max(self._seq, row["newest"])
+        counts = self._counts
+        ends = [state for state in ENDED if state is not State.PROMOTED]
+        return Changes(
+            since=since,
+            merged=counts[State.PROMOTED],
+            ended=sum(counts[state] for state in ends),
+            failed=sum(counts[state] for state in FAILED_RUN),
+            anomalies=counts["anomaly"],
+            best_then=self._best_then,
+        )
+
+
+async def _best_at(reader: Reader, at: str) -> float | None:
+    row = await reader.row(
+        "SELECT e.val_bpb FROM masters AS m JOIN experiments AS e ON e.id = m.experiment_id WHERE m.at <= ?"
+        " ORDER BY m.seq DESC LIMIT 1",
+        (at,),
+    )
+    return None if row is None else row["val_bpb"]
+
+
+async def events_of_interest(reader: Reader, since: str) -> list[Event]:
+    """What a person would want to be told of since then, newest first, at most MOST. Raises LabError."""
+    ends = [str(state) for state in ENDED]
+    rows = await reader.rows(
+        f"SELECT * FROM events WHERE at > ? AND (kind IN ({', '.join('?' * len(TOLD))}) OR kind = 'agent'"
+        f" OR kind = 'state' AND after IN ({', '.join('?' * len(ends))})) ORDER BY seq DESC LIMIT ?",
+        (since, *TOLD, *ends, MOST),
+    )
+    return [Event.from_row(row) for row in rows]

@@ -1,0 +1,132 @@
+"""What a command line may go on with: verbs, experiments that the verb can mean, agents, settings. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.actions import BY_VERB, Action, Kind
+from orchestrator.store.states import ACTIVE, ENDED, WAITING, State
+
+MOST = 60
+
+_MEANT: Mapping[str, frozenset[State]] = {
+    "drop": frozenset(WAITING),
+    "priority": frozenset((*WAITING, *ACTIVE)),
+    "end": frozenset(ACTIVE),
+    "kill": frozenset(ACTIVE),
+    "promote": frozenset({State.DISCARDED, State.NOT_CONFIRMED}),
+    "requeue": ENDED - {State.PROMOTED},
+    "revert": frozenset({State.PROMOTED}),
+    "ablate": frozenset({State.PROMOTED}),
+    "accept": frozenset({State.PROMOTED}),
+}
+"""The states of experiments that a verb can be about; for other verbs every experiment may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What there is to name. Experiments are (id, title, state), the newest first."""
+
+    experiments: Sequence[tuple[int, str, State]] = ()
+    agents: Sequence[str] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)  # those to change now, with their values
+    papers: Sequence[tuple[str, str]] = ()
+    filters: Sequence[str] = ()  # what a filter of tables knows
+    sorts: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A command line as it would be, and what its last word means."""
+
+    line: str
+    about: str
+
+    @property
+    def word(self) -> str:
+        return self.line.split()[-1] if self.line.split() else ""
+
+
+def offers(line: str, known: Known) -> list[Offer]:
+    """The ways on from `line`: its last word completed, the likeliest first."""
+    begun, _, last = line.rpartition(" ")
+    words = begun.split()
+    if not words:
+        return _matching("", last, ((verb, action.help) for verb, action in BY_VERB.items() if _here(action)))
+    action = BY_VERB.get(words[0])
+    if action is None:
+        return []
+    return _matching(f"{begun} ", last, _candidates(action, words[1:], known))
+
+
+def _here(action: Action) -> bool:
+    return not (action.kind is Kind.LAB and action.verb in ("init", "run"))
+
+
+def _candidates(action: Action, given: Sequence[str], known: Known) -> Iterable[tuple[str, str]]:
+    """(word, what it means) that may come after the words that were given to a verb."""
+    takes = action.takes
+    if not given and (takes.startswith("id")):
+        yield from _experiments(action, known)
+        if "agent" in takes:
+            yield from ((name, "an agent") for name in known.agents)
+    elif not given and takes == "text":
+        yield from ((name, "an agent or a role") for name in (*known.agents, "all"))
+    elif takes == "key value":
+        if not given:
+            yield from known.settings.items()
+        elif len(given) == 1 and given[0] in known.settings:
+            value = known.settings[given[0]]
+            yield from ((one, "as it is" if one == value else "") for one in _values(value))
+    elif takes == "paper" and not given:
+        yield from known.papers
+    elif action.name in ("results", "queue"):
+        if given == ["sort"]:
+            yield from ((one, "") for one in known.sorts)
+        else:
+            yield from (("sort", "order by a column"),) if not given else ()
+            yield from ((one, "") for one in known.filters)
+
+
+def _values(value: str) -> tuple[str, ...]:
+    return ("true", "false") if value in ("true", "false") else (value.strip('"'),)
+
+
+def _experiments(action: Action, known: Known) -> Iterable[tuple[str, str]]:
+    meant = _MEANT.get(action.verb or "")
+    for number, title, state in known.experiments:
+        if meant is None or state in meant:
+            yield str(number), f"{title} ({state.value.replace('_', ' ')})"
+
+
+def _matching(before: str, last: str, candidates: Iterable[tuple[str, str]]) -> list[Offer]:
+    """Those that begin with the last word, then those whose meaning holds it."""
+    sought = last.lower()
+    begins, holds = [], []
+    for word, about in candidates:
+        if word.lower().startswith(sought):
+            begins.append(Offer(before + word, about))
+        elif sought and sought in f"{word} {about}".lower():
+            holds.append(Offer(before + word, about))
+    return (begins + holds)[:MOST]
+
+
+class History:
+    """The lines that were given before, walked with up and down; what is being typed comes back at the end."""
+
+    def __init__(self, lines: Sequence[str] = ()) -> None:
+        self._lines = list(lines)
+        self._place = len(self._lines)
+        self._typed = ""
+
+    def step(self, by: int, typed: str) -> str:
+        """-1: the line before, 1: the line after."""
+        if self._place == len(self._lines):
+            self._typed = typed
+        self._place = max(0, min(len(self._lines), self._place + by))
+        return self._typed if self._place == len(self._lines) else self._lines[self._place]
+
+    def with_line(self, line: str, most: int = 200) -> list[str]:
+        """The lines with this one at the end, once."""
+        return [*(one for one in self._lines if one != line), line][-most:]

@@ -1,0 +1,56 @@
+"""The best score over time as points, lines and labels: raw, and what of it is believed. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+
+from tui.chart import Label, Point
+from tui.present import plain
+
+FINE = 300  # dots of the believed line
+LONGEST_LABEL = 18
+
+
+def best_so_far(points: Sequence[tuple[int, float]], promoted: Container[int]) -> list[tuple[int, float]]:
+    """The score of master after each outcome, as (number, bits per byte): the corners of a step line."""
+    line = [(number, value) for number, value in points if number in promoted]
+    if line and points[-1][0] > line[-1][0]:
+        line.append((points[-1][0], line[-1][1]))
+    return line
+
+
+def believed_line(
+    points: Sequence[tuple[int, float]], promoted: Mapping[int, tuple[int, str]], gains: Mapping[int, float]
+) -> list[Point]:
+    """What master is believed to score: the start's score less the believed gain of each promotion, as dots.
+
+    Empty while nothing was promoted whose gain could be judged.
+    """
+    merged = [(number, value) for number, value in points if number in promoted]
+    if not merged or not any(promoted[number][0] in gains for number, _ in merged):
+        return []
+    level, corners = merged[0][1], []
+    for number, _ in merged:
+        level -= gains.get(promoted[number][0], 0.0)
+        corners.append((number, level))
+    first, last = corners[0][0], points[-1][0]
+    dots: list[Point] = []
+    place = 0
+    for step in range(FINE + 1):
+        x = first + (last - first) * step / FINE
+        while place + 1 < len(corners) and corners[place + 1][0] <= x:
+            place += 1
+        dots.append((x, corners[place][1]))
+    return dots
+
+
+def promotion_labels(merged: Sequence[tuple[int, float]], promoted: Mapping[int, tuple[int, str]]) -> tuple[Label, ...]:
+    """Each promotion by its number and the beginning of its title, the newest first; the start needs none."""
+    labels = []
+    for number, value in reversed(merged):
+        experiment, title = promoted[number]
+        if experiment:
+            words = plain(title)
+            short = words if len(words) <= LONGEST_LABEL else words[: LONGEST_LABEL - 1].rstrip() + "…"
+            labels.append(Label((number, value), (f"{experiment} {short}", str(experiment))))
+    return tuple(labels)

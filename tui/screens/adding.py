@@ -1,0 +1,108 @@
+"""`a` and `R`: an experiment of one's own, and another attempt of one with a change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from textual.widget import Widget
+from textual.widgets import Input, TextArea
+
+from orchestrator.errors import LabError
+from orchestrator.lab import Lab, daemon_of
+from orchestrator.patches.submitting import PERSON_PRIORITY
+from orchestrator.store.reader import Reader
+from orchestrator.store.records import Experiment
+from tui.present import plain
+from tui.screens.form import FormScreen
+
+
+def _area(text: str, name: str) -> TextArea:
+    return TextArea(text, id=name, soft_wrap=True, show_line_numbers=False, tab_behavior="focus", compact=True)
+
+
+class AddForm(FormScreen):
+    """Three ways for the change: edit the files, name a diff, or leave it to a worker."""
+
+    HEADING = "an experiment of your own"
+    HAND_IN = "Queue it"
+
+    def __init__(self, lab: Lab, reader: Reader, before: Mapping[str, str]) -> None:
+        """`before`: what was typed when the form was left last."""
+        super().__init__(lab, reader)
+        self._before = before
+
+    def fields(self) -> list[tuple[str, Widget]]:
+        def line(name: str, value: str = "", hint: str = "") -> Input:
+            return Input(self._before.get(name, value), id=name, placeholder=hint, compact=True)
+
+        return [
+            ("title", line("title", hint="one change, in a few words")),
+            ("hypothesis", _area(self._before.get("hypothesis", ""), "hypothesis")),
+            ("source", line("source", hint="a paper, an earlier result; empty: you")),
+            ("priority", line("priority", str(PERSON_PRIORITY))),
+        ]
+
+    def on_mount(self) -> None:
+        self.query_one("#file", Input).value = self._before.get("file", "")
+        super().on_mount()
+
+    def without_patch(self) -> str:
+        return "no patch: a worker makes one from the hypothesis"
+
+    def order(self, patch: str) -> tuple[str, dict[str, Any]]:
+        for name in ("title", "hypothesis"):
+            if not self.text(name):
+                raise LabError(f"The experiment has no {name}.", "Say it in the form.")
+        try:
+            priority = int(self.text("priority") or PERSON_PRIORITY)
+        except ValueError:
+            raise LabError(f"The priority {self.text('priority')!r} is no number.", "Higher runs first.") from None
+        words: dict[str, Any] = {
+            "title": self.text("title"),
+            "hypothesis": self.text("hypothesis"),
+            "priority": priority,
+        }
+        if self.text("source"):
+            words["source"] = self.text("source")
+        if patch:
+            # With nobody there to hear of a refusal, the refused patch becomes an experiment that says why.
+            words |= {"patch": patch, "strict": daemon_of(self._lab) is not None}
+        return "add", words
+
+    def done(self, answer: str) -> str:
+        return f"experiment {answer} is queued; z takes it back while it waits"
+
+
+class EditForm(FormScreen):
+    """The patch or the hypothesis of an experiment, changed; then it is queued as a new attempt."""
+
+    HAND_IN = "Requeue it"
+
+    def __init__(self, lab: Lab, reader: Reader, experiment: Experiment) -> None:
+        super().__init__(lab, reader, experiment)
+        self._edited = experiment
+        self.HEADING = f"another attempt of {experiment.label}  {plain(experiment.title)}"
+
+    def fields(self) -> list[tuple[str, Widget]]:
+        return [("hypothesis", _area(self._edited.hypothesis, "hypothesis"))]
+
+    def without_patch(self) -> str:
+        if self._edited.commit_id is None:
+            return "there is no patch: a worker makes one from the hypothesis"
+        return "the patch stays; with another hypothesis a worker makes it anew"
+
+    def order(self, patch: str) -> tuple[str, dict[str, Any]]:
+        words: dict[str, Any] = {"id": self._edited.id}
+        hypothesis = self.text("hypothesis")
+        if not hypothesis:
+            raise LabError("The experiment has no hypothesis.", "Say it in the form.")
+        if hypothesis != self._edited.hypothesis.strip():
+            words["hypothesis"] = hypothesis
+        if patch:
+            words["patch"] = patch
+        elif self.draft is not None:
+            raise LabError("The edited files are those of master: nothing would be tried.", "Edit them, or cancel.")
+        if len(words) == 1:
+            raise LabError("Nothing is changed.", "Edit the files or the hypothesis; r requeues it as it is.")
+        return "requeue", words

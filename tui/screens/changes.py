@@ -1,0 +1,111 @@
+"""What changed since the person looked last, one line each, the newest first; `enter` opens the experiment."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+
+from orchestrator.errors import LabError
+from orchestrator.lab import Lab
+from orchestrator.store.reader import Reader
+from orchestrator.store.records import Event
+from orchestrator.store.states import State
+from tui.changes import MOST, events_of_interest
+from tui.columns import Column
+from tui.panes.line import OneLine
+from tui.panes.rows import Rows
+from tui.present import STATE_TONES, Cell, age, plain, state_text
+from tui.screens.room import RoomScreen
+from tui.tones import Line, Said, Tone, fit
+
+CHANGE_COLUMNS = (
+    Column("UTC", 11),
+    Column("what", 15),
+    Column("id", 5, right=True, rank=2),
+    Column("why", 24, share=6),
+    Column("by", 10, share=1, most=28, rank=1),
+)
+
+
+def change_cells(event: Event) -> tuple[Cell, ...]:
+    """An event as a row: when, what, of which experiment, why, and who asked or did it."""
+    what, tone = event.kind, Tone.DIM
+    if event.kind == "state" and event.after in set(State):
+        what, tone = state_text(State(event.after)), STATE_TONES.get(State(event.after), Tone.PLAIN)
+    elif event.kind == "master":
+        what, tone = "◆ master", Tone.GOOD
+    elif event.kind == "anomaly":
+        what, tone = "! look at this", Tone.WARN
+    return (
+        Said(f"{event.at[5:10]} {event.at[11:16]}", Tone.DIM),
+        Said(what, tone),
+        Said("" if event.experiment_id is None else str(event.experiment_id), Tone.DIM),
+        Said(plain(event.reason)),
+        Said(plain(event.actor), Tone.DIM),
+    )
+
+
+class ChangesScreen(RoomScreen):
+    """Read once, when it opens."""
+
+    FOOTER: ClassVar[tuple[str, ...]] = ("back", "open", "diff", "log", "review", "command_line", "help", "leave")
+
+    def __init__(self, lab: Lab, reader: Reader, since: str) -> None:
+        super().__init__()
+        self._lab = lab
+        self._reader = reader
+        self._since = since
+        self._events: dict[str, Event] = {}
+
+    def compose(self) -> ComposeResult:
+        yield OneLine(self._heading, classes="heading")
+        yield Rows(CHANGE_COLUMNS, id="changes", empty="nothing of note")
+        yield self.footer()
+
+    async def on_mount(self) -> None:
+        table = self.query_one("#changes", Rows)
+        table.focus()
+        try:
+            events = await events_of_interest(self._reader, self._since)
+        except LabError as error:
+            table.empty = str(error)
+            return
+        self._events = {str(event.seq): event for event in events}
+        table.show([(key, change_cells(event)) for key, event in self._events.items()])
+        self.query_one(".heading", OneLine).tell()
+
+    def _heading(self, width: int) -> Line:
+        count = f"{len(self._events)}{'+' if len(self._events) == MOST else ''}"
+        title = "what changed"
+        since = f" since you looked {age(self._since)} ago; :morning sums it up" if self._since else ""
+        told = f"  {count}{since}"
+        return [Said(title, Tone.STRONG), Said(fit(told, max(0, width - len(title))).rstrip(), Tone.DIM)]
+
+    @property
+    def experiment_id(self) -> int | None:
+        key = self.query_one("#changes", Rows).selected_key
+        return None if key is None else self._events[key].experiment_id
+
+    def on_rows_opened(self, _: Rows.Opened) -> None:
+        self._open()
+
+    def _open(self) -> None:
+        from tui.screens.experiment import ExperimentScreen  # brings git and the lexer
+
+        if self.experiment_id is None:
+            self.notify("That is of the whole lab: no experiment belongs to it.")
+        else:
+            self.app.push_screen(ExperimentScreen(self._lab, self._reader, self.experiment_id))
+
+    def view(self, name: str, key: str) -> bool:
+        match name:
+            case "back" | "leave":
+                self.dismiss()
+            case "open":
+                self._open()
+            case "down" | "up" | "first" | "last":
+                self.query_one("#changes", Rows).move(name)
+            case _:
+                return False
+        return True

@@ -1,0 +1,143 @@
+"""`:`: a command of the command line, completed with tab, with what was given before under up and down."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, Static
+
+from orchestrator.errors import LabError
+from orchestrator.lab import Lab
+from orchestrator.live_settings import as_toml, flat, is_live
+from orchestrator.review.citing import papers_of
+from orchestrator.settings import read_settings
+from orchestrator.store.filters import COLUMNS
+from orchestrator.store.reader import Reader
+from orchestrator.store.states import State
+from tui.completing import History, Known, Offer, offers
+from tui.own_files import state_directory, write_whole
+from tui.present import plain
+from tui.tones import fit
+
+SHOWN = 5
+MOST_EXPERIMENTS = 3000
+HINT = "a verb of the command line, for example: kill 12, results muon, set team.wave 8; tab completes, up goes back"
+
+
+class CommandLine(ModalScreen[str | None]):
+    """Dismissed with the line, or None when left with esc."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "cancel"),
+        Binding("tab", "complete(1)", "complete", priority=True),
+        Binding("shift+tab", "complete(-1)", "complete", priority=True),
+        Binding("up", "history(-1)", "before", priority=True),
+        Binding("down", "history(1)", "after", priority=True),
+    ]
+
+    def __init__(self, lab: Lab, reader: Reader, begun: str = "") -> None:
+        super().__init__()
+        self._lab, self._reader, self._begun = lab, reader, begun
+        self._known = Known()
+        self._history = History(remembered())
+        self._offers: list[Offer] = []
+        self._chosen: int | None = None  # which of them tab has put into the line
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="ask"):
+            yield Static("", classes="offers", markup=False)
+            with Horizontal():
+                yield Label(":", markup=False)
+                yield Input(self._begun, compact=True, select_on_focus=False)
+            yield Label(HINT, classes="hint", markup=False)
+
+    async def on_mount(self) -> None:
+        self._look()
+        self._known = await self._learn()
+        self._look()
+
+    async def _learn(self) -> Known:
+        """What there is to name in this lab now."""
+        with contextlib.suppress(LabError):
+            rows = await self._reader.rows(
+                "SELECT id, title, state FROM experiments ORDER BY id DESC LIMIT ?", (MOST_EXPERIMENTS,)
+            )
+            agents = await self._reader.agents()
+            values = flat(await asyncio.to_thread(read_settings, self._lab.settings_file))
+            return Known(
+                experiments=[(row["id"], plain(row["title"]), State(row["state"])) for row in rows],
+                agents=list(dict.fromkeys([*(one.name for one in agents), *(one.role for one in agents)])),
+                settings={key: as_toml(value) for key, value in values.items() if is_live(key)},
+                papers=[(one.id, plain(one.title)) for one in await papers_of(self._reader)],
+                filters=[str(state) for state in State],
+                sorts=list(COLUMNS),
+            )
+        return Known()
+
+    @property
+    def _line(self) -> Input:
+        return self.query_one(Input)
+
+    def _look(self) -> None:
+        self._offers, self._chosen = offers(self._line.value, self._known), None
+        self._show()
+
+    def _show(self) -> None:
+        """A few of the ways on, the chosen one among them."""
+        colours, first = self.app.theme_variables, max(0, (self._chosen or 0) - SHOWN + 1)
+        text = Text()
+        for place, offer in enumerate(self._offers[first : first + SHOWN], first):
+            chosen = place == self._chosen
+            text.append(f"{'▌' if chosen else ' '}{fit(offer.word, 22)}", colours["strong" if chosen else "live"])
+            text.append(f"  {fit(plain(offer.about), max(10, self.size.width - 32))}\n", colours["dim"])
+        more = len(self._offers) - first - SHOWN
+        if more > 0:
+            text.append(f"  and {more} more", colours["dim"])
+        text.rstrip()
+        self.query_one(".offers", Static).update(text)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if self._chosen is None or event.value != self._offers[self._chosen].line:
+            self._look()
+
+    def action_complete(self, step: int) -> None:
+        """Put the next way on into the line; a single one is taken, and the line goes on behind it."""
+        if not self._offers:
+            return
+        if len(self._offers) == 1:
+            self._put(self._offers[0].line + " ")
+            self._look()
+            return
+        self._chosen = (0 if step > 0 else -1) if self._chosen is None else self._chosen + step
+        self._chosen %= len(self._offers)
+        self._put(self._offers[self._chosen].line)
+        self._show()
+
+    def action_history(self, by: int) -> None:
+        self._put(self._history.step(by, self._line.value))
+
+    def _put(self, line: str) -> None:
+        self._line.value = line
+        self._line.cursor_position = len(line)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        line = event.value.strip()
+        if line:
+            with contextlib.suppress(OSError):  # a home that cannot be written keeps no history
+                write_whole(state_directory() / "commands", "\n".join(self._history.with_line(line)) + "\n")
+        self.dismiss(line)
+
+
+def remembered() -> list[str]:
+    """The lines that this person gave before, in any lab."""
+    try:
+        return (state_directory() / "commands").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []

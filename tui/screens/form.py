@@ -1,0 +1,210 @@
+"""A form over the room: what is typed stays until the lab has taken it, and refusals come back into it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Button, Input, Label, Static, TextArea
+
+from orchestrator.actor import who
+from orchestrator.errors import LabError
+from orchestrator.lab import Lab, daemon_of
+from orchestrator.store.reader import Reader
+from orchestrator.store.records import Command, Experiment
+from tui import drafts
+from tui.drafts import Draft
+from tui.present import plain
+
+ANSWER_SECONDS = 120.0
+MOST_FILE_BYTES = 2**20
+WAITS = "The daemon is not running: the order waits until it is back (S starts it)."
+
+
+class FormScreen(ModalScreen[str | None]):
+    """Dismissed with what came of it, or None when left with esc.
+
+    A subclass says what there is to fill in, and which order that makes.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "back"),
+        Binding("ctrl+s", "submit", "hand in", priority=True),
+        Binding("ctrl+e", "edit", "edit", priority=True),
+        Binding("tab", "app.focus_next", priority=True, show=False),
+        Binding("shift+tab", "app.focus_previous", priority=True, show=False),
+    ]
+    HEADING = ""
+    HAND_IN = "Hand in"
+
+    def __init__(self, lab: Lab, reader: Reader, experiment: Experiment | None = None) -> None:
+        super().__init__()
+        self._lab, self._reader, self._experiment = lab, reader, experiment
+        self.draft: Draft | None = None
+        self._busy = False
+
+    # -- what a subclass says
+
+    def fields(self) -> list[tuple[str, Widget]]:
+        """(name, input) in their order."""
+        raise NotImplementedError
+
+    def order(self, patch: str) -> tuple[str, dict[str, Any]]:
+        """The verb and its words; `patch` is empty where there is none. Raises LabError: something is missing."""
+        raise NotImplementedError
+
+    def without_patch(self) -> str:
+        """What happens where no patch is given."""
+        raise NotImplementedError
+
+    # -- the form
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="form") as form:
+            form.border_title = self.HEADING
+            form.border_subtitle = "tab next field  esc back, nothing is lost"
+            for name, widget in self.fields():
+                with Horizontal(classes="field"):
+                    yield Label(name)
+                    yield widget
+            with Horizontal(classes="field"):
+                yield Label("diff file")
+                yield Input(id="file", placeholder="or a unified diff against master, from a file", compact=True)
+            yield Static("", id="change", markup=False)
+            yield Static("", id="trouble", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button(f"{self.HAND_IN} ^s", id="submit", compact=True)
+                yield Button("Edit the files ^e", id="edit", compact=True)
+                yield Button("Cancel", id="leave", compact=True)
+
+    def on_mount(self) -> None:
+        self._tell_change()
+
+    def text(self, name: str) -> str:
+        widget = self.query_one(f"#{name}")
+        return (
+            widget.text if isinstance(widget, TextArea) else widget.value if isinstance(widget, Input) else ""
+        ).strip()
+
+    def typed(self) -> dict[str, str]:
+        """Everything in the form, for the next time that it is opened."""
+        return {widget.id or "": self.text(widget.id or "") for widget in self.query("Input, TextArea")}
+
+    def trouble(self, words: str) -> None:
+        self.query_one("#trouble", Static).update(words)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input.id == "file":
+            self._tell_change()
+
+    def _tell_change(self) -> None:
+        file = self.text("file")
+        if file:
+            said = f"patch: the diff in {file}"
+        elif self.draft is not None:
+            try:
+                diff = self.draft.diff()
+                said = f"patch: {drafts.told(diff)}" if diff else f"nothing is changed yet; {self.without_patch()}"
+            except LabError as error:
+                said = str(error)
+        else:
+            said = self.without_patch()
+        self.query_one("#change", Static).update(said)
+
+    # -- its buttons
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        match event.button.id:
+            case "submit":
+                self.action_submit()
+            case "edit":
+                self.action_edit()
+            case _:
+                self.action_leave()
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+    def action_edit(self) -> None:
+        self.run_worker(self._edit(), exclusive=True, group="form")
+
+    def action_submit(self) -> None:
+        if not self._busy:
+            self.run_worker(self._submit(), exclusive=True, group="form")
+
+    async def _edit(self) -> None:
+        try:
+            if self.draft is None:
+                self.draft = await self._begin()
+            drafts.edit(self.app, self.draft.files())
+            self.trouble("")
+        except LabError as error:
+            self.trouble(str(error))
+        self._tell_change()
+
+    async def _begin(self) -> Draft:
+        master = await self._reader.master()
+        if master is None:
+            raise LabError("The lab has no master yet.", "Start it once: S.")
+        name = "own" if self._experiment is None else f"experiment-{self._experiment.id}"
+        return await asyncio.to_thread(drafts.begin, self._lab, master.commit_id, name, self._experiment)
+
+    async def _patch(self) -> str:
+        """The diff of the file that is named, else of the draft; empty where there is none."""
+        file = self.text("file")
+        if file:
+            return await asyncio.to_thread(_read_diff, file)
+        return self.draft.diff() if self.draft is not None else ""
+
+    async def _submit(self) -> None:
+        self._busy = True
+        self.trouble("")
+        try:
+            verb, words = self.order(await self._patch())
+            number = await self._reader.post_command(verb, words, who())
+            if daemon_of(self._lab) is None:
+                self.dismiss(WAITS)
+                return
+            self.trouble("the lab is at it")
+            answer = await self._reader.answer(number, ANSWER_SECONDS)
+        except LabError as error:
+            self.trouble(str(error))
+            return
+        finally:
+            self._busy = False
+        self._answered(answer)
+
+    def _answered(self, answer: Command) -> None:
+        match answer.state:
+            case "done":
+                if self.draft is not None:
+                    self.draft.discard()
+                self.dismiss(self.done(plain(answer.answer)))
+            case "refused":
+                self.trouble(plain(answer.answer))
+            case _:
+                self.trouble("The daemon has not answered yet; the order stays with it.")
+
+    def done(self, answer: str) -> str:
+        """The notice about an order that was carried out."""
+        return answer
+
+
+def _read_diff(name: str) -> str:
+    """A person's own file. Raises LabError."""
+    try:
+        with Path(name).expanduser().open("rb") as file:
+            content = file.read(MOST_FILE_BYTES + 1)
+    except OSError as error:
+        raise LabError(f"{name} cannot be read ({error.strerror}).", "Name a file with a unified diff.") from error
+    if len(content) > MOST_FILE_BYTES or not content.strip():
+        raise LabError(
+            f"{name} is {'empty' if not content.strip() else 'too long'}.", "Name a file with a unified diff."
+        )
+    return content.decode("utf-8", errors="replace")

@@ -1,0 +1,95 @@
+"""Filters and orders of the two tables: asked for by key or by word, understood, refused with a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from textual.app import App
+
+from orchestrator.errors import LabError
+from orchestrator.store.filters import EVERYTHING, Filter, column_named, understood
+from tui.screens.dialogs import Ask
+from tui.watch import Watch
+
+RESULT_ORDERS = ("id", "val_bpb", "delta", "error", "state", "title", "source", "age")
+"""What `o` goes through; `:results sort=COLUMN` takes any column."""
+
+HINT = "words, ~letters of a title, state=discarded delta<0 by=ada title~muon age<2h sort=delta; empty shows all"
+SHORT_HINT = "words, ~letters, state=discarded delta<0 sort=delta; empty shows all"
+
+
+class Tables:
+    """The hands on the tables of one room."""
+
+    def __init__(self, app: App[Any], watch: Watch) -> None:
+        self._app = app
+        self._watch = watch
+
+    def ask(self, pane: str) -> None:
+        """`/`: what is to be seen of the table."""
+        asked: Filter = getattr(self._watch.wish, pane)
+        hint = HINT if self._app.size.width > len(HINT) + 4 else SHORT_HINT
+
+        def given(text: str | None) -> None:
+            if text is not None:
+                self.see(pane, text)
+
+        self._app.push_screen(Ask(f"{pane} /", asked.typed if pane == "queue" else asked.text, hint), given)
+
+    def see(self, pane: str, text: str) -> None:
+        """Show only what `text` asks for."""
+        try:
+            asked = understood(text)
+        except LabError as error:
+            self._tell(error)
+            return
+        order: dict[str, Any] = {}
+        if pane == "results" and asked.sort is not None:
+            order = {"sort": asked.sort, "descending": asked.descending}
+        self._watch.wants(**{pane: asked if asked.terms or asked.sort is not None else EVERYTHING}, **order)
+
+    def order(self, pane: str, words: Sequence[str], raw: str) -> None:
+        """`:results muon` filters; `:results sort delta` sorts, and again turns it round."""
+        if list(words[:1]) == ["sort"] and len(words) == 2:
+            self.sort(pane, words[1])
+        else:
+            self.see(pane, raw)
+
+    def sort(self, pane: str, name: str) -> None:
+        try:
+            column = column_named(name)
+        except LabError as error:
+            self._tell(error)
+            return
+        wish = self._watch.wish
+        if pane == "queue":
+            turned = not wish.queue.descending if wish.queue.sort == column else column == "id"
+            sign = "-" if turned else ""
+            self.see("queue", f"{wish.queue.text} sort={sign}{column}".strip())
+        else:
+            self._watch.wants(sort=column, descending=not wish.descending if wish.sort == column else column == "id")
+
+    def next_order(self, pane: str) -> None:
+        """`o`: the next column."""
+        if pane == "queue":
+            self._app.notify("The queue stands in the order in which it runs: + and - change it; :queue sort=title.")
+            return
+        now = self._watch.wish.sort
+        place = RESULT_ORDERS.index(now) + 1 if now in RESULT_ORDERS else 0
+        column = RESULT_ORDERS[place % len(RESULT_ORDERS)]
+        self._watch.wants(sort=column, descending=column == "id")
+
+    def turn_order(self, pane: str) -> None:
+        """`O`: the other way round."""
+        if pane == "queue":
+            self.next_order(pane)
+        else:
+            self._watch.wants(descending=not self._watch.wish.descending)
+
+    def clear(self, pane: str) -> None:
+        """Everything again; the order stays."""
+        self._watch.wants(**{pane: EVERYTHING})
+
+    def _tell(self, error: LabError) -> None:
+        self._app.notify(str(error), title="filter", severity="warning", markup=False)
