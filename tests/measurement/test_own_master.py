@@ -20,9 +20,11 @@ from orchestrator.measurement.masters import ref_of
 from orchestrator.measurement.measuring import Measuring
 from orchestrator.patches.rebasing import bring_up_to_master
 from orchestrator.patches.submitting import against_guard, commit_patch
+from orchestrator.settings import read_settings
 from orchestrator.store.records import Decision, Experiment, RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal
+from orchestrator.team.belonging import settle_lines
 from orchestrator.views import baseline_of
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "team"))
@@ -77,7 +79,7 @@ async def merged(context: Context, experiment: Experiment, score: float) -> Expe
 
 
 RATE = ("LEARNING_RATE = ", "LEARNING_RATE = 2 * ")
-STEPS = ("WEIGHT_DECAY = ", "WEIGHT_DECAY = 3 * ")
+SPREAD = ("INIT_STD = ", "INIT_STD = 3 * ")
 
 
 def test_a_win_of_the_team_moves_its_own_master_alone(bare: Path) -> None:
@@ -105,8 +107,8 @@ def test_a_win_of_the_team_moves_its_own_master_alone(bare: Path) -> None:
 
 def test_each_team_is_rebased_onto_its_own_master_and_judged_against_it(bare: Path) -> None:
     async def play(offline: Context, solo: Context) -> None:
-        stale, _ = await patched(solo, "More decay", *STEPS)
-        other, _ = await patched(offline, "More decay", *STEPS)
+        stale, _ = await patched(solo, "A wider start", *SPREAD)
+        other, _ = await patched(offline, "A wider start", *SPREAD)
         won = await merged(solo, (await patched(solo, "Twice the rate", *RATE))[0], 2.5)
         head = await solo.master()
         rebased = await bring_up_to_master(solo, stale)
@@ -161,5 +163,21 @@ def test_a_merge_cut_off_half_way_is_told_to_the_store_of_its_line(bare: Path) -
         found = await solo.store.experiment(experiment.id)
         assert found is not None and found.state is State.PROMOTED
         assert (await solo.master()).commit_id == merge and (await offline.master()).commit_id == base
+
+    in_lab(bare, play)
+
+
+def test_an_experiment_that_changes_its_master_brings_its_own_change_alone(bare: Path) -> None:
+    async def play(offline: Context, solo: Context) -> None:
+        await merged(solo, (await patched(solo, "Twice the rate", *RATE))[0], 2.5)
+        waiting, _ = await patched(solo, "A wider start", *SPREAD)
+        set_key(bare, "own_master", "false")
+        solo.standing.now = read_settings(solo.lab.settings_file)
+        await settle_lines(solo)
+        moved = await solo.store.experiment(waiting.id)
+        assert moved is not None and moved.line == ""
+        rebased = await bring_up_to_master(solo, moved)
+        source = (await solo.sources(rebased.commit_id or ""))["train.py"]
+        assert rebased.state is State.READY and SPREAD[1] in source and RATE[1] not in source
 
     in_lab(bare, play)
