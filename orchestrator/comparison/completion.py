@@ -1,23 +1,18 @@
-"""How reliably jobs end by a finishing call, for each team, role and model, from the calls that are kept.
-
-A model's part of a job begins with its first call and ends well with a finishing call. It ends badly when the agent
-gives the job up, or when the next model takes over. A part that was cut off from outside (the daemon ended, a person
-took the job away) is counted neither way.
-"""
+"""How reliably jobs end by a finishing call, for each team, role and model: the completion rate of `autolab status`
+(orchestrator.report.completion), team by team and with an interval."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from orchestrator.comparison.intervals import Estimate, share_of
+from orchestrator.report.completion import BUSY, counted
 from orchestrator.store.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What became of the parts of jobs that one model had in one role of one team."""
+    """What became of the tries that one model had in one role of one team."""
 
     team: str
     role: str
@@ -27,64 +22,29 @@ class Completion:
 
     @property
     def share(self) -> Estimate | None:
-        """The completion rate; None before any part has ended."""
+        """The completion rate; None before any try has ended."""
         return share_of(self.finished, self.finished + self.failed)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Something that tells of a part: a call with its outcome, or the giving up of the job (no model)."""
-
-    agent: str
-    team: str = ""
-    role: str = ""
-    model: str = ""
-    job: str = ""
-    outcome: str = ""  # roles.record.Outcome, GAVE_UP or BEGAN
-
-
-GAVE_UP = "gave up"
-BEGAN = "the lab began"
-"""Of no agent: whatever was under way before was cut off."""
-
-
-def completions(steps: Iterable[Step]) -> list[Completion]:
-    """The tallies of steps in the order in which they happened, by team, role and model."""
-    open_parts: dict[str, Step] = {}
-    finished: Counter[tuple[str, str, str]] = Counter()
-    failed: Counter[tuple[str, str, str]] = Counter()
-    for step in steps:
-        if step.outcome == BEGAN:
-            open_parts.clear()
-            continue
-        before = open_parts.pop(step.agent, None)
-        if step.outcome == GAVE_UP:
-            if before is not None:
-                failed[before.team, before.role, before.model] += 1
-            continue
-        if before is not None and before.job == step.job and before.model != step.model:
-            failed[before.team, before.role, before.model] += 1  # the next model took over
-        if step.outcome == "finished":
-            finished[step.team, step.role, step.model] += 1
-        elif step.outcome != "cancelled":
-            open_parts[step.agent] = step
-    keys = sorted({*finished, *failed})
-    return [Completion(*key, finished[key], failed[key]) for key in keys]
-
-
 async def completions_of(reader: Reader) -> list[Completion]:
-    """The completion rates of a lab."""
+    """The completion rates of a lab, by team."""
     rows = await reader.rows(
-        "SELECT at, 0 AS kind, id AS number, agent, coalesce(nullif(calls.team, ''), agents.team, '') AS team,"
-        " calls.role AS role, calls.model AS model, calls.job AS job, outcome"
-        " FROM calls LEFT JOIN agents ON agents.name = calls.agent"
-        " UNION ALL SELECT at, 1, seq, actor, '', '', '', '', ? FROM events"
-        " WHERE kind = 'agent' AND reason LIKE 'gave up a job:%'"
-        " UNION ALL SELECT at, 1, seq, '', '', '', '', '', ? FROM events"
-        " WHERE kind = 'lab' AND reason = 'the lab goes to work'"
-        " ORDER BY at, kind, number",
-        (GAVE_UP, BEGAN),
+        "SELECT calls.agent, calls.at, calls.role, calls.job, calls.experiment_id, calls.model, calls.outcome,"
+        " coalesce(nullif(calls.team, ''), agents.team, '') AS team"
+        " FROM calls LEFT JOIN agents ON agents.name = calls.agent ORDER BY calls.id"
     )
-    return completions(
-        Step(row["agent"], row["team"], row["role"], row["model"], row["job"], row["outcome"]) for row in rows
-    )
+    given_up = [
+        dict(row)
+        for row in await reader.rows(
+            "SELECT actor AS agent, at FROM events WHERE kind = 'agent' AND reason LIKE 'gave up a job:%' ORDER BY seq"
+        )
+    ]
+    busy = {agent.name for agent in await reader.agents() if agent.state in BUSY}
+    by_team: dict[str, list[dict[str, object]]] = {}
+    for row in rows:
+        by_team.setdefault(str(row["team"]), []).append(dict(row))
+    return [
+        Completion(team, one.role, one.model, one.finished, one.jobs - one.finished)
+        for team, calls in sorted(by_team.items())
+        for one in counted(calls, given_up, busy)
+    ]

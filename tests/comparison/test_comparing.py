@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from orchestrator.comparison import comparison_json, comparison_of
-from orchestrator.comparison.completion import BEGAN, GAVE_UP, Completion, Step, completions
 from orchestrator.comparison.intervals import around, rate, resampled, share_of
 from orchestrator.store.records import Experiment, RunKind, StoredCall
 from orchestrator.store.states import State
@@ -125,29 +124,6 @@ def test_a_lab_without_any_team_has_nothing_to_compare(tmp_path: Path) -> None:
             assert (await comparison_of(store)).teams == ()
 
     asyncio.run(play())
-
-
-def test_a_models_part_of_a_job_ends_well_badly_or_is_not_counted() -> None:
-    def call(model: str, outcome: str, job: str = "patch 1") -> Step:
-        return Step("w", "t", "worker", model, job, outcome)
-
-    gave_up, began = Step("w", outcome=GAVE_UP), Step("", outcome=BEGAN)
-    steps = [
-        call("small", "went on"),
-        call("large", "finished"),  # small failed, large finished
-        call("small", "no call", "patch 2"),
-        gave_up,  # small failed
-        call("small", "went on", "patch 3"),
-        began,  # cut off: not counted
-        call("small", "went on", "patch 4"),
-        call("small", "cancelled", "patch 4"),  # taken away: not counted
-        call("small", "finished", "patch 5"),
-        gave_up,  # before any call: no model's doing
-    ]
-    assert completions(steps) == [
-        Completion("t", "worker", "large", 1, 0),
-        Completion("t", "worker", "small", 1, 2),
-    ]
 
 
 def test_shares_have_wilsons_interval_and_nothing_counted_has_none() -> None:
