@@ -144,8 +144,13 @@ class Measuring:
 
         `autolab resume` lets it be tried again; a new commit on master does, too.
         """
-        reasons = [await self._unmeasurable(line) for line in self._context.lines]
-        return None if None in reasons else reasons[0]
+        reasons = await self.stuck()
+        return reasons[0] if len(reasons) == len(self._context.lines) else None
+
+    async def stuck(self) -> list[str]:
+        """Why nothing new starts on single masters: a sentence for each that cannot be measured."""
+        found = [await self._unmeasurable(line) for line in self._context.lines]
+        return [reason for reason in found if reason is not None]
 
     async def _unmeasurable(self, line: str) -> str | None:
         """Why the runs of a master fail."""
