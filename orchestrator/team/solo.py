@@ -162,6 +162,7 @@ class Solo:
             raise ToolRefusal(f"Experiment {named} is not among what waits for its result: {self._listed}.")
         wanted = [named] if named is not None else list(self._out)
         await self._context.store.set_agent(self._agent, "waiting", f"for the result of {self._listed}", wanted[0])
+        ended: set[int] = set()
         while True:
             for number in wanted:
                 experiment = await self._context.store.experiment(number)
@@ -169,7 +170,9 @@ class Solo:
                 if experiment.state is State.QUEUED:
                     self._out.remove(number)
                     return Answer(await self.take_back(experiment))
-                if experiment.state in ENDED:
+                if experiment.state in ENDED and number not in ended:
+                    ended.add(number)  # a crash goes back into the queue at once: it is looked at again
+                elif experiment.state in ENDED:
                     self._out.remove(number)
                     await self.fresh_tree()
                     return Answer(await self._told(experiment))

@@ -16,8 +16,9 @@ from orchestrator.context import Context
 from orchestrator.daemon import opened
 from orchestrator.lab import Lab
 from orchestrator.measurement.judging import Judging
-from orchestrator.store.records import Experiment
+from orchestrator.store.records import Experiment, RunKind
 from orchestrator.store.states import State
+from orchestrator.store.writer import Measurement
 from orchestrator.team.crew import muster
 from orchestrator.team.jobs import JobBook, JobKind
 from orchestrator.team.journal import AgentJournal
@@ -27,7 +28,7 @@ from roles.agent import Finished, converse
 from roles.errors import ToolRefusal
 
 sys.path.insert(0, str(Path(__file__).parent))
-from stand_in_runs import baseline, screen_for_ever
+from stand_in_runs import PLACE, baseline, screen_for_ever
 
 IDEA = {
     "title": "A higher rate",
@@ -141,8 +142,7 @@ def test_one_experiment_is_begun_at_a_time_and_each_step_says_what_is_missing(ba
 def test_a_result_waits_for_its_run_and_a_promotion_makes_the_next_tree(bare: Path) -> None:
     async def play(context: Context) -> None:
         _, call = await desk(context)
-        text = await call("read_file", path="train.py")
-        line = next(line for line in text.splitlines() if line.startswith("LEARNING_RATE"))
+        line = await rate_of(call)
         await call("begin_experiment", **IDEA)
         await call("edit_file", path="train.py", old=line, new=line.replace("=", "= 2 *", 1))
         assert "is handed in" in await call("run_experiment", summary="twice the rate")
@@ -161,6 +161,40 @@ def test_a_result_waits_for_its_run_and_a_promotion_makes_the_next_tree(bare: Pa
         assert line.replace("=", "= 2 *", 1) in await call("read_file", path="train.py")
 
     in_solo_lab(bare, play)
+
+
+def test_a_crash_comes_back_with_its_patch_and_its_log_and_is_mended_in_the_same_conversation(bare: Path) -> None:
+    async def play(context: Context) -> None:
+        _, call = await desk(context)
+        line = await rate_of(call)
+        await call("begin_experiment", **IDEA)
+        await call("edit_file", path="train.py", old=line, new=line.replace("=", "= 2 *", 1))
+        await call("run_experiment")
+        (ready,) = await context.store.in_states([State.READY])
+        assert ready.commit_id is not None
+        run = await context.store.begin_run(ready, RunKind.SCREEN, 1, PLACE, ready.commit_id)
+        directory = context.lab.run_directory(run.id)
+        directory.mkdir(parents=True)
+        (directory / "log").write_text("Traceback: no such rate\n")
+        await context.store.end_run(run.id, Measurement("crash", "KeyError"))
+        assert await Judging(context).judge() == 1
+        told = await asyncio.wait_for(call("wait_for_result"), 60)
+        assert f"Experiment {ready.id} comes back: its run crashed (KeyError)" in told and "> Traceback" in told
+        assert "holds it as it ran" in told and "= 2 *" in await call("show_diff")
+        with pytest.raises(ToolRefusal, match="very program"):
+            await call("run_experiment")
+        await call("edit_file", path="train.py", old="= 2 *", new="= 3 *")
+        assert "is handed in" in await call("run_experiment")
+        mended = await context.store.experiment(ready.id)
+        assert mended is not None and (mended.state, mended.attempt) == (State.READY, 2)
+
+    in_solo_lab(bare, play)
+
+
+async def rate_of(call: Tools) -> str:
+    """The line of train.py that sets the learning rate."""
+    text = await call("read_file", path="train.py")
+    return next(line for line in text.splitlines() if line.startswith("LEARNING_RATE"))
 
 
 def test_a_team_that_rests_reads_its_results_and_begins_nothing(bare: Path) -> None:

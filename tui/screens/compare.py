@@ -62,7 +62,7 @@ class CompareScreen(RoomScreen):
         teams.show([(one.team, team_cells(one)) for one in found.teams])
         roles.show([(f"{one.team} {one.role} {one.model}", role_cells(one)) for one in found.completions])
         teams.border_title = f"1 teams {len(found.teams)}"
-        roles.border_title = "2 jobs that ended by themselves"
+        roles.border_title = "2 jobs completed"
         self._give_room()
 
     def _give_room(self) -> None:
