@@ -56,6 +56,13 @@ class Desk:
         """Carry out a call. Raises ToolRefusal with what the model needs to do better; adds to `troubles`."""
         tool = self._tool(call.name, troubles)
         arguments = self._arguments(tool, call.arguments, finish_reason, troubles)
+        if (copied := tool.copied(arguments)) is not None:
+            # A small model may hand an example back as it stands: its numbers would enter the lab's record as facts.
+            troubles.append(Trouble.COPIED_EXAMPLE)
+            raise ToolRefusal(
+                f"`{copied}` of {tool.name} is the sentence of the example, which only shows the form. Write what is"
+                " true of this job, in your own words."
+            )
         try:
             answer = await tool.handler(arguments)
         except ToolRefusal as refusal:

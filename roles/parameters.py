@@ -67,6 +67,7 @@ class Propose(Parameters):
     example: ClassVar[dict[str, Any]] = {
         "title": "Squared ReLU in the MLP",
         "hypothesis": "Squared ReLU instead of GELU lowers val_bpb by about 0.05: sparser features at no cost.",
+        "expected": -0.05,
         "source": "arXiv:2109.08668 (Primer)",
         "variable": "activation function of the MLP",
         "edit": "In activation(): return F.relu(x).square() instead of F.gelu(x)",
@@ -75,6 +76,12 @@ class Propose(Parameters):
     title: str = Field(min_length=3, max_length=120, description="a few words, for example: Squared ReLU in the MLP")
     hypothesis: str = Field(
         min_length=10, description="what you change, why it should lower val_bpb, and by about how much"
+    )
+    expected: float | None = Field(
+        default=None,
+        ge=-10,
+        le=10,
+        description="the change of val_bpb that you expect; negative is better, as in -0.05",
     )
     source: str = Field(
         min_length=2,
@@ -112,6 +119,7 @@ class QueueExperiment(Parameters):
         "priority": 40,
         "reason": "a large gain in the paper, and nothing like it was tried",
     }
+    own_words = True
 
     id: int = Field(ge=0, le=LARGEST_ID, description="the experiment's number")
     priority: int = Field(ge=-1000, le=1000, description="usually 0 to 100; the highest runs first")
@@ -137,6 +145,7 @@ class EditFile(Parameters):
         "old": "    return F.gelu(x)\n",
         "new": "    return F.relu(x).square()\n",
     }
+    own_words = True
 
     path: str = Field(min_length=1, description="the file, for example train.py")
     old: str = Field(min_length=1, description="the piece to replace, exactly as it stands in the file")
@@ -166,6 +175,7 @@ class GiveUp(Parameters):
         "reason": "train.py uses rotary positions already, so there is no position table left to replace"
     }
     finishing = True
+    own_words = True
 
     reason: str = Field(min_length=3, description="what stands in the way, in one sentence")
 
@@ -187,6 +197,8 @@ class Reject(Parameters):
         "reason": "it changes the learning rate besides the activation, so the result would not say which helped"
     }
     finishing = True
+    own_words = True
+    own_words = True
 
     reason: str = Field(min_length=3, description="which of these it is, and where, in one sentence")
 
@@ -209,6 +221,7 @@ class HandOver(Parameters):
         "priorities": [{"id": 11, "priority": 60, "reason": "builds on the win of experiment 7"}],
     }
     finishing = True
+    own_words = True
 
     findings: str = Field(
         min_length=3, description="what won, what lost, what failed and why, with the numbers of the experiments"
@@ -228,6 +241,7 @@ class Report(Parameters):
         "open_questions": "Does the rate of Muon want to be lower once positions rotate?",
     }
     finishing = True
+    own_words = True
 
     works: str = Field(min_length=2, description="what was merged, with its gain in val_bpb")
     does_not_work: str = Field(min_length=2, description="what brought no gain, and why, where it is known")

@@ -24,6 +24,7 @@ class Trouble(enum.StrEnum):
     MENDED_JSON = "mended_json"
     WRONG_ARGUMENTS = "wrong_arguments"
     MENDED_ARGUMENTS = "mended_arguments"
+    COPIED_EXAMPLE = "copied_example"
     UNKNOWN_TOOL = "unknown_tool"
     MENDED_NAME = "mended_name"
     REFUSED = "refused"

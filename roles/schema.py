@@ -24,6 +24,8 @@ class Parameters(BaseModel):
     """Whether a call that is accepted ends the job."""
     whole: ClassVar[bool] = False
     """Whether the answer is JSON, which must not be cut; the caller chooses its size."""
+    own_words: ClassVar[bool] = False
+    """Whether the call states something of this lab, so that the example's sentences must not be copied into it."""
 
     @model_validator(mode="before")
     @classmethod

@@ -78,6 +78,15 @@ class Tool:
             wrong = " ".join(self._sentence(one) for one in error.errors(include_url=False))
             raise WrongArguments(f"Wrong arguments for {self.name}: {wrong}") from None
 
+    def copied(self, arguments: dict[str, Any]) -> str | None:
+        """The argument whose sentence is the example's, where the call is to say what is true of this lab."""
+        if not self.parameters.own_words:
+            return None
+        for name, given in arguments.items():
+            if isinstance(given, str) and given == self.parameters.example.get(name) and len(given.split()) > 4:
+                return name
+        return None
+
     def _sentence(self, wrong: ErrorDetails) -> str:
         place = ".".join(str(part) for part in wrong["loc"]) or "arguments"
         known = list(self.parameters.model_fields)

@@ -144,6 +144,12 @@ class ControlRoom(PacedApp[str]):
 
     # -- from a key to what it does
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The table's keys are for the screens of the room: a window over it has tab and the rest for itself."""
+        if action == "act" and self.screen_stack and not isinstance(self.screen, RoomScreen):
+            return False
+        return super().check_action(action, parameters)
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         for action in ACTIONS:
             if action.name not in ("palette", "pane"):

@@ -134,7 +134,7 @@ def value_range(series: Sequence[Series], clip: float = 1.0) -> tuple[float, flo
     low, high = values[0], values[min(len(values) - 1, int(clip * len(values)))]
     lines = [y for one in series if one.shape is Shape.STEP for _, y in one.points]
     high = max([high, *lines])
-    air = 0.06 * (high - low) or max(abs(high), 1.0) * 0.01
+    air = 0.06 * (high - low) or 0.1 * abs(high) or 0.01
     return low - air, high + air
 
 
@@ -198,7 +198,7 @@ def _draw(canvas: Canvas, one: Series, place: Callable[[Point], tuple[int, int]]
 def _digits(marks: Sequence[float]) -> int:
     if len(marks) < 2:
         return 2
-    return max(0, min(4, -math.floor(math.log10(marks[1] - marks[0]) + 1e-9)))
+    return max(0, min(7, -math.floor(math.log10(marks[1] - marks[0]) + 1e-9)))
 
 
 def _below(indent: int, columns: int, x_range: tuple[float, float], text: Callable[[float], str], name: str) -> str:

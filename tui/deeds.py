@@ -126,6 +126,8 @@ class Deeds:
         self._app.push_screen(EditForm(self._lab, self._reader, experiment), self._tell)
 
     def _tell(self, answer: str | None) -> None:
+        # An editor may have had the terminal: the screen below is painted as a whole, whatever it thinks is there.
+        self._app.call_later(self._app.screen.refresh, layout=True)
         if answer is not None:
             waits = "not running" in answer
             self._app.notify(answer, severity="warning" if waits else "information", markup=False)

@@ -160,5 +160,7 @@ def event_text(event: Event) -> str:
             return f"master moved to {str(event.after)[:9]}: {reason}"
         case "command":
             return f"{event.actor} asked, {reason}"
+        case "lesson" | "request" | "cancelled":
+            return f"{event.actor} on experiment {event.experiment_id}: {reason}"
         case _:
             return f"{event.actor}: {reason}"

@@ -20,8 +20,8 @@ async def set_setting(context: Context, words: dict[str, Any], actor: str) -> st
     context.standing.now = with_key(context.settings, change.settings, key)
     now = change.after if change.after is not None else "back at its default"
     if change.before == change.after:
-        return f"{key} is {now} already"
+        return f"the setting {key} is {now} already"
     was = change.before if change.before is not None else "not set"
     said = f"{key} is {now}, was {was}"
     await context.store.event("setting", actor, said, before=change.before, after=change.after)
-    return said
+    return f"the setting {said}"

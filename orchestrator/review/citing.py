@@ -82,5 +82,6 @@ async def require_paper(reader: Reader, words: str) -> Cited:
 def named_in(source: str, arxiv_id: str) -> str:
     """What a source calls the paper beside its id and its link; the id where it says no more."""
     one = rf"{re.escape(arxiv_id)}(?:v\d+)?"
-    rest = re.sub(rf"https?://\S+|\(?arxiv:\s*{one}\)?|{one}", " ", source, flags=re.I)
+    part = next((part for part in source.split(";") if arxiv_id in part), source)
+    rest = re.sub(rf"https?://\S+|\(?arxiv:\s*{one}\)?|{one}", " ", part, flags=re.I)
     return " ".join(rest.split()).strip(" ,;:()") or f"arXiv:{arxiv_id}"

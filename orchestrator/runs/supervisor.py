@@ -215,7 +215,13 @@ class Supervisor:
             if stopwatch.seconds > deadline:
                 raise Cut(Outcome.TIME_OUT, f"scoring took longer than {most:g} s")
 
-        code = self.attendant.attend(process, rule)
+        try:
+            code = self.attendant.attend(process, rule)
+        except Cut as cut:
+            if cut.outcome is not Outcome.CRASH:
+                raise
+            # Not a crash: of one, a worker gets the end of the log, and now the log may hold what is scored.
+            raise Cut(Outcome.INVALID, f"while it was scored: {cut.reason}") from cut
         family.end_all()
         return judge(read_json(result), code, self.log.last.decode("utf-8", errors="replace"))
 

@@ -117,6 +117,8 @@ def restrict(version: int, order: dict[str, Any], apart: bool) -> None:
     reading = READ_FILE | READ_DIR | EXECUTE
     for path in order["readable"]:
         allow(ruleset, path, reading)
+    for path in order["listable"]:
+        allow(ruleset, path, READ_DIR)
     for path in order["writable"]:
         allow(ruleset, path, rights)
     for path in ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", *order["devices"]):

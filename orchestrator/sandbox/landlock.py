@@ -33,6 +33,7 @@ def command(view: View, library: Path | None, argv: Sequence[str]) -> list[str]:
     search_path = [str(library or ""), interpreter.further_search_path()]
     order = {
         "readable": readable,
+        "listable": list(map(str, packages)),  # where not all is readable, Python still has to look through
         "writable": writable,
         "devices": view.gpu_nodes,
         "scratch_bytes": view.scratch_bytes,

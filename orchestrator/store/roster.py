@@ -33,7 +33,8 @@ class Roster(Pen):
         """One more agent while the others go on; the tallies of a known name go on too."""
         async with self._change():
             await self._do(
-                "INSERT INTO agents VALUES (?, ?, ?, ?, 'idle', '', NULL, 0, 0, 0, 0, ?) ON CONFLICT (name) DO NOTHING",
+                "INSERT INTO agents (name, role, team, model, state, job, jobs_done, jobs_failed, tokens_in,"
+                " tokens_out, updated_at) VALUES (?, ?, ?, ?, 'idle', '', 0, 0, 0, 0, ?) ON CONFLICT (name) DO NOTHING",
                 (name, role, team, model, utc_now()),
             )
             await self._event("agent", name, "joins the team")

@@ -7,6 +7,7 @@ again after a pause that grows while its model keeps failing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import shutil
 import sys
@@ -94,6 +95,7 @@ class Crew:
         }
         self._busy: dict[str, tuple[Job, asyncio.Task[None]]] = {}
         self._failures: dict[str, int] = {}
+        self._alive: set[str] = set()  # those at work, and those who finish their last job
         self.closed = False
 
     @property
@@ -112,28 +114,28 @@ class Crew:
         await self._return_orphans()
         async with asyncio.TaskGroup() as group:
             for member in self._members:
-                group.create_task(self._live(member), name=member.name)
+                self._begin(member, group)
             group.create_task(self._restaff(group), name="staff")
+
+    def _begin(self, member: Member, group: asyncio.TaskGroup) -> None:
+        self._alive.add(member.name)
+        group.create_task(self._live(member), name=member.name)
 
     async def _restaff(self, group: asyncio.TaskGroup) -> None:
         """Workers come and go with the setting `workers`; who leaves finishes the job at hand first."""
-        settings = self._context.settings
+        store, settings = self._context.store, self._context.settings
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if self._context.settings is settings:
                 continue
             try:
-                wanted = {member.name: member for member in muster(self._context)}
-            except LabError:  # a role file that somebody is writing: the next look reads it again
+                self._members = muster(self._context)
+                for member in [one for one in self._members if one.name not in self._alive]:
+                    await store.add_agent(member.name, member.role.name, member.team.name, member.models[0].name)
+                    self._begin(member, group)
+            except LabError:  # the store, or a role file that somebody is writing: the next look tries again
                 continue
             settings = self._context.settings
-            here = {member.name for member in self._members}
-            self._members = [member for member in self._members if member.name in wanted]
-            for name, member in wanted.items():
-                if name not in here:
-                    self._members.append(member)
-                    await self._context.store.add_agent(name, member.role.name, member.team.name, member.models[0].name)
-                    group.create_task(self._live(member), name=name)
 
     async def _return_orphans(self) -> None:
         """What an agent held when the daemon was stopped goes back into the queue."""
@@ -153,13 +155,15 @@ class Crew:
         return all(team.kind is TeamKind.SOLO for team in teams)
 
     async def _live(self, member: Member) -> None:
-        while member in self._members:
+        while any(one.name == member.name for one in self._members):
             try:
                 await self._next_job(member)
             except LabError as error:  # the store or the repository is in trouble: the engine tells, the agent waits
                 print(f"{utc_now()} {member.name}: {error}", file=sys.stderr, flush=True)
                 await asyncio.sleep(FIRST_PAUSE)
-        await self._context.store.remove_agent(member.name)
+        with contextlib.suppress(LabError):  # then it stands in the list until the next start
+            await self._context.store.remove_agent(member.name)
+        self._alive.discard(member.name)
 
     async def _next_job(self, member: Member) -> None:
         """Do the next job of the member's role, or look again in a moment."""

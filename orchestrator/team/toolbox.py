@@ -130,7 +130,7 @@ class Toolbox:
         source, told = await self._papers.cite(str(arguments["source"]).strip(), ask=not by_rules)
         proposal = Proposal(
             title=title,
-            hypothesis=str(arguments["hypothesis"]).strip(),
+            hypothesis=_with_expected(str(arguments["hypothesis"]).strip(), arguments.get("expected")),
             source=source,
             variable=str(arguments["variable"]).strip(),
             edit=edit,
@@ -333,6 +333,11 @@ class Toolbox:
         )
         await self._context.store.add_note("report", self._agent, text, team=self._context.team.name)
         return Answer("The report is delivered.", finished=True)
+
+
+def _with_expected(hypothesis: str, expected: float | None) -> str:
+    """A hypothesis with the number that it expects, so that the result can be held against it."""
+    return hypothesis if expected is None else f"{hypothesis} Expected: {expected:+g} val_bpb."
 
 
 async def _finish(arguments: dict[str, Any]) -> Answer:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import sys
+from collections.abc import Collection
 from typing import Any
 
 from orchestrator.errors import LabError
@@ -26,11 +27,13 @@ class NotWritten(LabError):
 class Dictation:
     """Starts the recorder with the first order, keeps it, and starts another when it has died or hangs."""
 
-    def __init__(self, lab: Lab, project: str, *, secret: str | None = None, seconds: float = ORDER_SECONDS) -> None:
-        """`secret` names the environment variable that the child must not have."""
+    def __init__(
+        self, lab: Lab, project: str, *, secrets: Collection[str] = (), seconds: float = ORDER_SECONDS
+    ) -> None:
+        """`secrets` are the names of environment variables that the child must not have."""
         self._lab = lab
         self._project = project
-        self._secret = secret
+        self._secrets = secrets
         self._seconds = seconds
         self._child: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
@@ -76,7 +79,7 @@ class Dictation:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            env=surroundings(self._lab.trackio, without=self._secret),
+            env=surroundings(self._lab.trackio, without=self._secrets),
             start_new_session=True,
             cwd="/",
             limit=MOST_BYTES,

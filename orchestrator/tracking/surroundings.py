@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 _TASTE = frozenset(
@@ -24,16 +24,16 @@ _OUTSIDE = frozenset({"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "SY
 
 
 def surroundings(
-    directory: Path, given: Mapping[str, str] | None = None, *, without: str | None = None
+    directory: Path, given: Mapping[str, str] | None = None, *, without: Collection[str] = ()
 ) -> dict[str, str]:
     """`given` (the process's own environment) for a Trackio that keeps its data in `directory` and asks no network.
 
-    `without` names a variable that holds a secret.
+    `without` are the names of variables that hold secrets.
     """
     kept = {
         name: value
         for name, value in (os.environ if given is None else given).items()
-        if name not in _OUTSIDE and name != without and (name in _TASTE or not name.startswith(_SENT_AWAY))
+        if name not in _OUTSIDE and name not in without and (name in _TASTE or not name.startswith(_SENT_AWAY))
     }
     return kept | {
         "HF_HUB_OFFLINE": "1",

@@ -42,8 +42,8 @@ def alert_of(event: Event) -> Alert | None:
             level, title = Level.INFO, "Master moved"
         case "anomaly":
             level, title = _level(event, Level.WARN), "Anomaly"
-        case "lab" if event.after is not None:
-            level, title = _level(event, Level.INFO), "The lab"
+        case "lab" if event.after in list(Level):
+            level, title = Level(event.after), "The lab"
     if level is None:
         return None
     text = " ".join(inert(event.reason).split())
@@ -58,7 +58,8 @@ def _level(event: Event, ordinary: Level) -> Level:
 async def alerts_after(reader: Reader, seq: int, most: int) -> list[Alert]:
     """The oldest alerts among events with a number above `seq`, at most `most` events of the kinds that can be one."""
     rows = await reader.rows(
-        "SELECT * FROM events WHERE seq > ? AND (kind IN ('master', 'anomaly') OR (kind = 'lab' AND after IS NOT NULL))"
+        "SELECT * FROM events WHERE seq > ? AND (kind IN ('master', 'anomaly')"
+        " OR (kind = 'lab' AND after IN ('info', 'warn', 'error')))"
         " ORDER BY seq LIMIT ?",
         (seq, most),
     )

@@ -146,15 +146,18 @@ class Delivery:
 
 async def post_by_child(variable: str, alert: dict[str, object]) -> Posted:
     """One try, by a process that is killed when it takes too long."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "orchestrator.tracking.webhook", variable),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        start_new_session=True,
-        cwd="/",
-    )
+    try:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "orchestrator.tracking.webhook", variable),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+        )
+    except OSError as error:  # no memory, no more processes: it may pass
+        return Posted(Outcome.FAILED, f"no process to post with ({error.strerror})")
     try:
         output, _ = await asyncio.wait_for(child.communicate(json.dumps(alert).encode()), DEADLINE_SECONDS)
         said = json.loads(output)

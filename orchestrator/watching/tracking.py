@@ -92,7 +92,9 @@ class Tracking:
             if not project:
                 project = lab.root.name
                 await store.set_meta(PROJECT, project)
-            self._dictation = Dictation(lab, project, secret=self._context.settings.alerts.webhook_url_env)
+            settings = self._context.settings
+            secrets = {settings.alerts.webhook_url_env, *(model.key_variable for model in settings.models.values())}
+            self._dictation = Dictation(lab, project, secrets=[name for name in secrets if name is not None])
         await self._dictation.order(order)
 
     # -- what is written

@@ -72,8 +72,8 @@ def research(brief: str, made: list[Call], seed: int) -> Turn:
     )
 
 
-def new_proposals(count: int, known: dict[str, Any], source: str, taken: set[str], seed: int) -> list[dict[str, str]]:
-    new: list[dict[str, str]] = []
+def new_proposals(count: int, known: dict[str, Any], source: str, taken: set[str], seed: int) -> list[dict[str, Any]]:
+    new: list[dict[str, Any]] = []
     for idea in CATALOGUE:
         if len(new) == count:
             return new
@@ -82,6 +82,7 @@ def new_proposals(count: int, known: dict[str, Any], source: str, taken: set[str
                 {
                     "title": idea.title,
                     "hypothesis": idea.hypothesis,
+                    "expected": -idea.expected,
                     "source": idea.source,
                     "variable": idea.variable,
                     "edit": f"the catalogue's edit {idea.title!r}",

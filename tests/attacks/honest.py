@@ -102,10 +102,12 @@ spare = [torch.linalg.qr(torch.randn(300, 300))[0] for _ in range(40)]
         "        self.apply(self.init_weights)\n",
         "        self.apply(self.init_weights)\n        nn.init.zeros_(self.head.weight)\n",
     ),
-    "chooses one of four experts for every token": replaced(
-        "class Block(nn.Module):\n",
-        inside(
-            """
+    "chooses one of four experts for every token": both(
+        replaced("        self.mlp = MLP()\n", "        self.mlp = Experts()\n"),
+        replaced(
+            "class Block(nn.Module):\n",
+            inside(
+                """
 class Experts(nn.Module):
     def __init__(self):
         super().__init__()
@@ -122,7 +124,8 @@ class Experts(nn.Module):
 
 class Block(nn.Module):
 """,
-            0,
+                0,
+            ),
         ),
     ),
     "has a gradient of its own": both(

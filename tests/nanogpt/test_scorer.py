@@ -125,7 +125,7 @@ def test_a_refusal_carries_nothing_of_the_text_that_the_model_was_shown(tmp_path
     raising = f"(_ for _ in ()).throw({answer.strip()})"
     with pytest.raises(Refusal) as caught:
         score_of(tmp_path, split, raising)
-    assert str(caught.value) == "the model fails on tokens of shape (64, 128) (KeyError, train.py line 15); see the log"
+    assert str(caught.value) == "the model fails on tokens of shape (64, 128) (KeyError, train.py line 14); see the log"
 
 
 @pytest.mark.parametrize(("answer", "sentence"), REFUSED.values(), ids=REFUSED.keys())

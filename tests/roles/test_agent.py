@@ -14,6 +14,7 @@ from roles.agent import Finished, GaveUp, Limits, converse
 from roles.chat import Message, Reply, ToolCall, ToolSpec
 from roles.errors import ModelError, ToolRefusal
 from roles.openai_model import OpenAIModel
+from roles.parameters import PARAMETERS
 from roles.tools import Answer, Tool, bind
 
 
@@ -366,3 +367,19 @@ async def test_a_whole_job_over_http_survives_what_weak_models_and_poor_endpoint
     assert isinstance(came, Finished) and came.tool == "submit_patch"
     assert desk.file == "b"
     assert len(server.requests) == len(replies)
+
+
+async def test_the_sentence_of_a_tools_example_is_not_taken_for_what_the_model_has_to_say() -> None:
+    example = PARAMETERS["give_up"].example
+    model = ScriptedModel(calling(("give_up", example)), calling(("give_up", {"reason": "there is no GELU here"})))
+    came = await converse(model, "s", "b", Desk().tools(), Lines())
+    assert isinstance(came, Finished) and came.arguments == {"reason": "there is no GELU here"}
+    assert came.troubles["copied_example"] == 1 and "in your own words" in model.last_words
+
+
+async def test_an_example_that_states_nothing_may_be_copied() -> None:
+    desk = Desk()
+    came = await converse(
+        ScriptedModel(calling(("read_file", {"path": "train.py"})), calling(SUBMIT)), "s", "b", desk.tools(), Lines()
+    )
+    assert isinstance(came, Finished) and desk.called == ["read_file", "end"] and not came.troubles

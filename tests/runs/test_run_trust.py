@@ -157,3 +157,24 @@ async def test_a_flood_of_output_is_cut_in_the_middle(executor: LocalExecutor, t
     log = read_log(tmp_path / "run" / "log")
     assert len(log) < 2 * LIMITS.log_bytes and log.startswith("first line") and log.endswith("last line\n")
     assert "bytes left out here" in log
+
+
+async def test_a_model_that_breaks_a_bound_while_it_is_scored_is_invalid_and_no_crash(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    """A crash is mended by a worker, who gets the end of the log; by now that may hold the text that is scored."""
+    scorer = """
+import os, time
+print("what is scored", flush=True)
+for _ in range(60):
+    if os.fork() == 0: time.sleep(60)
+time.sleep(60)
+"""
+    spec = spec_for(tmp_path, "save()", scorer, limits=replace(LIMITS, processes=20))
+    result = await result_of(executor, spec)
+    assert result.outcome is Outcome.INVALID and result.reason.startswith("while it was scored: ")
+
+
+async def test_no_word_of_what_the_scorer_printed_stands_in_the_reason(executor: LocalExecutor, tmp_path: Path) -> None:
+    result = await result_of(executor, spec_for(tmp_path, "save()", "raise SystemExit('the text that is scored')"))
+    assert result.outcome is Outcome.INVALID and "scored" not in result.reason.partition(":")[2]

@@ -37,6 +37,7 @@ attempt("udp", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b
 attempt("signal", lambda: os.kill(parent, 0))
 attempt("processes", lambda: len([one for one in os.listdir("/proc") if one.isdigit()]))
 attempt("library", lambda: open(sysconfig.get_paths()["stdlib"] + "/argparse.py").read(10))
+attempt("copies", lambda: open(sysconfig.get_paths()["purelib"] + "/pip/__init__.py").read(10))
 attempt("argparse", lambda: __import__("argparse").ArgumentParser().__class__.__doc__)
 attempt("torch", lambda: __import__("importlib.metadata").metadata.version("torch"))
 attempt("tty", lambda: open("/dev/tty"))
@@ -100,7 +101,7 @@ def check_sealed(answer: dict[str, Any]) -> None:
     interpreters = {Path(prefix) for prefix in (sys.prefix, sys.base_prefix)}
     homes = {one.relative_to(Path.home()).parts[0] for one in interpreters if one.is_relative_to(Path.home())}
     assert answer["home"] in ("FileNotFoundError", "PermissionError") or set(answer["home"]) <= homes
-    for deed in ("write to work", "secret", "tcp", "udp", "library", "tty"):
+    for deed in ("write to work", "secret", "tcp", "udp", "library", "copies", "tty"):
         assert str(answer[deed]).endswith("Error"), (deed, answer[deed])
     assert answer["argparse"] is None, "modules work, without their text"
     assert answer["torch"][0].isdigit() and answer["temporary"] == 2

@@ -85,13 +85,20 @@ class Team:
     def __call__(self, request: Request) -> Scripted:
         self.asked += 1
         tools = {tool["function"]["name"] for tool in request.body["tools"]}
-        turn = next_turn([_message(entry) for entry in request.body["messages"]], tools, 0)
+        turn = next_turn([_message(one) for one in request.body["messages"] if not _refused(one)], tools, 0)
         due = [(call.name, json.loads(call.arguments)) for call in turn.calls]
         if self.asked % 2:
             return calls(*due, text=turn.words)
         way = next(self.ways)
         self.used.add(way)
         return WAYS[way](due, request.headers["authorization"])
+
+
+def _refused(entry: dict[str, Any]) -> bool:
+    """An answer that the rules of the offline model cannot read: what it asked for was not carried out."""
+    said = str(entry.get("content"))
+    refusals = ("takes one JSON object of this schema", "There is no tool", "Not carried out, because")
+    return entry["role"] == "tool" and any(words in said for words in refusals)
 
 
 def _message(entry: dict[str, Any]) -> Message:

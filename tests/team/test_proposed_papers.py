@@ -54,3 +54,14 @@ def test_papers_are_the_researchers_alone(lab: Path) -> None:
 async def call(tools: list[Tool], name: str, **arguments: Any) -> str:
     (tool,) = (tool for tool in tools if tool.name == name)
     return (await tool(arguments)).text
+
+
+def test_what_a_proposal_expects_stands_in_its_hypothesis(bare: Path) -> None:
+    async def play() -> None:
+        async with opened(Lab(bare)) as context:
+            tools = Toolbox(context, "researcher", "a model").researching()
+            await call(tools, "propose", **{**IDEA, "source": "own reasoning", "expected": -0.05})
+            made = (await context.store.rows("SELECT hypothesis FROM experiments ORDER BY id DESC LIMIT 1"))[0]
+            assert made["hypothesis"] == f"{IDEA['hypothesis']} Expected: -0.05 val_bpb."
+
+    asyncio.run(play())

@@ -12,7 +12,8 @@ from typing import Any, cast
 
 from orchestrator.context import Context
 from orchestrator.lab import Lab
-from orchestrator.settings import AlertsSection
+from orchestrator.settings import AlertsSection, read_settings
+from orchestrator.settings_text import settings_text
 from orchestrator.store.records import Run, RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal, Writer
@@ -26,11 +27,8 @@ async def bare_lab(root: Path, alerts: AlertsSection | None = None) -> AsyncIter
     """A store with its start, without repository, daemon or data: all that tracking looks at."""
     lab = Lab(root)
     lab.hidden.mkdir(parents=True, exist_ok=True)
-    settings = SimpleNamespace(
-        alerts=alerts or AlertsSection(),
-        lab=SimpleNamespace(profile="cpu"),
-        team=SimpleNamespace(name="offline", plateau=20),
-    )
+    lab.settings_file.write_text(settings_text("cpu", 15))
+    settings = read_settings(lab.settings_file).model_copy(update={"alerts": alerts or AlertsSection()})
     async with Writer(lab.database) as store:
         if await store.experiment(0) is None:
             await store.add_start(START, "start", "made for a test")

@@ -143,7 +143,7 @@ def test_neither_a_key_nor_a_way_out_reaches_trackio(tmp_path: Path) -> None:
         "GRADIO_SHARE": "true",
         "TRACKIO_COLOR_PALETTE": "#123456",
     }
-    kept = surroundings(tmp_path, given, without="HOOK")
+    kept = surroundings(tmp_path, given, without=["HOOK"])
     assert set(kept) & set(given) == {"PATH", "TRACKIO_COLOR_PALETTE"}
     assert (kept["HF_HUB_OFFLINE"], kept["TRACKIO_DIR"]) == ("1", str(tmp_path))
 

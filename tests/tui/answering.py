@@ -19,20 +19,24 @@ from orchestrator.settings import read_settings
 from orchestrator.store.writer import Writer
 
 
+def context_of(lab: Lab, store: Writer) -> Context:
+    """What the engine works with."""
+    return Context(
+        lab,
+        Standing(read_settings(lab.settings_file)),
+        store,
+        Repository.open(lab.root),
+        local_executor(profile="cpu", slots=1),
+        own_data("cpu"),
+        needed_walls(None, "auto"),
+    )
+
+
 @asynccontextmanager
 async def answered(lab: Lab) -> AsyncIterator[Writer]:
     """The daemon's answers, without its agents and its runs; gives the store to look into."""
-    settings = read_settings(lab.settings_file)
     async with Writer(lab.database) as store:
-        context = Context(
-            lab,
-            Standing(settings),
-            store,
-            Repository.open(lab.root),
-            local_executor(profile="cpu", slots=1),
-            own_data("cpu"),
-            needed_walls(None, "auto"),
-        )
+        context = context_of(lab, store)
         task = asyncio.create_task(Answering(context, Judging(context), NoHands()).run())
         try:
             yield store

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from answering import answered
+from answering import answered, context_of
 from lab_maker import TRAIN_PY
 from room_lab import a_real_master, make_room_lab
 
 from orchestrator.branches import Repository
+from orchestrator.engine.setting import set_setting
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
 from orchestrator.settings import read_settings
 from orchestrator.store.records import Command
 from orchestrator.store.states import State
 from orchestrator.store.writer import Writer
+from orchestrator.team.crew import Crew
 from orchestrator.undoable import require_last
 from tui.drafts import unified_diff
 
@@ -102,15 +105,36 @@ async def test_another_hypothesis_goes_to_a_worker_and_a_refused_patch_changes_n
 
 async def test_set_changes_file_and_lab_and_says_who_and_undo_takes_it_back(desk: Desk) -> None:
     told = await desk.order("set", key="team.wave", value="9")
-    assert told.answer == "team.wave is 9, was 5"
+    assert told.answer == "the setting team.wave is 9, was 5"
     events = await desk.store.newest_events("setting", 1)
     assert (events[0].actor, events[0].before, events[0].after) == (ADA, "5", "9")
     assert read_settings(desk.lab.settings_file).team.wave == 9
-    assert (await desk.order("set", key="team.wave", value="9")).answer == "team.wave is 9 already"
+    assert (await desk.order("set", key="team.wave", value="9")).answer == "the setting team.wave is 9 already"
     assert (await desk.order("set", key="run.budget_seconds", value="9")).state == "refused"
     undone = await desk.undo()
     assert undone.answer == "the change of team.wave to 9 is undone: it is 5 again"
     assert read_settings(desk.lab.settings_file).team.wave == 5
+
+
+async def test_workers_come_and_go_with_the_setting(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with Writer(lab.database) as store:
+        context = context_of(lab, store)
+        crew = Crew(context)
+        crew.closed = True  # nobody takes a job
+        work = asyncio.create_task(crew.run())
+
+        async def workers() -> list[str]:
+            return [agent.name for agent in await store.agents() if agent.role == "worker"]
+
+        for wanted in (1, 3, 2):
+            await set_setting(context, {"key": "team.workers", "value": str(wanted)}, ADA)
+            async with asyncio.timeout(30):
+                while await workers() != [f"worker-{number}" for number in range(1, wanted + 1)]:
+                    assert not work.done(), work.exception()
+                    await asyncio.sleep(0.05)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
 
 
 async def test_undo_takes_back_ones_own_orders_one_after_the_other_newest_first(desk: Desk) -> None:

@@ -60,8 +60,8 @@ async def test_a_transcript_shows_the_turns_unfolds_calls_filters_and_finds(tmp_
         await pilot.press("F", "F")
         await until(pilot, lambda: "only " in screen_text(pilot))
         await pilot.press("escape")
-        await pilot.press("slash", *"Sequence", "enter")
-        await until(pilot, lambda: "Sequence 64 is cited" in pilot.app.screen.query_one("#turn", Reading).text)
+        await pilot.press("slash", *"Depth", "enter")
+        await until(pilot, lambda: "Depth 4 instead of 2 is cited" in pilot.app.screen.query_one("#turn", Reading).text)
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(pilot.app.screen, TranscriptScreen))
 

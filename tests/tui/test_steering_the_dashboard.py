@@ -39,7 +39,7 @@ async def test_results_are_filtered_by_column_and_the_queue_keeps_its_own(tmp_pa
         title = "3 results /state=discarded val_bpb<3.4 3 of 14  by delta ↓"
         await until(pilot, lambda: title in screen_text(pilot))
         assert queue.row_count == 2
-        await pilot.press("slash", *"colour=red", "enter")
+        await pilot.press("slash", *" colour=red", "enter")
         await until(pilot, lambda: "There is no column `colour`" in notices(pilot))
         assert "val_bpb<3.4 3 of" in screen_text(pilot), "what is not understood changes nothing"
         await pilot.press("escape", "O")

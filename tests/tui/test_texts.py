@@ -85,6 +85,7 @@ def test_the_words_about_an_experiment_are_those_that_name_it() -> None:
         ("arXiv:2104.09864 RoFormer", "RoFormer"),
         ("RoFormer (arXiv:2104.09864) https://arxiv.org/abs/2104.09864", "RoFormer"),
         ("2104.09864v3", "arXiv:2104.09864"),
+        ("Huang 2025, arXiv:2501.16975; Su 2021, arXiv:2104.09864", "Su 2021"),
     ],
 )
 def test_a_paper_that_nobody_looked_up_has_the_name_that_its_source_gives(source: str, title: str) -> None:

@@ -148,16 +148,21 @@ def test_a_run_that_outlives_its_limits_is_stuck_and_a_paused_one_is_not(bare: P
     in_lab(bare, play)
 
 
-def test_a_persons_merge_and_a_simplification_do_not_end_a_plateau(bare: Path) -> None:
+def test_a_simplification_and_a_persons_merge_end_no_plateau(bare: Path) -> None:
     async def play(context: Context) -> None:
-        for number in range(context.settings.team.plateau):
+        for number in range(context.settings.team.plateau + 2):
             await ended(context, State.DISCARDED, "no better", 3.0 + number / 1000)
         row = await context.store.row("SELECT max(id) AS id FROM experiments")
         assert row is not None
+        shorter, own = int(row["id"]), int(row["id"]) - 1
         await asyncio.sleep(0.01)
-        await context.store.move(row["id"], State.PROMOTED, "shorter", promoted_as="simplification")
-        await context.store.adopt_master("e" * 40, row["id"], "a simplification")
-        sentences = await told(context)
-        assert any("no win in the last" in sentence for sentence in sentences) or await context.store.meta(EXPLORING)
+        await context.store.move(shorter, State.PROMOTED, "shorter", promoted_as="simplification")
+        await context.store.adopt_master("e" * 40, shorter, "a simplification")
+        await context.store.annotate(own, "a person wants it", actor="me", decision="merge")
+        await context.store.move(own, State.PROMOTED, "a person's own decision")
+        await context.store.adopt_master("d" * 40, own, "a person's merge")
+        (sentence,) = await told(context)
+        assert "no win in the last 20 outcomes" in sentence
+        assert float(await context.store.meta(EXPLORING)) == 0.6
 
     in_lab(bare, play)

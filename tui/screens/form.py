@@ -132,13 +132,16 @@ class FormScreen(ModalScreen[str | None]):
         self.dismiss(None)
 
     def action_edit(self) -> None:
-        self.run_worker(self._edit(), exclusive=True, group="form")
+        if not self._busy:
+            self.run_worker(self._edit(), group="form")
 
     def action_submit(self) -> None:
         if not self._busy:
-            self.run_worker(self._submit(), exclusive=True, group="form")
+            self.run_worker(self._submit(), group="form")
 
     async def _edit(self) -> None:
+        self._busy = True
+        self.trouble("opening the files")
         try:
             if self.draft is None:
                 self.draft = await self._begin()
@@ -146,6 +149,8 @@ class FormScreen(ModalScreen[str | None]):
             self.trouble("")
         except LabError as error:
             self.trouble(str(error))
+        finally:
+            self._busy = False
         self._tell_change()
 
     async def _begin(self) -> Draft:
