@@ -7,7 +7,7 @@ import re
 import tomllib
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, get_args, get_origin
 
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, ValidationError
 
@@ -247,7 +247,7 @@ def _known_keys(where: list[str]) -> list[str]:
         inside = [one for one in (kind, *get_args(kind)) if isinstance(one, type) and issubclass(one, BaseModel)]
         if not inside:
             return []
-        if inside[0] is not kind and parts:  # a table of sections: the next part is a name
+        if get_origin(kind) is dict and parts:  # a table of sections: the next part is a name
             parts.pop(0)
         section = inside[0]
     return list(section.model_fields)

@@ -58,12 +58,12 @@ class RoleLimits(Section):
 
 
 class RolesSection(Section):
-    researcher: RoleLimits = RoleLimits()
-    planner: RoleLimits = RoleLimits()
-    worker: RoleLimits = RoleLimits()
-    reviewer: RoleLimits = RoleLimits()
-    reporter: RoleLimits = RoleLimits()
-    solo: RoleLimits = RoleLimits()
+    researcher: RoleLimits | None = None
+    planner: RoleLimits | None = None
+    worker: RoleLimits | None = None
+    reviewer: RoleLimits | None = None
+    reporter: RoleLimits | None = None
+    solo: RoleLimits | None = None
 
 
 class SharedTeamKeys(Section):
@@ -76,7 +76,7 @@ class SharedTeamKeys(Section):
     reviewer: str | list[str] | None = None
     reporter: str | list[str] | None = None
     solo: str | list[str] | None = None
-    roles: RolesSection = RolesSection()
+    roles: RolesSection | None = None
     workers: Literal["auto"] | PositiveInt = "auto"
     patch_ahead: int = Field(default=2, ge=0)
     wave: PositiveInt = 5
