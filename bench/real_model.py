@@ -46,11 +46,11 @@ from real_figures import (  # noqa: E402
 from working_lab import lay_out, working_lab  # noqa: E402
 
 from orchestrator.context import Context  # noqa: E402
-from orchestrator.settings import ROLES  # noqa: E402
 from orchestrator.store.states import State  # noqa: E402
 from orchestrator.team.crew import load_role  # noqa: E402
 from orchestrator.team.jobs import Job, JobBook  # noqa: E402
 from orchestrator.team.journal import AgentJournal  # noqa: E402
+from orchestrator.team_settings import ROLES  # noqa: E402
 from roles.agent import Finished, GaveUp, Limits, converse  # noqa: E402
 from roles.openai_model import OpenAIModel  # noqa: E402
 from roles.record import CallRecord, Trouble  # noqa: E402

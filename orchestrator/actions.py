@@ -77,6 +77,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "review", Kind.READ, "the wins in order, to accept, take out, pick or export", ("b",), "review", footer="review"
     ),
+    Action("compare", Kind.READ, "what each team was worth, side by side", ("C",), "compare", footer="compare"),
     Action("morning", Kind.READ, "what happened while you were away", verb="morning"),
     Action(
         "patch",

@@ -11,10 +11,11 @@ from orchestrator.corpus import Corpus, Progress, prepare_corpus
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
 from orchestrator.measurement.protection import installed
-from orchestrator.settings import ROLES, Profile, Settings, read_settings
+from orchestrator.settings import Profile, Settings, read_settings
 from orchestrator.settings_text import settings_text, template
 from orchestrator.targets.recognition import Wishes, recognise
 from orchestrator.targets.target import NanogptTarget, ScriptTarget, Target
+from orchestrator.team_settings import ROLE_FILES
 from roles.role_file import shipped
 
 OF_A_LAB = ("runs.db", "runs.db-shm", "runs.db-wal", ".autolab")
@@ -60,7 +61,7 @@ def adopt(
         target = recognised.target
         notes.append(f"Taken for {recognised.taken_for}; autolab.toml says how it is run and scored.")
     _check_files(lab.root, target, copy)
-    contents = {f"roles/{role}.md": shipped(role).read_bytes() for role in ROLES}
+    contents = {f"roles/{role}.md": shipped(role).read_bytes() for role in ROLE_FILES}
     fixed: dict[str, bytes] = {}
     corpus = None
     match target:
@@ -83,7 +84,8 @@ def adopt(
 
 def _check_ways(copy: Clone, source: str) -> None:
     """What the lab writes must be free, and must not lead out of its directory by a symbolic link."""
-    mine = ("autolab.toml", "program.md", "prepare.py", ".gitignore", "roles", *(f"roles/{role}.md" for role in ROLES))
+    roles = [f"roles/{role}.md" for role in ROLE_FILES]
+    mine = ("autolab.toml", "program.md", "prepare.py", ".gitignore", "roles", *roles)
     for path in copy.links:
         if path in mine:
             raise LabError(

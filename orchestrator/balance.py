@@ -14,6 +14,7 @@ from typing import Any
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Row
 from orchestrator.store.states import ACTIVE, RAN
+from orchestrator.team_settings import Team
 
 STATED = "exploring_stated"
 """The key in `meta` of the share of runs that the planner states for exploring, 0..1."""
@@ -54,16 +55,18 @@ class Balance:
         return f"{self.stated:.0%} of the runs are to explore{usual}{raised}{share}"
 
 
-async def balance_of(reader: Reader) -> Balance:
-    """Read it from the store."""
-    ran = [str(state) for state in (*RAN, *ACTIVE)]
+async def balance_of(reader: Reader, team: Team | None = None) -> Balance:
+    """Read it from the store: that of a team among several, or the lab's."""
+    ran, among = [str(state) for state in (*RAN, *ACTIVE)], team is not None and not team.alone
     rows = await reader.rows(
-        "SELECT id, source, variable FROM experiments WHERE id > 0 AND parent IS NOT NULL"
+        "SELECT id, team, source, variable FROM experiments WHERE id > 0 AND parent IS NOT NULL"
         f" AND state IN ({', '.join('?' for _ in ran)}) ORDER BY id",
         ran,
     )
-    recent = exploring(rows)[-RECENT:]
-    stated, plateau = await reader.meta(STATED), await reader.meta(EXPLORING)
+    told = zip(rows, exploring(rows), strict=True)
+    recent = [explores for row, explores in told if team is None or not among or row["team"] == team.name][-RECENT:]
+    stated_key, plateau_key = (STATED, EXPLORING) if team is None else (team.key(STATED), team.key(EXPLORING))
+    stated, plateau = await reader.meta(stated_key), await reader.meta(plateau_key)
     return Balance(
         float(stated) if stated else USUAL,
         not stated,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.branches import Repository
 from orchestrator.corpus import Corpus
@@ -11,8 +11,9 @@ from orchestrator.lab import Lab
 from orchestrator.runs import Executor
 from orchestrator.sandbox import Walls
 from orchestrator.settings import Settings
-from orchestrator.store.records import Experiment
+from orchestrator.store.records import Experiment, Master
 from orchestrator.store.writer import Writer
+from orchestrator.team_settings import Team
 
 
 class Standing:
@@ -33,6 +34,34 @@ class Context:
     executor: Executor
     corpus: Corpus
     walls: Walls
+    playing: str = ""
+    """The team that works with it; "" is the lab itself."""
+
+    @property
+    def team(self) -> Team:
+        """The team that works with it; for the lab itself the first one."""
+        teams = self.settings.teams_at_work
+        return next((team for team in teams if team.name == self.playing), teams[0])
+
+    @property
+    def line(self) -> str:
+        """Whose master is meant here: the team's own, by its name, or the lab's ("")."""
+        return self.team.line if self.playing else ""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Every master that is worked on: the lab's, and those of teams that have their own."""
+        return ("", *(team.line for team in self.settings.teams_at_work if team.line))
+
+    def of(self, team: Team) -> Context:
+        """The same lab in the hands of a team."""
+        return replace(self, playing=team.name)
+
+    async def master(self) -> Master:
+        """The master that is meant here; there is one as soon as the engine has begun."""
+        master = await self.store.master(self.line)
+        assert master is not None
+        return master
 
     @property
     def settings(self) -> Settings:

@@ -14,11 +14,12 @@ from orchestrator.corpus import Progress, own_data, prepare_corpus
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, LabLock
 from orchestrator.measurement.protection import installed
-from orchestrator.settings import ROLES, Profile
+from orchestrator.settings import Profile
 from orchestrator.settings_text import settings_text, template
 from orchestrator.store.writer import Writer
 from orchestrator.targets.recognition import Wishes
 from orchestrator.targets.target import NanogptTarget
+from orchestrator.team_settings import ROLE_FILES
 from roles.role_file import shipped
 
 LEAST_FREE_BYTES = 200 * 2**20
@@ -81,7 +82,7 @@ def _from_nothing(lab: Lab, profile: Profile, progress: Progress | None) -> Adop
     corpus = prepare_corpus(profile, progress)
     contents = {name: installed(name).read_bytes() for name in ("train.py", "prepare.py")}
     contents["program.md"] = template("program.md").encode()
-    contents |= {f"roles/{role}.md": shipped(role).read_bytes() for role in ROLES}
+    contents |= {f"roles/{role}.md": shipped(role).read_bytes() for role in ROLE_FILES}
     contents["autolab.toml"] = settings_text(profile, corpus.budget_seconds).encode()
     lab.root.mkdir(parents=True, exist_ok=True)
     repository = Repository.create(lab.root, contents, "Start the lab", IGNORED)

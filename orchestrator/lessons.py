@@ -25,13 +25,14 @@ async def lessons_of(reader: Reader, experiment_ids: Sequence[int]) -> dict[int,
     return found
 
 
-async def without_lesson(reader: Reader, limit: int) -> list[Experiment]:
-    """The newest experiments that ran and of which nobody has written yet what they teach, oldest first."""
+async def without_lesson(reader: Reader, limit: int, *, team: str | None = None) -> list[Experiment]:
+    """The newest experiments that ran and of which nobody has written yet what they teach, oldest first; `team` takes
+    that team's alone."""
     rows = await reader.rows(
         f"SELECT * FROM experiments AS e WHERE id > 0 AND branch != 'master'"
         f" AND state IN ({', '.join('?' for _ in RAN)})"
         f" AND NOT EXISTS (SELECT 1 FROM events WHERE events.experiment_id = e.id AND kind = '{LESSON}')"
-        " ORDER BY updated_at DESC LIMIT ?",
-        [*map(str, RAN), limit],
+        " AND (? IS NULL OR team = ?) ORDER BY updated_at DESC LIMIT ?",
+        [*map(str, RAN), team, team, limit],
     )
     return [Experiment.from_row(row) for row in reversed(rows)]

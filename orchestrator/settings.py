@@ -5,37 +5,43 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, ValidationError
 
 from orchestrator.errors import LabError
 from orchestrator.evidence import Rule
 from orchestrator.store.records import Level
 from orchestrator.targets.target import NanogptTarget, Target, check_apart, script_target
+from orchestrator.team_settings import (
+    OFFLINE,
+    NamedTeamSection,
+    Section,
+    Team,
+    TeamSection,
+    models_named,
+    teams_of,
+)
 
 Profile = Literal["gpu", "cpu"]
-ROLES = ("researcher", "planner", "worker", "reviewer", "reporter")
 SCRIPT_KEYS = ("command", "metric", "direction", "progress", "timeout_seconds", "readable", "environment")
 NEEDED_SCRIPT_KEYS = ("command", "metric", "direction", "timeout_seconds")
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LabSection(_Section):
+class LabSection(Section):
     profile: Profile
     slots: Literal["auto"] | PositiveInt = "auto"
+    teams: list[str] | None = None  # those at work; None: every [teams.NAME], or the one [team]
 
 
-class TargetSection(_Section):
+class TargetSection(Section):
     """What is optimised (orchestrator.targets). The keys of a script are for kind "script" alone."""
 
     kind: Literal["nanogpt", "script"] = "nanogpt"
     editable: list[str] = Field(default=["train.py"], min_length=1)
-    protected: list[str] = ["prepare.py"]
+    protected: list[str] = Field(default=["prepare.py"])
     command: list[str] | None = None
     metric: str | None = None
     direction: Literal["minimise", "maximise"] | None = None
@@ -45,7 +51,7 @@ class TargetSection(_Section):
     environment: dict[str, str] | None = None
 
 
-class RunSection(_Section):
+class RunSection(Section):
     """Seconds are wall seconds, except `budget_seconds` and `grace_seconds`, which follow the profile's clock."""
 
     budget_seconds: PositiveFloat
@@ -60,12 +66,12 @@ class RunSection(_Section):
     smoke_run: Literal["auto", "on", "off"] = "auto"
 
 
-class PromotionSection(_Section):
+class PromotionSection(Section):
     rule: Rule = "sequential"
     simplification: bool = False
 
 
-class StoppingSection(_Section):
+class StoppingSection(Section):
     """Early stopping of screening runs; see orchestrator.stopping. `limit` and `audited` are shares."""
 
     enabled: bool = True
@@ -73,7 +79,7 @@ class StoppingSection(_Section):
     audited: float = Field(default=0.1, gt=0, le=1)
 
 
-class AlertsSection(_Section):
+class AlertsSection(Section):
     """Where alerts go beside the Trackio project; the URL is a secret and stands in the environment alone."""
 
     webhook_url_env: str | None = None
@@ -94,7 +100,7 @@ PRESETS: dict[str, tuple[str, str | None]] = {
 """Where these serve, and the environment variable that holds the key."""
 
 
-class ModelSection(_Section):
+class ModelSection(Section):
     """A chat model; everything but `kind` is for kind "openai". Prices are per million tokens, in your currency; a
     limit of 0 is none, and is shared by all agents of the model."""
 
@@ -122,39 +128,33 @@ class ModelSection(_Section):
         return self.api_key_env or (PRESETS[self.preset][1] if self.preset else None)
 
 
-class TeamSection(_Section):
-    """For each role the name of a model, or several to fall back along. Budgets: 0 is no limit."""
-
-    name: str = Field(min_length=1)
-    researcher: str | list[str]
-    planner: str | list[str]
-    worker: str | list[str]
-    reviewer: str | list[str]
-    reporter: str | list[str]
-    workers: Literal["auto"] | PositiveInt = "auto"
-    patch_ahead: int = Field(default=2, ge=0)
-    wave: PositiveInt = 5
-    repairs: int = Field(default=2, ge=0)
-    plateau: PositiveInt = 20
-    budget_tokens: int = Field(default=0, ge=0)
-    budget_money: float = Field(default=0, ge=0)
-    budget_hours: float = Field(default=0, ge=0)
-
-    def models_of(self, role: str) -> list[str]:
-        """The models of a role, the first to be asked first."""
-        named = getattr(self, role)
-        return [named] if isinstance(named, str) else list(named)
+_BUILT_IN = {OFFLINE: ModelSection(kind="offline")}
 
 
-class Settings(_Section):
+class Settings(Section):
     lab: LabSection
     target: TargetSection = TargetSection()
     run: RunSection
     promotion: PromotionSection = PromotionSection()
     early_stopping: StoppingSection = StoppingSection()
     alerts: AlertsSection = AlertsSection()
-    models: dict[str, ModelSection]
-    team: TeamSection
+    models: dict[str, ModelSection] = Field(default_factory=dict)
+    team: TeamSection = TeamSection()
+    teams: dict[str, NamedTeamSection] = Field(default_factory=dict)
+
+    @cached_property
+    def teams_at_work(self) -> tuple[Team, ...]:
+        """Every team that works in this lab, in the file's order. Raises LabError that names the key."""
+        return teams_of(self.team, self.teams, self.lab.teams)
+
+    @property
+    def team_names(self) -> str:
+        """The teams at work in a few words, for people."""
+        return ", ".join(team.name for team in self.teams_at_work)
+
+    def model_section(self, name: str) -> ModelSection:
+        """[models.NAME]; the built-in model needs no section."""
+        return self.models[name] if name in self.models else _BUILT_IN[name]
 
     def optimised(self) -> Target:
         """The target that the section describes. Raises LabError that names the key."""
@@ -190,17 +190,6 @@ class Settings(_Section):
         )
 
 
-SECTIONS: dict[str, type[BaseModel]] = {
-    "lab": LabSection,
-    "target": TargetSection,
-    "run": RunSection,
-    "promotion": PromotionSection,
-    "early_stopping": StoppingSection,
-    "alerts": AlertsSection,
-    "team": TeamSection,
-}
-
-
 def read_settings(path: Path) -> Settings:
     """The settings of a lab. Raises LabError with the key, what is wrong with it and what to do."""
     try:
@@ -223,6 +212,7 @@ def settings_from(text: str, path: Path) -> Settings:
     _check_models(path, settings)
     _check_variable(path, "alerts.webhook_url_env", settings.alerts.webhook_url_env, "URL")
     try:
+        _ = settings.teams_at_work
         settings.optimised()
     except LabError as error:
         raise LabError(f"{path.name}: {error.sentence}", error.remedy) from error
@@ -246,29 +236,34 @@ def _settings_error(path: Path, error: ValidationError) -> LabError:
 
 
 def _known_keys(where: list[str]) -> list[str]:
-    match where:
-        case []:
-            return list(Settings.model_fields)
-        case ["models", _]:
-            return list(ModelSection.model_fields)
-        case [section] if section in SECTIONS:
-            return list(SECTIONS[section].model_fields)
-        case _:
+    """The keys of the section at `where`: down the models by their fields, and through tables by any name."""
+    section: type[BaseModel] = Settings
+    parts = list(where)
+    while parts:
+        field = section.model_fields.get(parts.pop(0))
+        if field is None:
             return []
+        kind = field.annotation
+        inside = [one for one in (kind, *get_args(kind)) if isinstance(one, type) and issubclass(one, BaseModel)]
+        if not inside:
+            return []
+        if get_origin(kind) is dict and parts:  # a table of sections: the next part is a name
+            parts.pop(0)
+        section = inside[0]
+    return list(section.model_fields)
 
 
 def _check_models(path: Path, settings: Settings) -> None:
-    for role in ROLES:
-        names = settings.team.models_of(role)
-        if not names:
-            raise LabError(f"{path.name}: team.{role} names no model.", "Name one of [models.NAME].")
-        for name in names:
-            if name not in settings.models:
-                known = ", ".join(sorted(settings.models)) or "none"
-                raise LabError(
-                    f"{path.name}: team.{role} names the model {name!r}, which is not there.",
-                    f"Add [models.{name}] or name one of: {known}.",
-                )
+    named = models_named("team", settings.team)
+    for team, section in settings.teams.items():
+        named += models_named(f"teams.{team}", section)
+    for key, name in named:
+        if name not in settings.models and name not in _BUILT_IN:
+            known = ", ".join(sorted({*settings.models, *_BUILT_IN}))
+            raise LabError(
+                f"{path.name}: {key} names the model {name!r}, which is not there.",
+                f"Add [models.{name}] or name one of: {known}.",
+            )
     for name, model in settings.models.items():
         surplus = sorted(model.model_fields_set - {"kind"}) if model.kind == "offline" else []
         if surplus:

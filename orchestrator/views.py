@@ -54,8 +54,9 @@ class Baseline:
         return None if self.val_bpb is None or self.start_bpb is None else self.start_bpb - self.val_bpb
 
 
-async def baseline_of(reader: Reader) -> Baseline:
-    master = await reader.master()
+async def baseline_of(reader: Reader, line: str = "") -> Baseline:
+    """How the lab's master stands, or that of the team `line` which has its own."""
+    master = await reader.master(line)
     pooled = noise_of(await reader.score_groups())
     noise = pooled.deviation if pooled is not None else None
     if master is None:
@@ -70,17 +71,18 @@ async def baseline_of(reader: Reader) -> Baseline:
         len(runs),
         noise,
         start.val_bpb if start else None,
-        *await _believed_so_far(reader),
+        *await _believed_so_far(reader, line),
     )
 
 
-async def _believed_so_far(reader: Reader) -> tuple[float | None, int, float, dict[int, float]]:
+async def _believed_so_far(reader: Reader, line: str) -> tuple[float | None, int, float, dict[int, float]]:
     """The believed gain of all promotions together, how many there are, how many of them are expected false, and the
     believed gain of every measured experiment."""
     beliefs = await beliefs_of(reader)
     gains = {number: belief.gain for number, belief in beliefs.items()}
     rows = await reader.rows(
-        "SELECT id, decision, promoted_as FROM experiments WHERE state = 'promoted' AND delta IS NOT NULL"
+        "SELECT id, decision, promoted_as FROM experiments WHERE state = 'promoted' AND delta IS NOT NULL AND line = ?",
+        (line,),
     )
     promoted = [beliefs[row["id"]] for row in rows if row["id"] in beliefs]
     if not promoted:

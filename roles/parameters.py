@@ -14,6 +14,7 @@ from roles.paper_parameters import ListPapers, ReadPaper, SearchPapers
 from roles.patching_parameters import CheckPatch, ReplaceFunction, SmokeRun
 from roles.planning_parameters import Combine, MergeDuplicates, RequestFollowUp, StateBalance, TuneConstant
 from roles.schema import LARGEST_ID, Parameters
+from roles.solo_parameters import SOLO_PARAMETERS
 
 
 class ReadFile(Parameters):
@@ -281,5 +282,6 @@ PARAMETERS: dict[str, type[Parameters]] = {
     "cancel": Cancel,
     "hand_over": HandOver,
     "report": Report,
+    **SOLO_PARAMETERS,
 }
 """Every tool there is, by the name that models call."""

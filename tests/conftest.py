@@ -67,9 +67,11 @@ def eventually(condition: Callable[[], object], timeout: float = 60, what: str =
 
 
 def set_key(root: Path, key: str, value: str) -> None:
-    """Change a key of a lab's autolab.toml."""
+    """Set a key of a lab's autolab.toml; one that stands there as a comment only is uncommented."""
     path = root / "autolab.toml"
     text, count = re.subn(rf"^{key} = .*$", f"{key} = {value}", path.read_text(), flags=re.MULTILINE)
+    if not count:
+        text, count = re.subn(rf"^# {key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
     assert count == 1, f"{key} stands {count} times in autolab.toml"
     path.write_text(text)
 

@@ -301,7 +301,7 @@ class ControlRoom(PacedApp[str]):
             case "results" | "queue":
                 self.dashboard.go_to(action.name)
                 self._at_tables().order(action.name, arguments.get("words", ()), arguments.get("raw", ""))
-            case "review" | "morning" | "patch" if self._pages is not None:
+            case "review" | "morning" | "patch" | "compare" if self._pages is not None:
                 self._pages.open(action.name, arguments)
             case _:
                 self.run_worker(self._show_printed(action))

@@ -111,7 +111,7 @@ async def _points(reader: Reader) -> tuple[list[tuple[int, float]], dict[int, tu
     """Every score in the order of the outcomes, and which of them were merged."""
     rows = await reader.rows(
         "SELECT id, val_bpb, iif(state = 'promoted', title, NULL) AS merged FROM experiments"
-        " WHERE val_bpb IS NOT NULL ORDER BY updated_at, id"
+        " WHERE val_bpb IS NOT NULL AND line = '' ORDER BY updated_at, id"
     )
     points = [(number, float(row["val_bpb"])) for number, row in enumerate(rows)]
     merged = {

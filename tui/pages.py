@@ -74,6 +74,10 @@ class Pages:
                 from tui.screens.review import ReviewScreen  # brings git and the lexer
 
                 self._app.push_screen(ReviewScreen(self._lab, self._reader))
+            case "compare":
+                from tui.screens.compare import CompareScreen  # brings numpy
+
+                self._app.push_screen(CompareScreen(self._reader))
             case "morning":
                 self._morning(self._since(arguments.get("words", ())))
             case _:

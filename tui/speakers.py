@@ -45,6 +45,12 @@ def rate(agent: AgentRow) -> str:
     return f"{amount(round(agent.rate))}/s"
 
 
+def word_of(agent: AgentRow) -> str:
+    """The name with the job first, so that a narrow column cuts the team: `worker-1 specialists`."""
+    team, dot, word = agent.name.partition(".")
+    return f"{word} {team}" if dot and team == agent.team else agent.name
+
+
 def agent_cells(agent: AgentRow) -> tuple[Cell, ...]:
     state = state_of(agent)
     job = plain(agent.job)
@@ -52,7 +58,7 @@ def agent_cells(agent: AgentRow) -> tuple[Cell, ...]:
         job = f"by {plain(agent.paused_by)}" + (f", at: {job}" if job else "")
     tokens = agent.tokens_in + agent.tokens_out
     return (
-        Said(agent.name),
+        Said(word_of(agent)),
         Said(f"{AGENT_SYMBOLS.get(state, ' ')} {state}", AGENT_TONES.get(state, Tone.PLAIN)),
         Said(job, Tone.DIM if state == "idle" else Tone.PLAIN),
         Said(rate(agent), Tone.LIVE),

@@ -17,6 +17,7 @@ from pathlib import Path
 from orchestrator.branches import aside, naming
 from orchestrator.branches.command import GitFailed, run_git, run_git_bytes
 from orchestrator.branches.leftovers import stale_locks
+from orchestrator.branches.sides import sides
 from orchestrator.errors import LabError
 
 MASTER = "refs/heads/master"
@@ -263,7 +264,7 @@ class Repository:
 
     def rebase(self, commit: str, onto: str) -> str | Conflict:
         """The same change on another commit, without a checkout; the old commit is kept."""
-        tree = self._merged_tree(onto, commit)
+        tree = self._merged_tree(*sides(self.path, onto, commit))
         if isinstance(tree, Conflict):
             return tree
         message = naming.with_trailer(self.message(commit), "Parent", onto)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from orchestrator.actions import BY_VERB
-from orchestrator.cli import changing, consulting, laboratory, reading, reporting, reviewing, tracking
+from orchestrator.cli import changing, comparing, consulting, laboratory, reading, reporting, reviewing, tracking
 from orchestrator.errors import LabError, UsageError
 from orchestrator.targets.target import Direction
 
@@ -88,6 +88,9 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     made = verb("review", reviewing.review)
     json(made)
     lab(made)
+    made = verb("compare", comparing.compare)
+    json(made)
+    lab(made)
     made = verb("morning", reviewing.morning)
     made.add_argument("--hours", type=_hours, default=12.0, metavar="N", help="how far to go back; default: 12")
     json(made)
@@ -150,7 +153,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     made.add_argument("value", type=int, metavar="N")
     lab(made)
     made = verb("message", changing.message)
-    made.add_argument("agent", metavar="AGENT", help="an agent, a role, or all")
+    made.add_argument("agent", metavar="AGENT", help="an agent, a role, a team, or all")
     made.add_argument("text", metavar="TEXT")
     lab(made)
     return parser, parsers

@@ -73,7 +73,7 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Non
 
 def status(words: Namespace) -> int:
     lab = find_lab(words.lab)
-    team = read_settings(lab.settings_file).team.name
+    team = read_settings(lab.settings_file).team_names
     facts = ask(lab, lambda reader: views.status_json(lab, reader, team))
     completed, balance = ask(lab, completions), ask(lab, balance_of)
     if words.json:

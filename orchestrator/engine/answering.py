@@ -14,6 +14,7 @@ from orchestrator.engine.setting import set_setting
 from orchestrator.engine.undoing import undo
 from orchestrator.errors import LabError
 from orchestrator.measurement.judging import Judging
+from orchestrator.measurement.masters import called
 from orchestrator.measurement.measuring import Measuring
 from orchestrator.patches.requeueing import requeue
 from orchestrator.patches.reverting import ablate, revert
@@ -245,7 +246,7 @@ class Answering:
                 f"Experiment {experiment.id} is {experiment.state}; only a measured one can be promoted by hand.",
                 "Wait for its outcome.",
             )
-        master = await self._context.store.master()
+        master = await self._context.store.master(experiment.line)
         if master is None or experiment.parent != master.commit_id:
             raise Refused(
                 f"Experiment {experiment.id} was measured on an older master.",
@@ -253,13 +254,13 @@ class Answering:
             )
         reason = f"promoted by {actor}'s own decision (it was {experiment.state}: {experiment.reason})"
         await self._judging.merge(experiment, reason, actor)
-        return f"experiment {experiment.id} is merged into master"
+        return f"experiment {experiment.id} is merged into {called(experiment.line)}"
 
     # -- the lab
 
     async def _message(self, agent: str, text: str, actor: str) -> str:
-        known = {row.name for row in await self._context.store.agents()}
-        known |= {row.role for row in await self._context.store.agents()} | {"all"}
+        agents = await self._context.store.agents()
+        known = {word for row in agents for word in (row.name, row.role, row.team)} | {"all"}
         if agent not in known:
             raise Refused(f"There is no agent {agent!r}.", f"Send it to one of: {', '.join(sorted(known))}.")
         if not text.strip():

@@ -56,6 +56,7 @@ class Engine:
         self._stop: str | None = None  # "finish" the runs, kill them "now", or "leave" them alone
         self._moved = time.monotonic()
         self._halt: str | None = None
+        self._stuck: set[str] = set()
         self._trouble = ""
         self._killed: set[int] = set()
 
@@ -180,6 +181,7 @@ class Engine:
     async def _halted(self, underway: bool) -> Ending | None:
         """A master that cannot be measured stops everything; whoever waits for outcomes is told."""
         reason = await self.measuring.halted()
+        await self._tell_stuck(reason)
         if reason != self._halt:
             self._halt = reason
             if reason is not None:
@@ -188,6 +190,13 @@ class Engine:
         if reason is None or underway or self._experiments is None:
             return None
         return Ending(False, reason)
+
+    async def _tell_stuck(self, halted: str | None) -> None:
+        """A team's own master that cannot be measured stops that team alone: it is told once."""
+        stuck = set(await self.measuring.stuck()) if halted is None else set()
+        for reason in sorted(stuck - self._stuck):
+            await self._context.store.event("lab", "autolab", f"nothing new starts there: {reason}", after=Level.ERROR)
+        self._stuck = stuck
 
     def _stalled(self, steps: int, underway: bool) -> Ending | None:
         """With a number of experiments to reach and nobody to bring them, waiting would be for ever."""

@@ -45,8 +45,7 @@ async def standing(context: Context, experiment: Experiment, runs: Sequence[Run]
 
 async def baseline_experiment(context: Context, experiment: Experiment) -> Experiment | None:
     """The experiment whose runs measured the commit that this one stands on."""
-    row = await context.store.row("SELECT experiment_id FROM masters WHERE commit_id = ?", (experiment.parent,))
-    return None if row is None else await context.store.experiment(row["experiment_id"])
+    return await context.store.baseline_experiment(experiment.parent)
 
 
 def scores_of(runs: Sequence[Run]) -> list[float]:

@@ -7,17 +7,17 @@ runs allow, or none.
 from __future__ import annotations
 
 import asyncio
-import re
 
 from orchestrator.context import Context
 from orchestrator.evidence import Action
 from orchestrator.measurement.contest import baseline_experiment, runs_at_head, scores_of, standing
 from orchestrator.measurement.likeness import seed_ignored
+from orchestrator.measurement.masters import follow_masters, ref_of
 from orchestrator.measurement.measuring import NOT_STARTED, discard_weights
 from orchestrator.patches.rebasing import bring_up_to_master
 from orchestrator.patches.repairing import send_back
 from orchestrator.runs import Outcome
-from orchestrator.store.records import CANCELLED, SIMPLIFICATION, Decision, Experiment, Master, Run
+from orchestrator.store.records import CANCELLED, SIMPLIFICATION, Decision, Experiment, Run
 from orchestrator.store.states import ACTIVE, ENDED, State
 from orchestrator.views import unsandboxed
 
@@ -138,26 +138,27 @@ class Judging:
         return await self.merge(experiment, reason, experiment.author)
 
     async def _stands_on_master(self, experiment: Experiment) -> bool:
-        master = await self._context.store.master()
+        master = await self._context.store.master(experiment.line)
         return master is not None and experiment.parent == master.commit_id
 
     # -- promotion
 
     async def merge(self, experiment: Experiment, reason: str, actor: str, promoted_as: str = "") -> Experiment:
-        """Merge a measured experiment into master, as it was measured, and tell the store.
+        """Merge a measured experiment into its master, as it was measured, and tell the store.
 
-        Killed between the two, `adopt_merges` completes it at the next start.
+        Killed between the two, `follow_master` completes it at the next start.
         """
         context = self._context
         assert experiment.parent is not None and experiment.commit_id is not None
         message = await self._message(experiment, reason, actor, promoted_as)
         merged = await asyncio.to_thread(context.repository.merge, experiment.parent, experiment.commit_id, message)
-        moved = await asyncio.to_thread(context.repository.advance, "refs/heads/master", merged, experiment.parent)
+        moved = await asyncio.to_thread(context.repository.advance, ref_of(experiment.line), merged, experiment.parent)
         if not moved:  # a person moved master at this very moment: the next look sees the new master
             await self.follow_master()
             return experiment
         promoted = await context.store.promote(experiment.id, merged, reason, actor=actor, promoted_as=promoted_as)
-        await self.update_checkout()
+        if not experiment.line:
+            await self.update_checkout()
         return promoted
 
     async def update_checkout(self) -> None:
@@ -198,47 +199,9 @@ class Judging:
     async def _scores_of(self, experiment: Experiment) -> list[float]:
         return scores_of(await runs_at_head(self._context, experiment))
 
-    # -- a master that moved without the store
-
     async def follow_master(self) -> None:
-        """Bring the store to where master stands in git: a merge cut off half-way, or a person's own commit."""
-        context = self._context
-        head = await asyncio.to_thread(context.repository.head, "refs/heads/master")
-        known = await context.store.master()
-        if known is None:
-            await context.store.add_start(head, "start", "the starting point of this lab")
-            return
-        if head == known.commit_id:
-            return
-        if await self._complete_merge(head, known):
-            return
-        if await context.target_at(head) == await context.target_at(known.commit_id):
-            await context.store.adopt_master(
-                head, known.experiment_id, f"a person moved master to {head[:9]}; the target is as it was measured"
-            )
-        else:
-            await context.store.add_start(
-                head,
-                f"master at {head[:9]}",
-                f"a person moved master to {head[:9]} and changed the target: it is measured as a new baseline",
-                "a person",
-            )
-
-    async def _complete_merge(self, head: str, known: Master) -> bool:
-        message = await asyncio.to_thread(self._context.repository.message, head)
-        found = re.search(r"^Experiment: (\d+)$", message, re.MULTILINE)
-        parents = await asyncio.to_thread(self._context.repository.parents, head)
-        if found is None or len(parents) != 2 or parents[0] != known.commit_id:
-            return False
-        experiment = await self._context.store.experiment(int(found.group(1)))
-        if experiment is None or experiment.commit_id != parents[1] or experiment.state is State.PROMOTED:
-            return False
-        simplifies = re.search(rf"^Promoted-As: {SIMPLIFICATION}$", message, re.MULTILINE) is not None
-        what, promoted_as = ("a simplification", SIMPLIFICATION) if simplifies else ("a real gain", "")
-        reason = f"{what}: merged just before the daemon was stopped"
-        await self._context.store.promote(experiment.id, head, reason, promoted_as=promoted_as)
-        await self.update_checkout()
-        return True
+        """Bring the store to where the masters stand in git (orchestrator.measurement.masters)."""
+        await follow_masters(self._context, self.update_checkout)
 
 
 def _listed(scores: list[float]) -> str:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from orchestrator.context import Context
 from orchestrator.evidence import BASELINE_SEEDS, Action, seeds
 from orchestrator.measurement.contest import runs_at_head, standing
+from orchestrator.measurement.fair_share import accounts_of, in_turn
+from orchestrator.measurement.masters import called
 from orchestrator.measurement.pruning import Pruning
 from orchestrator.measurement.self_reported import keep_originals, with_progress, with_score
 from orchestrator.measurement.specs import marker_of, spec_of, worktree_of
@@ -138,34 +140,63 @@ class Measuring:
         )
 
     async def halted(self) -> str | None:
-        """Why nothing new may start although nobody paused the lab: master itself cannot be measured.
+        """Why nothing new may start although nobody paused the lab: no master can be measured.
 
         `autolab resume` lets it be tried again; a new commit on master does, too.
         """
-        experiment, runs = await self._baseline()
+        reasons = await self.stuck()
+        return reasons[0] if len(reasons) == len(self._context.lines) else None
+
+    async def stuck(self) -> list[str]:
+        """Why nothing new starts on single masters: a sentence for each that cannot be measured."""
+        found = [await self._unmeasurable(line) for line in self._context.lines]
+        return [reason for reason in found if reason is not None]
+
+    async def _unmeasurable(self, line: str) -> str | None:
+        """Why the runs of a master fail."""
+        experiment, runs = await self._baseline(line)
         forgiven = int(await self._context.store.meta("runs_forgiven", "0"))
         failed = [
             run for run in runs if run.id > forgiven and run.outcome not in (None, NOT_STARTED) and run.val_bpb is None
         ]
         if experiment is None or len(failed) < BASELINE_FAILURES:
             return None
-        return f"the train.py of master cannot be measured: {failed[-1].reason}"
+        return f"the train.py of {called(line)} cannot be measured: {failed[-1].reason}"
 
-    async def _baseline(self) -> tuple[Experiment | None, list[Run]]:
-        master = await self._context.store.master()
+    async def _baseline(self, line: str) -> tuple[Experiment | None, list[Run]]:
+        master = await self._context.store.master(line)
         experiment = await self._context.store.experiment(master.experiment_id) if master is not None else None
         return experiment, await runs_at_head(self._context, experiment) if experiment is not None else []
 
     async def _wanted_baseline(self, device: str) -> Wanted | None:
-        """Each kind of device has a baseline of its own."""
-        experiment, runs = await self._baseline()
-        runs = [run for run in runs if run.device == device]
-        return _missing(experiment, runs) if experiment is not None else None
+        """Each kind of device has a baseline of its own, on every master."""
+        for line in self._context.lines:
+            experiment, runs = await self._baseline(line)
+            if experiment is None or await self._unmeasurable(line) is not None:
+                continue
+            wanted = _missing(experiment, [run for run in runs if run.device == device])
+            if wanted is not None:
+                return wanted
+        return None
+
+    async def _in_turn(self, experiments: list[Experiment]) -> list[Experiment]:
+        """Experiments by whose turn it is; a person's, and those of teams long gone, by their priority alone.
+
+        Of a team alone in its lab they stay in their order.
+        """
+        teams = self._context.settings.teams_at_work
+        if len(teams) == 1 or not experiments:
+            return experiments
+        turns = in_turn(await accounts_of(self._context))
+        owned = [one for name in turns for one in experiments if one.team == name]
+        free = [one for one in experiments if one.team not in turns]
+        first = [one for one in free if owned and one.priority >= owned[0].priority]
+        return [*first, *owned, *(one for one in free if one not in first)]
 
     async def _wanted_confirmation(self, device: str) -> Wanted | None:
         """On the kind of device that its screening run had; a run of the baseline where that tells more."""
-        master = await self._context.store.master()
-        for experiment in await self._context.store.in_states([State.CONFIRMING]):
+        for experiment in await self._in_turn(await self._context.store.in_states([State.CONFIRMING])):
+            master = await self._context.store.master(experiment.line)
             if master is None or experiment.parent != master.commit_id or experiment.decision is not Decision.NONE:
                 continue  # it is rebased as soon as its runs under way have ended, or decided on already
             runs = await runs_at_head(self._context, experiment)
@@ -184,13 +215,14 @@ class Measuring:
     async def _wanted_screen(self) -> Wanted | None:
         if not await self._may_begin_another():
             return None
-        while True:
-            ready = await self._context.store.in_states([State.READY])
-            if not ready:
-                return None
-            experiment = await bring_up_to_master(self._context, ready[0])
+        for experiment in await self._in_turn(await self._context.store.in_states([State.READY])):
+            present = await self._context.store.experiment(experiment.id)
+            if present is None or present.state is not State.READY or await self._unmeasurable(present.line):
+                continue
+            experiment = await bring_up_to_master(self._context, present)
             if experiment.state is State.READY:
                 return Wanted(experiment, RunKind.SCREEN, seeds(1)[0])
+        return None
 
     async def _may_begin_another(self) -> bool:
         if self._limit is None:

@@ -22,8 +22,8 @@ _RUNS = """
         base.commit_id AS baseline, ifnull(condemned.audited, 0) AS audited
     FROM runs
     JOIN experiments ON experiments.id = runs.experiment_id
-    LEFT JOIN masters ON masters.commit_id = runs.parent
-    LEFT JOIN experiments AS base ON base.id = masters.experiment_id
+    LEFT JOIN baselines ON baselines.commit_id = runs.parent
+    LEFT JOIN experiments AS base ON base.id = baselines.experiment_id
     LEFT JOIN condemned ON condemned.run_id = runs.id
     WHERE runs.val_bpb IS NOT NULL AND runs.device = ? AND abs(runs.training_seconds - ?) <= ?
     ORDER BY runs.id DESC LIMIT ?
@@ -96,9 +96,9 @@ async def recorded_rows(context: Context, device: str) -> list[sqlite3.Row]:
 async def baseline_runs(context: Context, run: Run) -> list[int]:
     """The scored runs of the commit that this run's patch stands on, on the same kind of device."""
     rows = await context.store.rows(
-        "SELECT runs.id FROM masters JOIN experiments ON experiments.id = masters.experiment_id"
+        "SELECT runs.id FROM baselines JOIN experiments ON experiments.id = baselines.experiment_id"
         " JOIN runs ON runs.experiment_id = experiments.id AND runs.commit_id = experiments.commit_id"
-        " WHERE masters.commit_id = ? AND runs.device = ? AND runs.val_bpb IS NOT NULL ORDER BY runs.id",
+        " WHERE baselines.commit_id = ? AND runs.device = ? AND runs.val_bpb IS NOT NULL ORDER BY runs.id",
         (run.parent, run.device),
     )
     return [int(row["id"]) for row in rows]

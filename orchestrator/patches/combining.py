@@ -40,7 +40,8 @@ async def combination_of(context: Context, first: Experiment, second: Experiment
         raise LabError("Master holds both already.", "Combine what it does not hold: a near miss with another.")
     source = f"experiments {first.id} and {second.id}"
     twin = await context.store.row(
-        "SELECT id, state FROM experiments WHERE source = ? AND variable = ? AND state != 'dropped'", (source, VARIABLE)
+        "SELECT id, state FROM experiments WHERE source = ? AND variable = ? AND state != 'dropped' AND line = ?",
+        (source, VARIABLE, context.line),
     )
     if twin is not None:
         raise LabError(f"Experiment {twin['id']} ({twin['state']}) combines them already.", "Choose two others.")

@@ -12,11 +12,11 @@ from orchestrator.store.states import State
 
 
 async def bring_up_to_master(context: Context, experiment: Experiment) -> Experiment:
-    """Rebase a stale branch onto master; it is `ready` afterwards, to be measured (again).
+    """Rebase a stale branch onto its master; it is `ready` afterwards, to be measured (again).
 
     With a conflict the experiment goes back to a worker. Does nothing when the branch stands on master already.
     """
-    master = await context.store.master()
+    master = await context.store.master(experiment.line)
     assert master is not None and experiment.commit_id is not None and experiment.branch is not None
     if experiment.parent == master.commit_id:
         return experiment

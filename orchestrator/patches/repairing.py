@@ -31,7 +31,7 @@ async def send_back(context: Context, experiment: Experiment, run: Run) -> Exper
     A person's own patch is the person's to mend, the offline model cannot read a traceback, and a constant that crashes
     is a value that does not fit.
     """
-    repairs = context.settings.team.repairs
+    repairs = next((one.repairs for one in context.settings.teams_at_work if one.name == experiment.team), 0)
     by_agent = experiment.role_model not in ("", OfflineModel().name, TUNER)
     if run.outcome not in REPAIRABLE or not by_agent or experiment.attempt > repairs:
         return None

@@ -32,7 +32,7 @@ async def requeue(context: Context, experiment: Experiment, words: dict[str, Any
 
 async def _with_patch(context: Context, experiment: Experiment, diff: str, actor: str) -> str:
     attempt = experiment.attempt + 1
-    async with applied_to_master(context, diff) as (worktree, base, before, after):
+    async with applied_to_master(context, diff, experiment.line) as (worktree, base, before, after):
         refused = await against_guard(context, before, after, experiment.id, worktree)
         if refused:
             raise LabError("The guard refuses the patch: " + " ".join(refused), "Change it and try again.")
@@ -87,7 +87,7 @@ async def new_attempt(context: Context, experiment: Experiment, actor: str) -> s
     """Queue attempt n + 1 with the same patch, or for a worker where it does not apply to the present master."""
     _require_outcome(experiment)
     attempt = experiment.attempt + 1
-    master = await context.store.master()
+    master = await context.store.master(experiment.line)
     assert master is not None
     commit = None
     if experiment.commit_id is not None:

@@ -32,8 +32,9 @@ async def ablate(context: Context, experiment: Experiment, actor: str) -> str:
 
 
 async def _add(context: Context, experiment: Experiment, actor: str, decision: Decision) -> int:
+    table = "team_masters" if experiment.line else "masters"
     merge = await context.store.row(
-        "SELECT commit_id FROM masters WHERE experiment_id = ? ORDER BY seq LIMIT 1", (experiment.id,)
+        f"SELECT commit_id FROM {table} WHERE experiment_id = ? ORDER BY seq LIMIT 1", (experiment.id,)
     )
     if experiment.state is not State.PROMOTED or merge is None:
         raise LabError(
@@ -42,7 +43,7 @@ async def _add(context: Context, experiment: Experiment, actor: str, decision: D
         )
     if experiment.parent is None:
         raise LabError(f"Experiment {experiment.id} is a starting point of this lab.", "There is nothing before it.")
-    master = await context.store.master()
+    master = await context.store.master(experiment.line)
     assert master is not None
     title = f"{'Revert' if decision is Decision.MERGE else 'Without'} experiment {experiment.id}: {experiment.title}"
     await _refuse_twice(context, title)
@@ -63,7 +64,7 @@ async def _add(context: Context, experiment: Experiment, actor: str, decision: D
         f"reversal of experiment {experiment.id}",
         patch=diff,
     )
-    return await add_diff(context, proposal, diff, actor, decision=decision, new=False)
+    return await add_diff(context, proposal, diff, actor, decision=decision, new=False, line=experiment.line)
 
 
 async def _refuse_twice(context: Context, title: str) -> None:

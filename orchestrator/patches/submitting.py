@@ -133,18 +133,25 @@ async def add_diff(
     new: bool = True,
     priority: int = PERSON_PRIORITY,
     strict: bool = False,
+    line: str = "",
 ) -> int:
-    """An experiment that a person asked for, from a unified diff against master; returns its id.
+    """An experiment that a person asked for, from a unified diff against the master of `line`; returns its id.
 
     `new`: it must be a program that was never run. A diff that does not apply, or that touches other files, is refused
     and leaves nothing behind (LabError). One that breaks a rule of the guard becomes an experiment that is `rejected`,
     with the reason; `strict`, it is refused as well.
     """
-    async with applied_to_master(context, diff) as (worktree, base, before, after):
+    async with applied_to_master(context, diff, line) as (worktree, base, before, after):
         if strict and (refused := await against_guard(context, before, after, NO_EXPERIMENT, worktree, new=new)):
             raise LabError("The guard refuses the patch: " + " ".join(refused), "Change it and try again.")
         experiment = await context.store.add_experiment(
-            proposal, author=actor, team="person", priority=priority, state=State.QUEUED, decision=decision
+            proposal,
+            author=actor,
+            team="person",
+            priority=priority,
+            state=State.QUEUED,
+            decision=decision,
+            line=line,
         )
         await context.store.move(experiment.id, State.PATCHING, "the diff is put on a branch", actor=actor)
         await commit_patch(
@@ -167,13 +174,14 @@ async def add_diff(
 
 @asynccontextmanager
 async def applied_to_master(
-    context: Context, diff: str
+    context: Context, diff: str, line: str = ""
 ) -> AsyncIterator[tuple[Path, str, dict[str, str], dict[str, str]]]:
-    """A worktree of master with a person's diff in it: where, at which commit, the editable files before and after.
+    """A worktree of the master of `line` with a person's diff in it: where, at which commit, the editable files before
+    and after.
 
     Raises LabError: the diff does not apply, or touches other files.
     """
-    master = await context.store.master()
+    master = await context.store.master(line)
     if master is None:
         raise LabError("The lab has no master yet.", "Start it once with `autolab start`.")
     worktree = context.lab.worktrees / f"add-{uuid4().hex[:8]}"

@@ -24,7 +24,7 @@ async def tune(
     context: Context, name: str, count: int, *, actor: str, team: str, priority: int, reason: str
 ) -> list[Experiment]:
     """Up to `count` experiments with new values of the constant `name`. Raises LabError where there are none."""
-    master = await context.store.master()
+    master = await context.store.master(context.line)
     if master is None:
         raise LabError("The lab has no master yet.", "Wait until it is measured.")
     sources = await context.sources(master.commit_id)
@@ -34,7 +34,9 @@ async def tune(
     if path is None:
         listed = ", ".join(sorted({one for names in known.values() for one in names})) or "none"
         raise LabError(f"There is no numeric constant {name!r}.", f"The program has: {listed}.")
-    rows = await context.store.rows("SELECT title, delta, state FROM experiments WHERE id > 0 ORDER BY id")
+    rows = await context.store.rows(
+        "SELECT title, delta, state FROM experiments WHERE id > 0 AND line = ? ORDER BY id", (context.line,)
+    )
     taken = {str(row["title"]).lower() for row in rows if row["state"] != State.DROPPED}
     tuner = Tuner(sources[path], profile, seed=len(rows))
     moves = await asyncio.to_thread(tuner.moves_of, name, count, [dict(row) for row in rows], taken)
@@ -50,7 +52,7 @@ async def tune(
             f"Set {move.name} to {move.new} for profile {profile}",
         )
         experiment = await context.store.add_experiment(
-            proposal, author=actor, team=team, priority=priority, state=State.QUEUED
+            proposal, author=actor, team=team, priority=priority, state=State.QUEUED, line=context.line
         )
         made.append(await _patched(context, experiment, move, path, master.commit_id))
     return made

@@ -12,6 +12,9 @@ from typing import Any
 
 from orchestrator.store.reader import Reader
 
+BUSY = ("thinking", "calling", "waiting", "paused")
+"""States of an agent that may be in the middle of a try; one that waits may wait for the result of its experiment."""
+
 
 @dataclass(frozen=True, slots=True)
 class Completion:
@@ -42,7 +45,7 @@ async def completions(reader: Reader) -> list[Completion]:
     given_up = await reader.rows(
         "SELECT actor AS agent, at FROM events WHERE kind = 'agent' AND reason LIKE 'gave up a job:%' ORDER BY seq"
     )
-    busy = {row["name"] for row in await reader.rows("SELECT name FROM agents WHERE state IN ('thinking', 'calling')")}
+    busy = {agent.name for agent in await reader.agents() if agent.state in BUSY}
     return counted([dict(row) for row in calls], [dict(row) for row in given_up], busy)
 
 

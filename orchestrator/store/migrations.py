@@ -44,6 +44,25 @@ _PAPERS = """
     """
 """Papers that were looked up, by arXiv id, and which of them answered a question."""
 
+_TEAMS = """
+    CREATE TABLE team_masters (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        team TEXT NOT NULL,
+        commit_id TEXT NOT NULL,
+        experiment_id INTEGER NOT NULL REFERENCES experiments (id),
+        at TEXT NOT NULL,
+        UNIQUE (team, commit_id)
+    );
+    CREATE VIEW baselines AS
+        SELECT commit_id, experiment_id FROM masters UNION SELECT commit_id, experiment_id FROM team_masters;
+    ALTER TABLE experiments ADD COLUMN line TEXT NOT NULL DEFAULT '';
+    ALTER TABLE calls ADD COLUMN team TEXT NOT NULL DEFAULT '';
+    ALTER TABLE notes ADD COLUMN team TEXT NOT NULL DEFAULT '';
+    CREATE INDEX experiments_by_team ON experiments (team, state);
+    """
+"""Teams that compete: whose call and whose note it was, whose master an experiment is for ('' is the lab's), and the
+commits that a team's own master stood on. The view `baselines`
+tells the experiment whose runs measured a commit of any master."""
 _AGENTS_HELD = """
     ALTER TABLE agents ADD COLUMN paused_by TEXT NOT NULL DEFAULT '';
     ALTER TABLE agents ADD COLUMN rate REAL;
@@ -266,4 +285,6 @@ MIGRATIONS: tuple[str, ...] = (
     _PAPERS,
     # 9: agents that a person pauses; how fast their models write
     _AGENTS_HELD,
+    # 10: teams that compete
+    _TEAMS,
 )

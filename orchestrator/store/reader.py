@@ -94,10 +94,25 @@ class Reader:
         row = await self.row("SELECT value FROM meta WHERE key = ?", (key,))
         return default if row is None else str(row["value"])
 
-    async def master(self) -> Master | None:
-        """The commit that master stands on by the store's knowledge, and the experiment whose runs are its baseline."""
-        row = await self.row("SELECT * FROM masters ORDER BY seq DESC LIMIT 1")
+    async def master(self, line: str = "") -> Master | None:
+        """The commit that master stands on by the store's knowledge, and the experiment whose runs are its baseline.
+
+        `line` is the team whose own master is meant; the lab's is "".
+        """
+        if line:
+            row = await self.row("SELECT * FROM team_masters WHERE team = ? ORDER BY seq DESC LIMIT 1", (line,))
+        else:
+            row = await self.row("SELECT * FROM masters ORDER BY seq DESC LIMIT 1")
         return None if row is None else Master.from_row(row)
+
+    async def baseline_experiment(self, commit_id: str | None) -> Experiment | None:
+        """The experiment whose runs measured a commit of any master."""
+        row = await self.row(
+            "SELECT experiments.* FROM baselines JOIN experiments ON experiments.id = baselines.experiment_id"
+            " WHERE baselines.commit_id = ?",
+            (commit_id,),
+        )
+        return None if row is None else Experiment.from_row(row)
 
     async def masters(self) -> list[Master]:
         """Every commit that master stood on, oldest first."""
@@ -126,11 +141,11 @@ class Reader:
         return [Experiment.from_row(row) for row in rows]
 
     async def same_program(self, program: str, but: int) -> Experiment | None:
-        """The first experiment other than `but` that stands for the very same program and is not withdrawn."""
+        """The first experiment for the same master that stands for the very same program and is not withdrawn."""
         row = await self.row(
             "SELECT * FROM experiments WHERE program = ? AND id != ? AND state NOT IN ('dropped', 'given_up')"
-            " ORDER BY id LIMIT 1",
-            (program, but),
+            " AND line = (SELECT line FROM experiments WHERE id = ?) ORDER BY id LIMIT 1",
+            (program, but, but),
         )
         return None if row is None else Experiment.from_row(row)
 
@@ -278,20 +293,26 @@ class Reader:
     async def slots(self) -> list[SlotRow]:
         return [SlotRow.from_row(row) for row in await self.rows("SELECT * FROM slots ORDER BY name")]
 
-    async def count_outcomes(self) -> int:
-        """How many experiments have run to an outcome (states.RAN, or ended after a run), the start not counted."""
+    async def count_outcomes(self, team: str | None = None) -> int:
+        """How many experiments have run to an outcome (states.RAN, or ended after a run), the start not counted.
+
+        `team` counts that team's alone.
+        """
         row = await self.row(
-            "SELECT count(*) AS n FROM experiments WHERE id > 0 AND branch != 'master'"
+            "SELECT count(*) AS n FROM experiments WHERE id > 0 AND branch != 'master' AND (? IS NULL OR team = ?)"
             f" AND (state IN ({_marks(RAN)}) OR (state IN ({_marks(ENDED)})"
             " AND EXISTS (SELECT 1 FROM runs WHERE runs.experiment_id = experiments.id)))",
-            [*map(str, RAN), *map(str, ENDED)],
+            [team, team, *map(str, RAN), *map(str, ENDED)],
         )
         assert row is not None
         return int(row["n"])
 
-    async def notes(self, kind: str, limit: int = 10) -> list[Note]:
-        """The newest notes of a kind, newest first."""
-        rows = await self.rows("SELECT * FROM notes WHERE kind = ? ORDER BY id DESC LIMIT ?", (kind, limit))
+    async def notes(self, kind: str, limit: int = 10, *, team: str | None = None) -> list[Note]:
+        """The newest notes of a kind, newest first; `team` takes that team's alone."""
+        rows = await self.rows(
+            "SELECT * FROM notes WHERE kind = ? AND (? IS NULL OR team = ?) ORDER BY id DESC LIMIT ?",
+            (kind, team, team, limit),
+        )
         return [Note.from_row(row) for row in rows]
 
     async def command(self, command_id: int) -> Command | None:

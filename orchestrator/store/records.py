@@ -94,6 +94,7 @@ class Experiment(_FromRow):
     updated_at: str
     decision: Decision = Decision.NONE
     promoted_as: str = ""  # SIMPLIFICATION, or empty for a gain
+    line: str = ""  # whose master it is for: a team's own, by the team's name, or the lab's ("")
 
     @classmethod
     def from_row(cls, row: Row) -> Experiment:
@@ -242,6 +243,7 @@ class Note(_FromRow):
     kind: str
     author: str
     text: str
+    team: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +279,7 @@ class StoredCall:
     finish_reason: str
     outcome: str
     troubles: str  # JSON: their names
+    team: str = ""
 
 
 @dataclass(frozen=True, slots=True)

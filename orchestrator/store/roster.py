@@ -115,16 +115,16 @@ class Roster(Pen):
             columns = ", ".join(f"{column} = ?" for column in values)
             await self._do(f"UPDATE slots SET {columns} WHERE name = ?", [*values.values(), name])
 
-    async def add_note(self, kind: str, author: str, text: str) -> None:
+    async def add_note(self, kind: str, author: str, text: str, *, team: str = "") -> None:
         async with self._change():
             await self._do(
-                "INSERT INTO notes (at, kind, author, text) VALUES (?, ?, ?, ?)",
-                (utc_now(), kind, author, text),
+                "INSERT INTO notes (at, kind, author, text, team) VALUES (?, ?, ?, ?, ?)",
+                (utc_now(), kind, author, text, team),
             )
             await self._event("note", author, text.splitlines()[0] if text.strip() else kind)
 
     async def add_letter(self, agent: str, text: str, author: str) -> None:
-        """A person's message; `agent` is an agent's name, a role, or 'all'."""
+        """A person's message; `agent` is an agent's name, a role, a team, or 'all'."""
         async with self._change():
             await self._do(
                 "INSERT INTO letters (at, author, agent, text) VALUES (?, ?, ?, ?)",
@@ -133,10 +133,11 @@ class Roster(Pen):
             await self._event("letter", author, f"to {agent}: {text}")
 
     async def letters_for(self, role: str, agent: str, limit: int = 5) -> list[Letter]:
-        """The newest letters to this agent, its role or everybody, oldest first: standing advice of the person."""
+        """The newest letters to this agent, its role, its team or everybody, oldest first: standing advice."""
         rows = await self.rows(
-            "SELECT * FROM letters WHERE agent IN (?, ?, 'all') ORDER BY id DESC LIMIT ?",
-            (role, agent, limit),
+            "SELECT * FROM letters WHERE agent IN (?, ?, 'all') OR agent = (SELECT team FROM agents WHERE name = ?)"
+            " ORDER BY id DESC LIMIT ?",
+            (role, agent, agent, limit),
         )
         return [Letter.from_row(row) for row in reversed(rows)]
 

@@ -14,13 +14,14 @@ from orchestrator.store.records import VAULT, Experiment, Run, VaultScore, utc_n
 _WON = """
     WITH won AS (
         SELECT e.id, e.commit_id, e.attempt, e.parent, min(m.at) AS at
-        FROM masters AS m JOIN experiments AS e ON e.id = m.experiment_id
+        FROM (SELECT experiment_id, at FROM masters UNION ALL SELECT experiment_id, at FROM team_masters) AS m
+        JOIN experiments AS e ON e.id = m.experiment_id
         WHERE e.branch != 'master' GROUP BY e.id
     ), judged AS (
         SELECT id, commit_id, attempt, at FROM won
         UNION ALL
         SELECT b.id, b.commit_id, b.attempt, min(won.at)
-        FROM won JOIN masters AS m ON m.commit_id = won.parent JOIN experiments AS b ON b.id = m.experiment_id
+        FROM won JOIN baselines AS m ON m.commit_id = won.parent JOIN experiments AS b ON b.id = m.experiment_id
         WHERE b.branch = 'master' GROUP BY b.id
     )
 """

@@ -63,18 +63,20 @@ class Writer(PaperBook):
 
     # -- experiments
 
-    async def add_start(self, commit_id: str, title: str, reason: str, actor: str = "autolab") -> Experiment:
-        """A commit of master that no experiment of this lab made: the start (id 0), or a person's own commit."""
+    async def add_start(
+        self, commit_id: str, title: str, reason: str, actor: str = "autolab", *, line: str = ""
+    ) -> Experiment:
+        """A commit of a master that no experiment of this lab made: the start (id 0), or a person's own commit."""
         async with self._change():
             first = await self.row("SELECT 1 FROM experiments WHERE id = 0") is None
             experiment_id = await self._insert(
                 Proposal(title, reason, actor), State.PROMOTED, reason, actor, "none", 0, 0 if first else None
             )
             await self._do(
-                "UPDATE experiments SET branch = 'master', commit_id = ? WHERE id = ?",
-                (commit_id, experiment_id),
+                "UPDATE experiments SET branch = 'master', commit_id = ?, line = ? WHERE id = ?",
+                (commit_id, line, experiment_id),
             )
-            await self._master(commit_id, experiment_id, actor, reason)
+            await self._master(commit_id, experiment_id, actor, reason, line)
         return await self._known(experiment_id)
 
     async def add_experiment(
@@ -86,12 +88,15 @@ class Writer(PaperBook):
         priority: int = 0,
         state: State = State.PROPOSED,
         decision: Decision = Decision.NONE,
+        line: str = "",
     ) -> Experiment:
-        """A new experiment, `proposed` (or `queued`, for a person's own)."""
+        """A new experiment, `proposed` (or `queued`, for a person's own), for the master of `line`."""
         async with self._change():
             reason = f"proposed by {author}"
             experiment_id = await self._insert(proposal, state, reason, author, team, priority, None)
-            await self._do("UPDATE experiments SET decision = ? WHERE id = ?", (decision, experiment_id))
+            await self._do(
+                "UPDATE experiments SET decision = ?, line = ? WHERE id = ?", (decision, line, experiment_id)
+            )
         return await self._known(experiment_id)
 
     async def _insert(
@@ -267,14 +272,14 @@ class Writer(PaperBook):
             (experiment_id,),
         )
         await self._do(
-            "UPDATE experiments SET delta = val_bpb - (SELECT avg(base_run.val_bpb) FROM masters"
-            " JOIN experiments AS base ON base.id = masters.experiment_id"
+            "UPDATE experiments SET delta = val_bpb - (SELECT avg(base_run.val_bpb) FROM baselines"
+            " JOIN experiments AS base ON base.id = baselines.experiment_id"
             " JOIN runs AS base_run ON base_run.experiment_id = base.id AND base_run.commit_id = base.commit_id"
             " AND base_run.attempt = base.attempt"
-            " WHERE masters.commit_id = experiments.parent AND base_run.device IN (SELECT device FROM runs"
+            " WHERE baselines.commit_id = experiments.parent AND base_run.device IN (SELECT device FROM runs"
             " WHERE runs.experiment_id = experiments.id AND runs.commit_id = experiments.commit_id"
             " AND runs.attempt = experiments.attempt AND runs.val_bpb IS NOT NULL))"
-            " WHERE id = ? OR parent IN (SELECT commit_id FROM masters WHERE experiment_id = ?)",
+            " WHERE id = ? OR parent IN (SELECT commit_id FROM baselines WHERE experiment_id = ?)",
             (experiment_id, experiment_id),
         )
 
@@ -283,20 +288,29 @@ class Writer(PaperBook):
     async def promote(
         self, experiment_id: int, master: str, reason: str, *, actor: str = "autolab", promoted_as: str = ""
     ) -> Experiment:
-        """Master stands on the merge commit `master` now, measured by this experiment's runs."""
+        """The experiment's master stands on the merge commit `master` now, measured by this experiment's runs."""
         async with self._change():
             await self._move(experiment_id, State.PROMOTED, reason, actor, {"promoted_as": promoted_as})
-            await self._master(master, experiment_id, actor, reason)
+            line = (await self._known(experiment_id)).line
+            await self._master(master, experiment_id, actor, reason, line)
         return await self._known(experiment_id)
 
-    async def adopt_master(self, commit_id: str, experiment_id: int, reason: str) -> None:
-        """Master moved by a person's commit that leaves the target as it was measured."""
+    async def adopt_master(
+        self, commit_id: str, experiment_id: int, reason: str, *, actor: str = "a person", line: str = ""
+    ) -> None:
+        """A master stands on a commit whose target was measured already."""
         async with self._change():
-            await self._master(commit_id, experiment_id, "a person", reason)
+            await self._master(commit_id, experiment_id, actor, reason, line)
 
-    async def _master(self, commit_id: str, experiment_id: int, actor: str, reason: str) -> None:
-        await self._do(
-            "INSERT INTO masters (commit_id, experiment_id, at) VALUES (?, ?, ?)",
-            (commit_id, experiment_id, utc_now()),
-        )
+    async def _master(self, commit_id: str, experiment_id: int, actor: str, reason: str, line: str) -> None:
+        if line:
+            await self._do(
+                "INSERT INTO team_masters (team, commit_id, experiment_id, at) VALUES (?, ?, ?, ?)",
+                (line, commit_id, experiment_id, utc_now()),
+            )
+        else:
+            await self._do(
+                "INSERT INTO masters (commit_id, experiment_id, at) VALUES (?, ?, ?)",
+                (commit_id, experiment_id, utc_now()),
+            )
         await self._event("master", actor, reason, experiment_id=experiment_id, after=commit_id)

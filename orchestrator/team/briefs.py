@@ -13,6 +13,7 @@ from orchestrator.patches.repairing import end_of_log
 from orchestrator.patches.returning import Returned
 from orchestrator.store.records import VAULT, Experiment, Run
 from orchestrator.store.states import FAILED_RUN, RAN, State
+from orchestrator.team.belonging import belongs, notes_of, of_team
 from orchestrator.team.requests import open_requests
 from orchestrator.team.result_tools import MOST_LESSONS
 from orchestrator.views import Baseline, baseline_of
@@ -42,10 +43,10 @@ def experiment_block(experiment: Experiment) -> str:
 
 
 async def _situation(context: Context) -> str:
-    baseline = await baseline_of(context.store)
+    baseline = await baseline_of(context.store, context.line)
     parts = [f"The editable files: {', '.join(context.settings.target.editable)}.", _baseline_line(baseline)]
-    newest = await context.store.results(sort="age", descending=False, limit=RECENT)
-    recent = [e for e in newest if e.state in RAN and e.id > 0]
+    newest = await context.store.results(sort="age", descending=False, limit=RECENT * len(context.lines))
+    recent = [e for e in newest if e.state in RAN and e.id > 0 and e.line == context.line][:RECENT]
     if recent:
         lessons = await lessons_of(context.store, [experiment.id for experiment in recent])
         lines = [_outcome_line(experiment, lessons.get(experiment.id, "")) for experiment in recent]
@@ -89,8 +90,8 @@ async def _not_to_repeat(context: Context) -> str:
     states = [State.DISCARDED, State.NOT_CONFIRMED, State.REJECTED, State.GIVEN_UP, *FAILED_RUN]
     rows = await context.store.rows(
         f"SELECT id, title, state, delta FROM experiments WHERE id > 0 AND state IN ({', '.join('?' for _ in states)})"
-        " ORDER BY updated_at DESC, id DESC LIMIT ?",
-        [*map(str, states), MOST_NOT_TO_REPEAT + 1],
+        " AND line = ? ORDER BY updated_at DESC, id DESC LIMIT ?",
+        [*map(str, states), context.line, MOST_NOT_TO_REPEAT + 1],
     )
     if not rows:
         return ""
@@ -104,7 +105,7 @@ async def _not_to_repeat(context: Context) -> str:
 
 async def _open_questions(context: Context) -> str:
     """What the reporter's last report left open."""
-    newest = await context.store.notes("report", limit=1)
+    newest = await context.store.notes("report", limit=1, team=notes_of(context))
     heading = "Open questions\n"
     if not newest or heading not in newest[0].text:
         return ""
@@ -114,7 +115,7 @@ async def _open_questions(context: Context) -> str:
 async def _requested(context: Context) -> str:
     """The follow-ups that the planner waits for."""
     lines = []
-    for one in await open_requests(context.store):
+    for one in await open_requests(context.store, team=notes_of(context)):
         experiment = await context.store.experiment(one.experiment_id)
         if experiment is not None:
             lines.append(f"{_outcome_line(experiment)}\n  Wanted: {_short(one.reason)}")
@@ -165,11 +166,11 @@ async def research_brief(context: Context, agent: str, wanted: int) -> str:
 
 
 async def planning_brief(context: Context, agent: str) -> str:
-    proposed = await context.store.in_states([State.PROPOSED])
-    findings = await context.store.notes("findings", limit=1)
+    proposed = await of_team(context, [State.PROPOSED])
+    findings = await context.store.notes("findings", limit=1, team=notes_of(context))
     task = "Decide on every proposed experiment below: `queue` it with a priority, or `drop` it. Then call `finish`."
     handed = f"The reviewer's findings:\n{findings[0].text}" if findings else ""
-    balance = await balance_of(context.store)
+    balance = await balance_of(context.store, context.team)
     told = f"The balance: {balance.told}."
     if balance.plateau is not None:
         told += (
@@ -184,7 +185,8 @@ async def planning_brief(context: Context, agent: str) -> str:
 
 async def _waiting(context: Context) -> str:
     """What waits already, so that duplicates are seen and the order can be changed."""
-    queue = [one for one in await context.store.queue() if one.state is not State.PROPOSED]
+    waiting = [one for one in await context.store.queue() if belongs(context, one)]
+    queue = [one for one in waiting if one.state is not State.PROPOSED]
     lines = [f"- {one.id} {one.title} ({one.variable}; {one.state}, priority {one.priority})" for one in queue]
     return "Waiting already:\n" + "\n".join(lines) if lines else ""
 
@@ -253,12 +255,12 @@ async def _changed(context: Context, experiment: Experiment) -> str:
 
 
 async def wave_brief(context: Context, agent: str) -> str:
-    waiting = await context.store.queue()
+    waiting = [one for one in await context.store.queue() if belongs(context, one)]
     task = (
         "A wave of experiments has ended. Read wins, losses and the baseline. Call `lesson` for each result below, then"
         " `hand_over`: what they teach together, and priorities for experiments that wait."
     )
-    silent = await without_lesson(context.store, MOST_LESSONS)
+    silent = await without_lesson(context.store, MOST_LESSONS, team=notes_of(context))
     results = "\n".join(_outcome_line(one) for one in silent)
     lines = "\n".join(f"- {e.id} {e.title} ({e.state}, priority {e.priority})" for e in waiting) or "- none"
     return await _assemble(
@@ -282,8 +284,8 @@ async def report_brief(context: Context, agent: str) -> str:
     found = "Anomalies that the harness found, newest first:\n" + "\n".join(
         f"- {one.at[:16]} {one.reason}" for one in seen
     )
-    waiting = await context.store.queue()
-    running = [one for one in await context.store.in_states([State.RUNNING]) if one.id > 0]
+    waiting = [one for one in await context.store.queue() if belongs(context, one)]
+    running = [one for one in await context.store.in_states([State.RUNNING]) if one.id > 0 and belongs(context, one)]
     at_work = "\n".join(f"- {one.id} {one.title} ({one.state})" for one in [*running, *waiting[:RECENT]])
     return await _assemble(
         context,
@@ -295,3 +297,14 @@ async def report_brief(context: Context, agent: str) -> str:
         f"Under way and next:\n{at_work}" if at_work else "",
         await _not_to_repeat(context),
     )
+
+
+async def solo_brief(context: Context, agent: str, wanted: int, experiment: Experiment | None, opened: str) -> str:
+    """`experiment`: one that needs its patch again and is begun already, as `opened` tells."""
+    task = (
+        f"Make {wanted} experiments, one after the other: each begins with `begin_experiment`, is handed in with"
+        " `run_experiment`, and ends with `wait_for_result`. Then call `finish`. Read train.py and the earlier"
+        " experiments first; begin nothing that was tried already."
+    )
+    block = experiment_block(experiment) if experiment is not None else ""
+    return await _assemble(context, "solo", agent, task, opened, block, await _not_to_repeat(context))

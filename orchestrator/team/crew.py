@@ -11,20 +11,21 @@ import contextlib
 import math
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.context import Context
 from orchestrator.errors import LabError
-from orchestrator.settings import ROLES
-from orchestrator.store.records import utc_now
+from orchestrator.store.records import Experiment, utc_now
 from orchestrator.store.states import State
+from orchestrator.team.belonging import belongs, settle_lines
 from orchestrator.team.budget import Budget
-from orchestrator.team.jobs import Job, JobBook
+from orchestrator.team.jobs import Job, JobBook, slots_of
 from orchestrator.team.journal import AgentJournal
-from orchestrator.team.models import models_of_role
+from orchestrator.team.models import limits_of, models_of_role
 from orchestrator.team.pausing import may_go_on
-from roles.agent import Finished, GaveUp, Limits, converse
+from orchestrator.team_settings import SOLO, Team, TeamKind
+from roles.agent import Finished, GaveUp, converse
 from roles.chat import ChatModel
 from roles.errors import RoleFileError
 from roles.role_file import RoleFile, load, shipped
@@ -36,11 +37,12 @@ LOOK_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One agent of the team."""
+    """One agent of a team."""
 
     name: str
     role: RoleFile
     models: Sequence[ChatModel]  # the first is asked first
+    team: Team
     warnings: tuple[str, ...] = ()
 
 
@@ -54,28 +56,43 @@ def load_role(context: Context, role: str) -> RoleFile:
 
 
 def muster(context: Context) -> list[Member]:
-    """The team of this lab: one agent a role, and as many workers as the settings say."""
-    settings = context.settings
-    slots = len(context.executor.slots())
-    workers = max(1, math.ceil(slots / 2)) if settings.team.workers == "auto" else settings.team.workers
-    names = {"worker": [f"worker-{n}" for n in range(1, workers + 1)]}
+    """Everybody at work: of each team one agent a role, and as many workers as its settings say."""
     members = []
-    for role in ROLES:
-        file = load_role(context, role)
-        models, warning = models_of_role(settings, file)
-        warnings = (*file.warnings, *([warning] if warning else []))
-        members += [Member(name, file, models, warnings) for name in names.get(role, [role])]
+    for team in context.settings.teams_at_work:
+        workers = max(1, math.ceil(slots_of(context) / 2)) if team.workers == "auto" else team.workers
+        for role in team.kind.roles:
+            file = load_role(context, role)
+            models, warning = models_of_role(context.settings, team, file)
+            warnings = (*file.warnings, *([warning] if warning else []))
+            words = [f"worker-{n}" for n in range(1, workers + 1)] if role == "worker" else [role]
+            members += [Member(team.agent(word), file, models, team, warnings) for word in words]
     return members
 
 
+class _Office:
+    """What one team has for itself: the lab in its hands, its jobs, its budget."""
+
+    def __init__(self, context: Context, closed: Callable[[], bool]) -> None:
+        self.context = context
+        self._closed = closed
+        self._budget = Budget(context)
+        self.book = JobBook(context, self.rests)
+
+    async def rests(self) -> str | None:
+        """Why the team begins nothing new, in a sentence; None while it may."""
+        spent = await self._budget.spent()
+        return "the lab comes to its end" if self._closed() else spent
+
+
 class Crew:
-    """Runs every agent of the team until it is cancelled."""
+    """Runs every agent of every team until it is cancelled."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._members = muster(context)
-        self._book = JobBook(context)
-        self._budget = Budget(context)
+        self._offices = {
+            team.name: _Office(context.of(team), lambda: self.closed) for team in context.settings.teams_at_work
+        }
         self._busy: dict[str, tuple[Job, asyncio.Task[None]]] = {}
         self._failures: dict[str, int] = {}
         self._alive: set[str] = set()  # those at work, and those who finish their last job
@@ -83,15 +100,17 @@ class Crew:
 
     @property
     def out_of_ideas(self) -> bool:
-        """Whether the researcher has failed again and again, so that nothing new will come by itself."""
-        return self._failures.get("researcher", 0) >= 3
+        """Whether whoever brings ideas has failed again and again in every team: nothing new will come by itself."""
+        bringing = [member.name for member in self._members if member.role.name in ("researcher", SOLO)]
+        return all(self._failures.get(name, 0) >= 3 for name in bringing)
 
     async def run(self) -> None:
-        store, team = self._context.store, self._context.settings.team.name
-        await store.set_agents([(m.name, m.role.name, team, m.models[0].name) for m in self._members])
+        store = self._context.store
+        await store.set_agents([(m.name, m.role.name, m.team.name, m.models[0].name) for m in self._members])
         for member in self._members:
             for warning in member.warnings:
                 await store.event("agent", member.name, warning)
+        await settle_lines(self._context)
         await self._return_orphans()
         async with asyncio.TaskGroup() as group:
             for member in self._members:
@@ -112,7 +131,7 @@ class Crew:
             try:
                 self._members = muster(self._context)
                 for member in [one for one in self._members if one.name not in self._alive]:
-                    await store.add_agent(member.name, member.role.name, settings.team.name, member.models[0].name)
+                    await store.add_agent(member.name, member.role.name, member.team.name, member.models[0].name)
                     self._begin(member, group)
             except LabError:  # the store, or a role file that somebody is writing: the next look tries again
                 continue
@@ -127,6 +146,13 @@ class Crew:
                 )
             elif not experiment.role_model:
                 await self._context.store.move(experiment.id, State.READY, "a person's own patch")
+            elif self._nobody_reviews(experiment):
+                await self._context.store.move(experiment.id, State.READY, "ready: nobody reviews in its team")
+
+    def _nobody_reviews(self, experiment: Experiment) -> bool:
+        """Whether whoever takes it is a team of one."""
+        teams = [team for team in self._context.settings.teams_at_work if belongs(self._context.of(team), experiment)]
+        return all(team.kind is TeamKind.SOLO for team in teams)
 
     async def _live(self, member: Member) -> None:
         while any(one.name == member.name for one in self._members):
@@ -142,8 +168,9 @@ class Crew:
     async def _next_job(self, member: Member) -> None:
         """Do the next job of the member's role, or look again in a moment."""
         await may_go_on(self._context.store, member.name)
-        resting = self.closed or await self._budget.spent() is not None
-        job = None if resting else await self._book.take(member.name, member.role.name)
+        office = self._offices[member.team.name]
+        resting = await office.rests() is not None
+        job = None if resting else await office.book.take(member.name, member.role.name)
         if job is None:
             await asyncio.sleep(LOOK_SECONDS)
         else:
@@ -156,10 +183,11 @@ class Crew:
                     task.cancel()
                     await asyncio.gather(task, return_exceptions=True)
                     raise
+                await office.book.let_go(member.name)
                 await self._context.store.set_agent(member.name, "idle", f"taken away: {job.title}")
             finally:
                 self._busy.pop(member.name, None)
-                self._book.put_back(job)
+                office.book.put_back(job)
 
     async def cancel(self, experiment_id: int) -> bool:
         """Take an experiment out of the hands of the agent that works on it; true when one did."""
@@ -171,13 +199,14 @@ class Crew:
         return False
 
     async def _work(self, member: Member, job: Job) -> None:
-        context, name = self._context, member.name
-        journal = AgentJournal(context.lab.agent_log(name), context.store, name, member.role.name)
+        office, name = self._offices[member.team.name], member.name
+        context, book = office.context, office.book
+        journal = AgentJournal(context.lab.agent_log(name), context.store, name, member.role.name, member.team.name)
         journal.begin(job.title, job.experiment_id)
         await context.store.set_agent(name, "thinking", job.title, job.experiment_id)
         worktree = context.lab.worktrees / name
         try:
-            prepared = await self._book.prepare(job, name, member.models[0].name, worktree)
+            prepared = await book.prepare(job, name, member.models[0].name, worktree)
             allowed = [tool for tool in prepared.tools if member.role.tools.get(tool.spec.name, True)]
             came = await converse(
                 member.models,
@@ -185,17 +214,17 @@ class Crew:
                 prepared.brief,
                 allowed,
                 journal,
-                Limits(calls=member.role.steps) if member.role.steps else Limits(),
+                limits_of(member.team, member.role),
                 on_call=journal.record,
                 turn=lambda: may_go_on(context.store, name),
             )
             await journal.settle()
-            await self._book.conclude(job, name, came)
+            await book.conclude(job, name, came)
         except Exception as error:
             # Whatever an agent or its model does must not stop the lab: it is told, and the job goes back.
             came = GaveUp(f"the job broke off: {error}", 0, 0)
             await journal.settle()
-            await self._book.conclude(job, name, came)
+            await book.conclude(job, name, came)
         finally:
             await journal.settle()
             if worktree.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,8 @@ from orchestrator.patches.returning import RETRIES, UNFINISHED, returned, times_
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
 from orchestrator.team import briefs
+from orchestrator.team.belonging import notes_of, of_team
+from orchestrator.team.solo import Rests, Solo
 from orchestrator.team.toolbox import Toolbox
 from roles.agent import Finished, GaveUp
 from roles.tools import Tool
@@ -27,6 +30,7 @@ class JobKind(StrEnum):
     REVIEW = "review"
     WAVE = "wave"
     REPORT = "report"
+    SOLO = "solo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +47,25 @@ class Prepared:
     tools: Sequence[Tool]
 
 
-class JobBook:
-    """Derives jobs from the store; remembers only which are in somebody's hands."""
+async def _never() -> str | None:
+    """The team may always go on."""
+    return None
 
-    def __init__(self, context: Context) -> None:
+
+def slots_of(context: Context) -> int:
+    """How many slots a team's share comes to, at least one."""
+    return max(1, math.ceil(len(context.executor.slots()) / len(context.settings.teams_at_work)))
+
+
+class JobBook:
+    """Derives one team's jobs from the store; remembers only which are in somebody's hands."""
+
+    def __init__(self, context: Context, rests: Rests = _never) -> None:
+        """`context` is in the team's hands; `rests` says why it begins nothing new, if it does not."""
         self._context = context
+        self._rests = rests
         self._taken: set[tuple[JobKind, int | None]] = set()
+        self._solo: dict[str, Solo] = {}  # the desk of each conversation under way, by agent
 
     async def take(self, agent: str, role: str) -> Job | None:
         """The next job of a role, taken for this agent; None when there is none."""
@@ -63,11 +80,18 @@ class JobBook:
                 job = await self._review() or await self._wave()
             case "reporter":
                 job = await self._report()
+            case "solo":
+                job = await self._everything()
             case _:
                 job = None
         if job is not None:
             self._taken.add((job.kind, job.experiment_id))
         return job
+
+    async def let_go(self, agent: str) -> None:
+        """An agent's job was taken away: what its conversation had begun goes back into the queue."""
+        if (solo := self._solo.pop(agent, None)) is not None:
+            await solo.let_go()
 
     def put_back(self, job: Job) -> None:
         self._taken.discard((job.kind, job.experiment_id))
@@ -77,29 +101,29 @@ class JobBook:
     @property
     def _ahead(self) -> int:
         """How many patches are kept ready or in the making, so that a free slot starts at once."""
-        return len(self._context.executor.slots()) + self._context.settings.team.patch_ahead
+        return slots_of(self._context) + self._context.team.patch_ahead
 
     async def _research(self) -> Job | None:
-        waiting = len(await self._context.store.in_states([State.PROPOSED, State.QUEUED]))
+        waiting = len(await of_team(self._context, [State.PROPOSED, State.QUEUED]))
         if waiting >= self._ahead:
             return None
         wanted = self._ahead + 2 - waiting
         return Job(JobKind.RESEARCH, f"propose {wanted} experiments", wanted=wanted)
 
     async def _plan(self) -> Job | None:
-        proposed = await self._context.store.in_states([State.PROPOSED])
+        proposed = await of_team(self._context, [State.PROPOSED])
         if proposed:
             return Job(JobKind.PLAN, f"plan {len(proposed)} proposed experiments")
-        newest = await self._context.store.notes("findings", limit=1)
-        if newest and str(newest[0].id) != await self._context.store.meta("findings_planned"):
+        newest = await self._context.store.notes("findings", limit=1, team=notes_of(self._context))
+        if newest and str(newest[0].id) != await self._fact("findings_planned"):
             return Job(JobKind.PLAN, "order the queue by the reviewer's findings")
         return None
 
     async def _patch(self, agent: str) -> Job | None:
         store = self._context.store
-        if len(await store.in_states([State.READY, State.PATCHING])) >= self._ahead:
+        if len(await of_team(self._context, [State.READY, State.PATCHING])) >= self._ahead:
             return None
-        for experiment in await store.in_states([State.QUEUED]):
+        for experiment in await of_team(self._context, [State.QUEUED]):
             if (JobKind.PATCH, experiment.id) not in self._taken:
                 self._taken.add((JobKind.PATCH, experiment.id))
                 await store.move(experiment.id, State.PATCHING, f"{agent} makes the patch", actor=agent)
@@ -107,7 +131,7 @@ class JobBook:
         return None
 
     async def _review(self) -> Job | None:
-        for experiment in await self._context.store.in_states([State.PATCHING]):
+        for experiment in await of_team(self._context, [State.PATCHING]):
             # A patch without a role model is a person's own, which nobody reviews.
             held = (JobKind.PATCH, experiment.id) in self._taken or not experiment.role_model
             if experiment.commit_id is not None and not held:
@@ -115,18 +139,38 @@ class JobBook:
         return None
 
     async def _wave(self) -> Job | None:
-        outcomes = await self._context.store.count_outcomes()
-        last = int(await self._context.store.meta("outcomes_reviewed", "0"))
-        if outcomes - last < self._context.settings.team.wave:
+        outcomes = await self._outcomes()
+        last = int(await self._fact("outcomes_reviewed") or 0)
+        if outcomes - last < self._context.team.wave:
             return None
         return Job(JobKind.WAVE, f"review the wave of {outcomes - last} outcomes", wanted=outcomes)
 
     async def _report(self) -> Job | None:
-        outcomes = await self._context.store.count_outcomes()
-        last = int(await self._context.store.meta("outcomes_reported", "0"))
-        if outcomes - last < self._context.settings.team.wave:
+        outcomes = await self._outcomes()
+        last = int(await self._fact("outcomes_reported") or 0)
+        if outcomes - last < self._context.team.wave:
             return None
         return Job(JobKind.REPORT, f"report on {outcomes} outcomes", wanted=outcomes)
+
+    async def _everything(self) -> Job | None:
+        """A conversation of several experiments; one that needs its patch again comes first."""
+        wanted = self._context.team.wave
+        for experiment in await of_team(self._context, [State.PROPOSED, State.QUEUED]):
+            if experiment.state is State.PROPOSED:  # left by a team that had a planner
+                await self._context.store.move(experiment.id, State.QUEUED, "queued as it came: nobody plans here")
+            title = f"patch {experiment.id}: {experiment.title}"
+            return Job(JobKind.SOLO, title, experiment.id, wanted)
+        return Job(JobKind.SOLO, f"make {wanted} experiments", wanted=wanted)
+
+    async def _outcomes(self) -> int:
+        team = self._context.team
+        return await self._context.store.count_outcomes(None if team.alone else team.name)
+
+    async def _fact(self, key: str) -> str:
+        return await self._context.store.meta(self._context.team.key(key))
+
+    async def _set_fact(self, key: str, value: str) -> None:
+        await self._context.store.set_meta(self._context.team.key(key), value)
 
     # -- what it needs
 
@@ -138,13 +182,12 @@ class JobBook:
             case JobKind.RESEARCH:
                 return Prepared(await briefs.research_brief(context, agent, job.wanted), box.researching(job.wanted))
             case JobKind.PLAN:
-                proposed = await context.store.in_states([State.PROPOSED])
+                proposed = await of_team(context, [State.PROPOSED])
                 brief = await briefs.planning_brief(context, agent)
                 return Prepared(brief, box.planning([one.id for one in proposed]))
             case JobKind.PATCH:
                 experiment = await self._experiment(job)
-                master = await context.store.master()
-                assert master is not None
+                master = await context.master()
                 await asyncio.to_thread(context.repository.checkout_commit, worktree, master.commit_id)
                 crashed = await to_repair(context, experiment)
                 in_place = crashed is not None and await put_in_place(context, crashed, worktree)
@@ -160,6 +203,21 @@ class JobBook:
                 return Prepared(await briefs.wave_brief(context, agent), box.handing_over())
             case JobKind.REPORT:
                 return Prepared(await briefs.report_brief(context, agent), box.reporting())
+            case JobKind.SOLO:
+                return await self._prepare_everything(job, agent, model, worktree)
+
+    async def _prepare_everything(self, job: Job, agent: str, model: str, worktree: Path) -> Prepared:
+        at_once = slots_of(self._context)
+        solo = Solo(self._context, agent, model, worktree, at_once=at_once, rests=self._rests)
+        self._solo[agent] = solo
+        experiment, opened = None, ""
+        if job.experiment_id is None:
+            await solo.fresh_tree()
+        else:
+            experiment = await self._experiment(job)
+            opened = await solo.take_back(experiment)
+        brief = await briefs.solo_brief(self._context, agent, job.wanted, experiment, opened)
+        return Prepared(brief, solo.tools())
 
     async def _experiment(self, job: Job) -> Experiment:
         assert job.experiment_id is not None
@@ -171,7 +229,6 @@ class JobBook:
 
     async def conclude(self, job: Job, agent: str, came: Finished | GaveUp) -> None:
         """Draw the consequence of a job's end; an agent that gave up never blocks the line behind it."""
-        store = self._context.store
         match job.kind:
             case JobKind.RESEARCH:
                 return
@@ -182,17 +239,20 @@ class JobBook:
             case JobKind.REVIEW:
                 await self._conclude_review(await self._experiment(job), agent, came)
             case JobKind.WAVE:
-                await store.set_meta("outcomes_reviewed", str(job.wanted))
+                await self._set_fact("outcomes_reviewed", str(job.wanted))
             case JobKind.REPORT:
-                await store.set_meta("outcomes_reported", str(job.wanted))
+                await self._set_fact("outcomes_reported", str(job.wanted))
+            case JobKind.SOLO:
+                if (solo := self._solo.pop(agent, None)) is not None:
+                    await solo.give_up(came.reason if isinstance(came, GaveUp) else "the conversation ended before it")
 
     async def _conclude_plan(self, agent: str, came: Finished | GaveUp) -> None:
         store = self._context.store
-        newest = await store.notes("findings", limit=1)
+        newest = await store.notes("findings", limit=1, team=notes_of(self._context))
         if newest:
-            await store.set_meta("findings_planned", str(newest[0].id))
+            await self._set_fact("findings_planned", str(newest[0].id))
         if isinstance(came, GaveUp):
-            for experiment in await store.in_states([State.PROPOSED]):
+            for experiment in await of_team(self._context, [State.PROPOSED]):
                 await store.move(experiment.id, State.QUEUED, f"queued as it came: the planner gave up ({came.reason})")
 
     async def _conclude_patch(self, experiment: Experiment, agent: str, came: Finished | GaveUp) -> None:

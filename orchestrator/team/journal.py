@@ -25,11 +25,12 @@ ROTATE_BYTES = 4 * 2**20
 class AgentJournal:
     """Writes what an agent says and does to `.autolab/agents/<name>.log` and its state to the store."""
 
-    def __init__(self, path: Path, store: Writer, name: str, role: str) -> None:
+    def __init__(self, path: Path, store: Writer, name: str, role: str, team: str = "") -> None:
         self._path = path
         self._store = store
         self._name = name
         self._role = role
+        self._team = team
         self._pending = ""
         self._updates: set[asyncio.Task[None]] = set()
         self._job = ""
@@ -114,6 +115,7 @@ class AgentJournal:
             finish_reason=call.finish_reason,
             outcome=str(call.outcome),
             troubles=json.dumps([str(one) for one in call.troubles]),
+            team=self._team,
         )
         self._later(self._store.add_call(kept))
 

@@ -33,8 +33,8 @@ async def listed(context: Context, arguments: Mapping[str, Any], *, whole: bool)
     limit = limit if whole else min(limit, MOST_LISTED)
     if state is not None and state not in list(State):
         raise ToolRefusal(f"There is no state {state!r}. States: {', '.join(State)}.")
-    baseline = await baseline_of(context.store)
-    where, values = "id > 0", list[Any]()
+    baseline = await baseline_of(context.store, context.line)
+    where, values = "id > 0 AND line = ?", list[Any]([context.line])
     if state is not None:
         where, values = f"{where} AND state = ?", [*values, state]
     if before is not None:

@@ -1,13 +1,20 @@
-"""From the names in `autolab.toml` to chat models."""
+"""From the names in `autolab.toml` to chat models, and to how a role is played."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orchestrator.settings import ModelSection, Settings
+from orchestrator.team_settings import SOLO, Team
 from roles.chat import ChatModel
+from roles.limits import Limits
 from roles.offline import OfflineModel
 from roles.openai_model import RETRIES, OpenAIModel
 from roles.prices import Prices
 from roles.role_file import RoleFile
+
+SOLO_REPLIES = 40
+"""Replies of a model for each experiment of a conversation that does everything."""
 
 
 def make_model(
@@ -43,15 +50,39 @@ def make_model(
             )
 
 
-def models_of_role(settings: Settings, role: RoleFile) -> tuple[list[ChatModel], str]:
+def models_of_role(settings: Settings, team: Team, role: RoleFile) -> tuple[list[ChatModel], str]:
     """The models that play a role, the first to be asked first, and a warning for people ("" for none).
 
-    The role file's own `model` goes before the team's, if autolab.toml knows it; its temperature goes along.
+    The role file's own `model` goes before [team]'s, if autolab.toml knows it, but not before what a team's own section
+    says. The section's temperature goes before the role file's.
     """
-    names, warning = settings.team.models_of(role.name), ""
-    if role.model in settings.models:
-        names = [role.model, *(name for name in names if name != role.model)]
-    elif role.model is not None:
-        told = " or ".join(repr(name) for name in names)
-        warning = f"{role.name}.md names the model {role.model!r}, which autolab.toml does not have; {told} plays it"
-    return [make_model(name, settings.models[name], role.temperature, top_p=role.top_p) for name in names], warning
+    names, warning = list(team.models[role.name]), ""
+    if role.model is not None and role.name not in team.decided:
+        if role.model in settings.models:
+            names = [role.model, *(name for name in names if name != role.model)]
+        else:
+            told = " or ".join(repr(name) for name in names)
+            warning = (
+                f"{role.name}.md names the model {role.model!r}, which autolab.toml does not have; {told} plays it"
+            )
+    given = team.limits[role.name].temperature
+    temperature = role.temperature if given is None else given
+    made = [make_model(name, settings.model_section(name), temperature, top_p=role.top_p) for name in names]
+    return made, warning
+
+
+def limits_of(team: Team, role: RoleFile) -> Limits:
+    """Where the jobs of a role end that do not end by themselves; what the team's section says goes before the file."""
+    given, limits = team.limits[role.name], Limits()
+    if role.name == SOLO:
+        limits = replace(limits, calls=SOLO_REPLIES * team.wave)
+    if role.steps:
+        limits = replace(limits, calls=role.steps)
+    named = {
+        "calls": given.replies,
+        "nudges": given.nudges,
+        "refusals": given.refusals,
+        "same_calls": given.repeats,
+        "fresh_contexts": given.fresh_contexts,
+    }
+    return replace(limits, **{key: value for key, value in named.items() if value is not None})

@@ -12,6 +12,7 @@ from orchestrator.patches.tuning import tune
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import RAN, State
 from orchestrator.team import requests
+from orchestrator.team.belonging import notes_of, refuse_another_teams
 from roles.errors import ToolRefusal
 from roles.tools import Answer, Tool, bind
 
@@ -44,6 +45,7 @@ class PlannerTools:
     async def _merge(self, arguments: dict[str, Any]) -> Answer:
         keep, absorb = await self._experiment(arguments["keep"]), await self._experiment(arguments["absorb"])
         reason = str(arguments["reason"]).strip()
+        refuse_another_teams(self._context, keep, absorb)
         if keep.id == absorb.id:
             raise ToolRefusal("`keep` and `absorb` are the same experiment; name two.")
         if absorb.state not in (State.PROPOSED, State.QUEUED):
@@ -64,7 +66,8 @@ class PlannerTools:
         experiment = await self._experiment(arguments["id"])
         if experiment.state not in RAN:
             raise ToolRefusal(f"Experiment {experiment.id} is {experiment.state}; follow up what has run.")
-        open_ones = await requests.open_requests(self._context.store)
+        refuse_another_teams(self._context, experiment)
+        open_ones = await requests.open_requests(self._context.store, team=notes_of(self._context))
         if experiment.id in {one.experiment_id for one in open_ones}:
             raise ToolRefusal(f"A follow-up of experiment {experiment.id} is asked for already.")
         if len(open_ones) >= requests.MOST_OPEN:
@@ -87,6 +90,7 @@ class PlannerTools:
             team=self._team,
             priority=int(arguments["priority"]),
             state=State.QUEUED,
+            line=self._context.line,
         )
         return Answer(f"Experiment {made.id} combines experiments {first.id} and {second.id}; it is queued.")
 
@@ -108,9 +112,9 @@ class PlannerTools:
     async def _balance(self, arguments: dict[str, Any]) -> Answer:
         share, reason = float(arguments["exploring"]), str(arguments["reason"]).strip()
         await self._context.store.set_meta(
-            STATED,
+            self._context.team.key(STATED),
             f"{share:g}",
             actor=self._agent,
             reason=f"balance: {share:.0%} of the runs explore, {1 - share:.0%} refine: {reason}",
         )
-        return Answer(f"It is stated: {(await balance_of(self._context.store)).told}.")
+        return Answer(f"It is stated: {(await balance_of(self._context.store, self._context.team)).told}.")

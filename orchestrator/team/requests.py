@@ -37,12 +37,13 @@ async def _tell(store: Writer, experiment_id: int, after: str, reason: str, acto
     await store.event(REQUEST, actor, reason, experiment_id=experiment_id, after=after)
 
 
-async def open_requests(reader: Reader, limit: int = MOST_OPEN) -> list[Request]:
-    """The newest requests that no proposal has met yet, oldest first."""
+async def open_requests(reader: Reader, limit: int = MOST_OPEN, *, team: str | None = None) -> list[Request]:
+    """The newest requests that no proposal has met yet, oldest first; `team` takes those of its own experiments."""
     rows = await reader.rows(
         f"SELECT experiment_id, reason FROM events AS e WHERE kind = '{REQUEST}' AND after = '{OPEN}' AND NOT EXISTS"
         f" (SELECT 1 FROM events AS m WHERE m.kind = '{REQUEST}' AND m.experiment_id = e.experiment_id"
-        " AND m.seq > e.seq) ORDER BY seq DESC LIMIT ?",
-        (limit,),
+        " AND m.seq > e.seq) AND (? IS NULL OR experiment_id IN (SELECT id FROM experiments WHERE team = ?))"
+        " ORDER BY seq DESC LIMIT ?",
+        (team, team, limit),
     )
     return [Request(int(row["experiment_id"]), str(row["reason"])) for row in reversed(rows)]

@@ -8,6 +8,7 @@ from orchestrator.context import Context
 from orchestrator.lessons import LESSON
 from orchestrator.store.records import CANCELLED, Decision, Experiment, RunKind
 from orchestrator.store.states import RAN, WAITING, State
+from orchestrator.team.belonging import refuse_another_teams
 from roles.errors import ToolRefusal
 from roles.tools import Answer
 
@@ -44,6 +45,7 @@ class ResultTools:
         """The least that it takes: what waits, or a first run; nothing that another decision rests on."""
         experiment, reason = await self._experiment(arguments["id"]), str(arguments["reason"]).strip()
         refuse_a_persons_own(experiment)
+        refuse_another_teams(self._context, experiment)
         if self._cancelled >= MOST_CANCELLED:
             raise ToolRefusal(f"{self._cancelled} are cancelled in this job already; report the others instead.")
         store = self._context.store

@@ -19,6 +19,7 @@ from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal
 from orchestrator.team import requests
+from orchestrator.team.belonging import refuse_another_teams
 from orchestrator.team.finishing import decisions_missing, finish_when, proposals_missing
 from orchestrator.team.listing import listed
 from orchestrator.team.paper_tools import PaperTools, library_of
@@ -66,7 +67,9 @@ class Toolbox:
     async def _content(self, path: str) -> str:
         target = self._context.settings.target
         notebook = self._context.lab.notebook_file
-        allowed = [*target.editable, *target.protected, "program.md", notebook.name]
+        # The notebook tells of the lab's master; a team with its own reads what its own experiments taught.
+        told = [] if self._context.line else [notebook.name]
+        allowed = [*target.editable, *target.protected, "program.md", *told]
         if path not in allowed:
             raise ToolRefusal(f"There is no file {path!r} for you. Files: {', '.join(allowed)}.")
         if path == notebook.name:
@@ -75,8 +78,7 @@ class Toolbox:
             return await asyncio.to_thread(notebook.read_text, "utf-8", "replace")
         if self._worktree is not None:
             return await asyncio.to_thread((self._worktree / path).read_text, "utf-8", "replace")
-        master = await self._context.store.master()
-        assert master is not None
+        master = await self._context.master()
         content = await asyncio.to_thread(self._context.repository.show_file, master.commit_id, path)
         return content.decode("utf-8", errors="replace")
 
@@ -92,6 +94,12 @@ class Toolbox:
         experiment = await self._context.store.experiment(int(experiment_id))
         if experiment is None:
             raise ToolRefusal(f"There is no experiment {experiment_id}.")
+        return experiment
+
+    async def _own(self, experiment_id: Any) -> Experiment:
+        """An experiment that this team may order and drop: not another team's."""
+        experiment = await self._experiment(experiment_id)
+        refuse_another_teams(self._context, experiment)
         return experiment
 
     # -- researcher
@@ -128,7 +136,7 @@ class Toolbox:
             edit=edit,
         )
         experiment = await self._context.store.add_experiment(
-            proposal, author=self._agent, team=self._context.settings.team.name
+            proposal, author=self._agent, team=self._context.team.name, line=self._context.line
         )
         self._proposed += 1
         follows = arguments.get("follows")
@@ -138,9 +146,9 @@ class Toolbox:
 
     async def _twin(self, title: str, variable: str, edit: str) -> Experiment | None:
         row = await self._context.store.row(
-            "SELECT * FROM experiments WHERE state != 'dropped' AND (title = ? COLLATE NOCASE"
+            "SELECT * FROM experiments WHERE state != 'dropped' AND line = ? AND (title = ? COLLATE NOCASE"
             " OR (edit != '' AND edit = ? AND variable = ?)) ORDER BY id LIMIT 1",
-            (title, edit, variable),
+            (self._context.line, title, edit, variable),
         )
         return None if row is None else Experiment.from_row(row)
 
@@ -157,12 +165,12 @@ class Toolbox:
             *self.reading(),
             bind("queue", self._queue),
             bind("drop", self._drop),
-            *PlannerTools(self._context, self._agent, self._context.settings.team.name).tools(),
+            *PlannerTools(self._context, self._agent, self._context.team.name).tools(),
             bind("finish", finish_when(missing)),
         ]
 
     async def _queue(self, arguments: dict[str, Any]) -> Answer:
-        experiment = await self._experiment(arguments["id"])
+        experiment = await self._own(arguments["id"])
         priority, reason = int(arguments["priority"]), str(arguments["reason"]).strip()
         match experiment.state:
             case State.PROPOSED:
@@ -176,7 +184,7 @@ class Toolbox:
         return Answer(f"Experiment {experiment.id} waits with priority {priority}.")
 
     async def _drop(self, arguments: dict[str, Any]) -> Answer:
-        experiment = await self._experiment(arguments["id"])
+        experiment = await self._own(arguments["id"])
         if experiment.state not in (State.PROPOSED, State.QUEUED, State.READY):
             raise ToolRefusal(f"Experiment {experiment.id} is {experiment.state}; only what waits can be dropped.")
         refuse_a_persons_own(experiment)
@@ -300,7 +308,7 @@ class Toolbox:
             experiment = await self._context.store.experiment(int(wish["id"]))
             if experiment is not None and experiment.state in (State.PROPOSED, State.QUEUED, State.READY):
                 lines.append(f"Experiment {experiment.id}: priority {wish['priority']}, because {wish['reason']}")
-        await self._context.store.add_note("findings", self._agent, "\n".join(lines))
+        await self._context.store.add_note("findings", self._agent, "\n".join(lines), team=self._context.team.name)
         return Answer("The planner has your findings.", finished=True)
 
     # -- reporter
@@ -323,7 +331,7 @@ class Toolbox:
             )
             if str(arguments.get(key) or "").strip()
         )
-        await self._context.store.add_note("report", self._agent, text)
+        await self._context.store.add_note("report", self._agent, text, team=self._context.team.name)
         return Answer("The report is delivered.", finished=True)
 
 

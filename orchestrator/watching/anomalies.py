@@ -20,6 +20,7 @@ from orchestrator.history import idea_of
 from orchestrator.runs import Limits
 from orchestrator.store.records import Decision, Experiment, Level, seconds_since, utc_now
 from orchestrator.store.states import RAN, WAITING, State
+from orchestrator.team_settings import Team
 from roles.circuit import State as Circuit
 from roles.circuit import circuits
 
@@ -198,34 +199,48 @@ class Anomalies:
 
     async def _plateau(self) -> AsyncIterator[Finding]:
         """No gain for a long time: said once for every so many outcomes, and more is given to new directions. What a
-        person merged, and what only simplifies, is no gain."""
-        store, after = self._context.store, self._context.settings.team.plateau
-        master = await store.master()
+        person merged, and what only simplifies, is no gain.
+
+        Beside others, a team is measured by its own outcomes; alone, by all there are.
+        """
+        for team in self._context.settings.teams_at_work:
+            finding = await self._plateau_of(team)
+            if finding is not None:
+                yield finding
+
+    async def _plateau_of(self, team: Team) -> Finding | None:
+        store, whose = self._context.store, "" if team.alone else f"team {team.name}: "
+        master = await store.master(team.line)
         if master is None:
-            return
+            return None
+        table, where = ("team_masters", "team = ?") if team.line else ("masters", "? = ''")
         gained = await store.row(
-            "SELECT max(m.at) AS at FROM masters AS m JOIN experiments AS e ON e.id = m.experiment_id"
-            " WHERE m.seq = (SELECT min(seq) FROM masters) OR (e.decision = '' AND e.promoted_as = '')"
+            f"SELECT max(m.at) AS at FROM {table} AS m JOIN experiments AS e ON e.id = m.experiment_id WHERE {where}"
+            f" AND (m.seq = (SELECT min(seq) FROM {table} WHERE {where})"
+            " OR (e.decision = '' AND e.promoted_as = ''))",
+            (team.line, team.line),
         )
         assert gained is not None
         row = await store.row(
             f"SELECT count(*) AS n FROM experiments WHERE id > 0 AND updated_at > ? AND state IN"
-            f" ({', '.join('?' for _ in RAN)}) AND state != 'promoted'",
-            [gained["at"] or master.at, *map(str, RAN)],
+            f" ({', '.join('?' for _ in RAN)}) AND state != 'promoted' AND (? OR team = ?)",
+            [gained["at"] or master.at, *map(str, RAN), team.alone, team.name],
         )
         assert row is not None
-        raised = await store.meta(EXPLORING)
-        if int(row["n"]) < after:
+        raised = await store.meta(team.key(EXPLORING))
+        if int(row["n"]) < team.plateau:
             if raised:
-                await store.set_meta(EXPLORING, "", reason="a win: the planner's usual balance of old and new is back")
-            return
+                told = f"{whose}a win: the planner's usual balance of old and new is back"
+                await store.set_meta(team.key(EXPLORING), "", reason=told)
+            return None
         if not raised:
-            await store.set_meta(EXPLORING, f"{RAISED_EXPLORING}")
+            await store.set_meta(team.key(EXPLORING), f"{RAISED_EXPLORING}")
+        times = int(row["n"]) // team.plateau
         sentence = (
-            f"no win in the last {int(row['n']) // after * after} outcomes, since master {master.commit_id[:9]}; the"
+            f"{whose}no win in the last {times * team.plateau} outcomes, since master {master.commit_id[:9]}; the"
             f" planner is asked to give {RAISED_EXPLORING:.0%} of the runs to new directions"
         )
-        yield Finding("plateau", f"{gained['at']} {int(row['n']) // after}", sentence)
+        return Finding(team.key("plateau"), f"{gained['at']} {times}", sentence)
 
     async def _endpoints(self) -> AsyncIterator[Finding]:
         """A server of models that does not answer: nobody asks it until a trial succeeds. With none left, no agent can

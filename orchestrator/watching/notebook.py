@@ -40,8 +40,8 @@ class Notebook:
         if state == self._written:
             return False
         rows = await store.rows(
-            "SELECT * FROM experiments WHERE id > 0 AND state IN ('discarded', 'not_confirmed', 'crashed', 'pruned',"
-            " 'invalid', 'rejected', 'given_up') ORDER BY updated_at DESC, id DESC"
+            "SELECT * FROM experiments WHERE id > 0 AND line = '' AND state IN ('discarded', 'not_confirmed',"
+            " 'crashed', 'pruned', 'invalid', 'rejected', 'given_up') ORDER BY updated_at DESC, id DESC"
         )
         text = notebook(
             await facts_of(context.lab, store),

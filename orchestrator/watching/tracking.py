@@ -197,7 +197,7 @@ class Tracking:
                 "config": {
                     "lab": self._context.lab.root.name,
                     "profile": settings.lab.profile,
-                    "team": settings.team.name,
+                    "team": settings.team_names,
                     "slots": len(await self._context.store.slots()),
                 },
             }

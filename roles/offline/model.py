@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from roles.chat import Message, Reply, ToolSpec
-from roles.offline.scripts import next_turn
+from roles.offline.turns import next_turn
 
 NAME = "offline, rule-based, no language model"
 
 
 class OfflineModel:
-    """Answers any of the five roles by rules. It needs no server, no key and no network, and it uses no tokens."""
+    """Answers every role by rules. It needs no server, no key and no network, and it uses no tokens."""
 
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed

@@ -62,7 +62,7 @@ def research(brief: str, made: list[Call], seed: int) -> Turn:
     source = last_answer(made, "read_file") or ""
     taken = {str(entry["title"]).lower() for entry in known["experiments"]}
     taken |= {str(call.arguments["title"]).lower() for call in proposed}
-    new = _new_proposals(missing, known, source, taken, seed + len(proposed))
+    new = new_proposals(missing, known, source, taken, seed + len(proposed))
     if not new:
         return Turn("I have no further idea.", (make("finish", 1000, summary=f"{accepted} experiments proposed"),))
     number = 100 + len(proposed)
@@ -72,7 +72,7 @@ def research(brief: str, made: list[Call], seed: int) -> Turn:
     )
 
 
-def _new_proposals(count: int, known: dict[str, Any], source: str, taken: set[str], seed: int) -> list[dict[str, Any]]:
+def new_proposals(count: int, known: dict[str, Any], source: str, taken: set[str], seed: int) -> list[dict[str, Any]]:
     new: list[dict[str, Any]] = []
     for idea in CATALOGUE:
         if len(new) == count:

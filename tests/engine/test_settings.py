@@ -50,5 +50,5 @@ def test_broken_toml_names_the_line(tmp_path: Path) -> None:
 
 def test_a_team_with_a_model_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"team\.worker") as told:
-        read_settings(written(tmp_path, 'worker = "offline"', 'worker = "big"'))
+        read_settings(written(tmp_path, '# worker = "offline"', 'worker = "big"'))
     assert "[models.big]" in told.value.remedy

@@ -13,9 +13,10 @@ from orchestrator.adopting import Adopted, adopt
 from orchestrator.branches import Repository
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
-from orchestrator.settings import ROLES, read_settings
+from orchestrator.settings import read_settings
 from orchestrator.targets.recognition import Wishes
 from orchestrator.targets.target import NanogptTarget, ScriptTarget
+from orchestrator.team_settings import ROLES
 from roles.role_file import load
 
 IGNORED = ("runs.db", ".autolab/")

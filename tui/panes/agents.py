@@ -15,13 +15,13 @@ from tui.speakers import AGENT_COLUMNS, about, agent_cells, at_rest
 from tui.watch import Snapshot
 
 FIRST_BYTES = 32 * 1024
-ROLES = ("researcher", "planner", "worker", "reviewer", "reporter")
-"""As in orchestrator.settings, whose reading of files the first screen does not wait for."""
+ROLES = ("researcher", "planner", "worker", "reviewer", "reporter", "solo")
+"""As in orchestrator.team_settings, whose reading of files the first screen does not wait for."""
 
 
-def by_role(agent: AgentRow) -> tuple[int, str]:
-    """The roles in the order in which an idea passes through them."""
-    return (ROLES.index(agent.role) if agent.role in ROLES else len(ROLES)), agent.name
+def by_role(agent: AgentRow) -> tuple[str, int, str]:
+    """Team by team, the roles in the order in which an idea passes through them."""
+    return agent.team, (ROLES.index(agent.role) if agent.role in ROLES else len(ROLES)), agent.name
 
 
 class Agents(Vertical):

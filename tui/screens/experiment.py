@@ -224,8 +224,8 @@ class ExperimentScreen(RoomScreen):
     async def _baseline_run(self, experiment: Experiment, seed: int) -> Run | None:
         """A scored run of the master that the experiment stands on, with the same seed if there is one."""
         row = await self._reader.row(
-            "SELECT runs.id FROM runs JOIN masters ON masters.experiment_id = runs.experiment_id"
-            " WHERE masters.commit_id = ? AND runs.val_bpb IS NOT NULL"
+            "SELECT runs.id FROM runs JOIN baselines ON baselines.experiment_id = runs.experiment_id"
+            " WHERE baselines.commit_id = ? AND runs.val_bpb IS NOT NULL"
             " ORDER BY runs.seed = ? DESC, runs.id DESC LIMIT 1",
             (experiment.parent, seed),
         )
