@@ -33,8 +33,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "roles"))
-from openai_server import OpenAIServer, Request, Scripted, calls  # noqa: E402
+sys.path.insert(0, str(ROOT))
+from tests.roles.openai_server import OpenAIServer, Request, Scripted, calls  # noqa: E402
 
 RUN_SECONDS, LEAST_THINKING, MOST_THINKING = 300.0, 30.0, 120.0
 KNOBS = 800

@@ -24,18 +24,17 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "roles")]
-
-from misbehaviours import MISBEHAVIOURS, Misbehaviour  # noqa: E402
-from openai_server import OpenAIServer, Request, Scripted  # noqa: E402
-from weak_scripts import right  # noqa: E402
-from workbench import BRIEF, SYSTEM, Silent, Workbench  # noqa: E402
+sys.path.insert(0, str(ROOT))
 
 from roles.agent import Finished, Limits, converse  # noqa: E402
 from roles.chat import ChatModel, Message  # noqa: E402
 from roles.circuit import Circuit  # noqa: E402
 from roles.errors import ModelError, ToolRefusal  # noqa: E402
 from roles.openai_model import OpenAIModel  # noqa: E402
+from tests.roles.misbehaviours import MISBEHAVIOURS, Misbehaviour  # noqa: E402
+from tests.roles.openai_server import OpenAIServer, Request, Scripted  # noqa: E402
+from tests.roles.weak_scripts import right  # noqa: E402
+from tests.roles.workbench import BRIEF, SYSTEM, Silent, Workbench  # noqa: E402
 
 SETTINGS: dict[str, Any] = {"timeout_seconds": 0.6, "longest_seconds": 20, "retry_seconds": 0.01}
 CHARACTERS_PER_TOKEN = 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attacks import Edit, after_training, before_budget, before_loop, both, inside, replaced
+from tests.attacks.attacks import Edit, after_training, before_budget, before_loop, both, inside, replaced
 
 STEP = "        for optimizer in optimizers:\n            optimizer.step()\n"
 

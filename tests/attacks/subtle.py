@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attacks import (
+from tests.attacks.attacks import (
     BUDGET,
     CODE,
     DATA,

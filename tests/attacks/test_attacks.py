@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attacks import ATTACKS as PLAIN
-from attacks import Attack, Edit
-from conftest import autolab, set_key
-from honest import HONEST
-from subtle import SUBTLE
 
 from orchestrator.daemon import opened
 from orchestrator.lab import Lab
 from orchestrator.measurement.measuring import Measuring
 from orchestrator.store.records import Run
 from orchestrator.store.states import State
+from tests.attacks.attacks import ATTACKS as PLAIN
+from tests.attacks.attacks import Attack, Edit
+from tests.attacks.honest import HONEST
+from tests.attacks.subtle import SUBTLE
+from tests.conftest import autolab, set_key
 
 Result = dict[str, Any]
 

@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import autolab, set_key
+
+from tests.conftest import autolab, set_key
 
 
 def refused(answer: subprocess.CompletedProcess[str], status: int, *words: str) -> None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 
-from conftest import autolab
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "roles"))
-from openai_server import OpenAIServer, Request, Scripted, calls, fails, says
-from weak_scripts import in_text
+from tests.conftest import autolab
+from tests.roles.openai_server import OpenAIServer, Request, Scripted, calls, fails, says
+from tests.roles.weak_scripts import in_text
 
 KEY = "hf_doctor_canary_0123456789abcdef"
 READY = ("ready", {"word": "yes"})

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CLI, autolab
 
 from orchestrator.daemon import opened
 from orchestrator.lab import Lab
@@ -18,6 +17,7 @@ from orchestrator.team import briefs
 from orchestrator.team.toolbox import Toolbox
 from roles.errors import ToolRefusal
 from roles.tools import Tool
+from tests.conftest import CLI, autolab
 
 SAMPLE = Path(__file__).parents[1] / "targets" / "results.tsv"
 

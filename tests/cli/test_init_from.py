@@ -7,8 +7,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from conftest import CLI, autolab
-from layouts import AUTORESEARCH, OTHER, git, make_repository
+from tests.conftest import CLI, autolab
+from tests.layouts import AUTORESEARCH, OTHER, git, make_repository
 
 DESCRIBED = (
     *("--target-command", "python src/fit.py", "--target-editable", "src/*.py", "--target-protected", "data/*"),

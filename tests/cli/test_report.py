@@ -6,12 +6,11 @@ import asyncio
 import json
 from pathlib import Path
 
-from conftest import autolab
-
 from orchestrator.lab import Lab
 from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal, Writer
+from tests.conftest import autolab
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -9,9 +9,9 @@ import subprocess
 from pathlib import Path
 
 import psutil
-from conftest import CLI, autolab, eventually, set_key
 
 from orchestrator.runs.identity import marked_processes
+from tests.conftest import CLI, autolab, eventually, set_key
 
 RESULT_FIELDS = {
     *("id", "title", "hypothesis", "state", "val_bpb", "delta", "runs", "branch", "commit", "parent", "team"),

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import autolab
-from layouts import git, make_repository
+
+from tests.conftest import autolab
+from tests.layouts import git, make_repository
 
 FIT = '''"""Fits nothing, and prints how well."""
 import os

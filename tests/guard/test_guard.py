@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from orchestrator.guard import changed_units, refusals, touches_model
 from roles.offline.catalogue import CATALOGUE
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "attacks"))
-from attacks import ATTACKS, SEED
-from honest import HONEST
+from tests.attacks.attacks import ATTACKS, SEED
+from tests.attacks.honest import HONEST
 
 TRAIN = (Path(__file__).parents[2] / "nanogpt" / "train.py").read_text()
 GOOD = '''X = 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from guarded import TRAIN, judged
+
+from tests.guard.guarded import TRAIN, judged
 
 REFUSED = {
     "another encoding": ("# coding: utf-7\n", "line 1: the file declares the encoding utf-7"),

@@ -7,7 +7,6 @@ import builtins
 import random
 
 import pytest
-from guarded import TRAIN
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from orchestrator.guard import program_hash
 from roles.offline.catalogue import CATALOGUE
 from roles.offline.constants import constants
 from roles.offline.tuner import Tuner
+from tests.guard.guarded import TRAIN
 
 
 def hashed(source: str) -> str:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from orchestrator.guard.size import Size, probe
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "attacks"))
-from attacks import replaced
+from tests.attacks.attacks import replaced
 
 NANOGPT = Path(__file__).parents[2] / "nanogpt"
 TRAIN = (NANOGPT / "train.py").read_text()

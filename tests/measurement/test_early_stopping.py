@@ -12,7 +12,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import autolab, set_key
 
 from orchestrator.daemon import opened
 from orchestrator.lab import Lab
@@ -22,6 +21,7 @@ from orchestrator.runs.slots import device_kind
 from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal, Writer
+from tests.conftest import autolab, set_key
 
 BUDGET = 2.0
 

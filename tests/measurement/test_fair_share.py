@@ -9,7 +9,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from conftest import set_key
 
 from orchestrator.context import Context
 from orchestrator.daemon import opened
@@ -20,6 +19,7 @@ from orchestrator.measurement.measuring import Measuring
 from orchestrator.store.records import Experiment, RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal
+from tests.conftest import set_key
 
 
 def served(shares: dict[str, float], lengths: dict[str, float], runs: int) -> dict[str, float]:

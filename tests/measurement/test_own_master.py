@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
-
-from conftest import set_key
 
 from orchestrator.branches.repository import MASTER
 from orchestrator.context import Context
@@ -26,9 +23,8 @@ from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal
 from orchestrator.team.belonging import settle_lines
 from orchestrator.views import baseline_of
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "team"))
-from stand_in_runs import baseline, measure
+from tests.conftest import set_key
+from tests.team.stand_in_runs import baseline, measure
 
 
 def in_lab(lab: Path, play: Callable[[Context, Context], Coroutine[Any, Any, None]]) -> None:

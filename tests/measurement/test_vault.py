@@ -13,7 +13,6 @@ from contextlib import closing
 from pathlib import Path
 
 import psutil
-from conftest import autolab, eventually, set_key
 
 from orchestrator.context import Context
 from orchestrator.daemon import opened
@@ -29,6 +28,7 @@ from orchestrator.team import briefs
 from orchestrator.team.toolbox import Toolbox
 from orchestrator.watching.notebook import Notebook
 from roles.tools import Tool
+from tests.conftest import autolab, eventually, set_key
 
 RESULT_FIELDS = {
     *("id", "title", "hypothesis", "state", "val_bpb", "delta", "runs", "branch", "commit", "parent", "team"),

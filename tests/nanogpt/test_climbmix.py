@@ -19,12 +19,12 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 import torch
-from hub_server import Hub
 from tokenizers import Tokenizer
-from worktree import INSTALLED, kept_environment, last_line, lay_out, prepare, train
 
 from nanogpt import climbmix, evaluate
 from nanogpt.splits import SPLITS, split_of
+from tests.nanogpt.hub_server import Hub
+from tests.nanogpt.worktree import INSTALLED, kept_environment, last_line, lay_out, prepare, train
 
 SPECIAL = "a text that spells <|end|> out, with bytes beyond ASCII: żółć, 東京, 🙂"
 

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from worktree import kept_environment, last_line, prepare
 
 from nanogpt import corpora, standard_library
 from nanogpt.splits import SPLITS, CorpusError, split_of
+from tests.nanogpt.worktree import kept_environment, last_line, prepare
 
 
 def quiet(stage: str, done: int, total: int) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from worktree import kept_environment
 
 from nanogpt import evaluate
 from nanogpt.answerer import Refusal
 from nanogpt.evaluate import Score
+from tests.nanogpt.worktree import kept_environment
 
 TABLE = """
 import torch

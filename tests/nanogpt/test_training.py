@@ -12,10 +12,10 @@ from types import ModuleType
 
 import pytest
 import torch
-from worktree import INSTALLED, curve, kept_environment, lay_out, load_train_py, train
 
 from nanogpt import evaluate
 from nanogpt import prepare as installed
+from tests.nanogpt.worktree import INSTALLED, curve, kept_environment, lay_out, load_train_py, train
 
 
 @pytest.fixture(autouse=True)

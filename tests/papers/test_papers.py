@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -17,9 +16,7 @@ import pytest
 from orchestrator.papers import Hub, Library, arxiv_ids, quoted
 from orchestrator.store.writer import Writer
 from orchestrator.team.paper_tools import PART_CHARACTERS, PaperTools
-
-sys.path.insert(0, str(Path(__file__).parent))
-from papers_server import PRIMER, PapersServer
+from tests.papers.papers_server import PRIMER, PapersServer
 
 SECRET = "hf_a-token-that-goes-nowhere"
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-from conftest import autolab, set_key
 
 from roles.chat import Message, ToolCall
 from roles.offline.scripts import next_turn
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "roles"))
-from openai_server import OpenAIServer, Request, Scripted, calls
+from tests.conftest import autolab, set_key
+from tests.roles.openai_server import OpenAIServer, Request, Scripted, calls
 
 SOUND = "    logits = model(tokens)\n"
 CRASHING = SOUND + "    logits = logits + torch.zeros(3) @ torch.zeros(4)\n"

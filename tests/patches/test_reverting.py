@@ -7,14 +7,13 @@ import json
 import subprocess
 from pathlib import Path
 
-from conftest import autolab
-
 from orchestrator.daemon import opened
 from orchestrator.lab import Lab
 from orchestrator.measurement.judging import Judging
 from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal
+from tests.conftest import autolab
 
 
 def git(root: Path, *words: str) -> str:

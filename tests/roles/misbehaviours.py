@@ -10,8 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from openai_server import Scripted, call_pieces, calls, chunk, event, fails, says, text_pieces
-from weak_scripts import (
+from tests.roles.openai_server import Scripted, call_pieces, calls, chunk, event, fails, says, text_pieces
+from tests.roles.weak_scripts import (
     READ,
     SUBMIT,
     Script,

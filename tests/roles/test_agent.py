@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from openai_server import OpenAIServer, Scripted, call_pieces, calls, chunk, fails, says
 
 from roles.agent import Finished, GaveUp, Limits, converse
 from roles.chat import Message, Reply, ToolCall, ToolSpec
@@ -16,6 +15,7 @@ from roles.errors import ModelError, ToolRefusal
 from roles.openai_model import OpenAIModel
 from roles.parameters import PARAMETERS
 from roles.tools import Answer, Tool, bind
+from tests.roles.openai_server import OpenAIServer, Scripted, call_pieces, calls, chunk, fails, says
 
 
 class ScriptedModel:

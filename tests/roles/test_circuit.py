@@ -7,13 +7,13 @@ import time
 from typing import Any
 
 import pytest
-from openai_server import OpenAIServer, Scripted, fails, says, text_pieces
 
 from roles.chat import Message
 from roles.circuit import LONGEST_PAUSE, Circuit, State, circuit_of, circuits
 from roles.errors import ModelError
 from roles.openai_model import OpenAIModel
 from roles.openai_refusals import asked_to_wait
+from tests.roles.openai_server import OpenAIServer, Scripted, fails, says, text_pieces
 
 ASKED = (Message("user", "Go on."),)
 

@@ -7,15 +7,15 @@ import json
 from typing import Any
 
 import pytest
-from openai_server import DONE, OpenAIServer, Scripted, call_pieces, calls, chunk, fails, says, text_pieces
-from weak_scripts import EDIT, READ, SUBMIT, in_text
-from workbench import BRIEF, SYSTEM, Silent, Workbench
 
 from roles.agent import CallRecord, Finished, GaveUp, Limits, converse
 from roles.circuit import Circuit
 from roles.openai_model import OpenAIModel
 from roles.prices import Prices
 from roles.record import Outcome, Trouble
+from tests.roles.openai_server import DONE, OpenAIServer, Scripted, call_pieces, calls, chunk, fails, says, text_pieces
+from tests.roles.weak_scripts import EDIT, READ, SUBMIT, in_text
+from tests.roles.workbench import BRIEF, SYSTEM, Silent, Workbench
 
 
 def model_at(server: OpenAIServer, **more: Any) -> OpenAIModel:

@@ -7,14 +7,14 @@ import json
 from typing import Any
 
 import pytest
-from misbehaviours import MISBEHAVIOURS, Misbehaviour
-from openai_server import OpenAIServer, Request, Scripted
-from weak_scripts import right
-from workbench import BRIEF, SYSTEM, Silent, Workbench
 
 from roles.agent import CallRecord, Finished, GaveUp, converse
 from roles.circuit import Circuit
 from roles.openai_model import OpenAIModel
+from tests.roles.misbehaviours import MISBEHAVIOURS, Misbehaviour
+from tests.roles.openai_server import OpenAIServer, Request, Scripted
+from tests.roles.weak_scripts import right
+from tests.roles.workbench import BRIEF, SYSTEM, Silent, Workbench
 
 SETTINGS: dict[str, Any] = {"timeout_seconds": 0.6, "longest_seconds": 20, "retries": 3, "retry_seconds": 0.01}
 LONGEST_JOB = 40.0

@@ -12,7 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from openai_server import (
+
+from roles.chat import Message, Reply, ToolCall
+from roles.errors import ModelError
+from roles.openai_model import OpenAIModel
+from roles.tools import spec_of
+from tests.roles.openai_server import (
     DONE,
     OpenAIServer,
     Scripted,
@@ -25,11 +30,6 @@ from openai_server import (
     text_pieces,
     usage_chunk,
 )
-
-from roles.chat import Message, Reply, ToolCall
-from roles.errors import ModelError
-from roles.openai_model import OpenAIModel
-from roles.tools import spec_of
 
 KEY = "sk-very-secret-0123456789"
 ASKED = (Message("system", "You are a test."), Message("user", "Go on."))

@@ -6,13 +6,24 @@ import json
 from typing import Any
 
 import pytest
-from openai_server import DONE, OpenAIServer, Request, Scripted, call_pieces, calls, chunk, fails, says, usage_chunk
-from weak_scripts import in_text
 
 from roles.circuit import Circuit
 from roles.errors import ModelError
 from roles.openai_model import OpenAIModel
 from roles.probe import Abilities, probe
+from tests.roles.openai_server import (
+    DONE,
+    OpenAIServer,
+    Request,
+    Scripted,
+    call_pieces,
+    calls,
+    chunk,
+    fails,
+    says,
+    usage_chunk,
+)
+from tests.roles.weak_scripts import in_text
 
 READY = ("ready", {"word": "yes"})
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 
-from openai_server import OpenAIServer, calls
-
 from roles.chat import Message
 from roles.openai_model import OpenAIModel
 from roles.rate import Entry, Rate, rate_of
+from tests.roles.openai_server import OpenAIServer, calls
 
 ASKED = (Message("system", "You are a test."), Message("user", "Go on."))
 

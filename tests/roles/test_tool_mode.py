@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from openai_server import OpenAIServer, Request, Scripted, fails
-from weak_scripts import prose_only, right
-from workbench import BRIEF, SYSTEM, Silent, Workbench
-
 from roles.agent import Finished, GaveUp, converse
 from roles.circuit import Circuit
 from roles.openai_model import OpenAIModel
+from tests.roles.openai_server import OpenAIServer, Request, Scripted, fails
+from tests.roles.weak_scripts import prose_only, right
+from tests.roles.workbench import BRIEF, SYSTEM, Silent, Workbench
 
 
 async def job(server: OpenAIServer, **more: Any) -> tuple[Finished | GaveUp, Workbench]:

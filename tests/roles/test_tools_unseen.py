@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from openai_server import OpenAIServer, Request, Scripted, calls, says
-from weak_scripts import READ, blind, right
-from workbench import BRIEF, SYSTEM, Silent, Workbench
-
 from roles.agent import Finished, converse
 from roles.circuit import Circuit
 from roles.openai_model import OpenAIModel
+from tests.roles.openai_server import OpenAIServer, Request, Scripted, calls, says
+from tests.roles.weak_scripts import READ, blind, right
+from tests.roles.workbench import BRIEF, SYSTEM, Silent, Workbench
 
 
 def model_at(url: str) -> OpenAIModel:

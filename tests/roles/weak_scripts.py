@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from openai_server import (
+from tests.roles.openai_server import (
     DONE,
     Request,
     Scripted,

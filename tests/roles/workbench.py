@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from weak_scripts import CHANGED, FILE
-
 from roles.errors import ToolRefusal
 from roles.tools import Answer, Tool, bind
+from tests.roles.weak_scripts import CHANGED, FILE
 
 SYSTEM = "You are a worker. You change train.py as the experiment asks, and submit the patch."
 BRIEF = "Experiment 1\nTitle: ReLU instead of GELU\nEdit: set ACTIVATION in train.py to 'relu'"

@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from stand_ins import BUDGET, LIMITS, START, result_of, spec_for
 
 from orchestrator.runs import LocalExecutor, Outcome
 from orchestrator.runs.deadlines import Deadlines, Sight
 from orchestrator.runs.result import Cut
 from orchestrator.runs.spec import Limits
+from tests.runs.stand_ins import BUDGET, LIMITS, START, result_of, spec_for
 
 
 def deadlines(free: float | None, clock: str = "cpu") -> Deadlines:

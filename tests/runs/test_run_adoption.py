@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-from stand_ins import is_scored, result_of, settled, spec_for, supervisor_of, until_there
 
 from orchestrator.errors import LabError
 from orchestrator.runs import Ended, LocalExecutor, Lost, NeverStarted, Outcome, Running, RunResult, RunSpec
@@ -17,6 +16,7 @@ from orchestrator.runs.claim import TAKEN, Unowned, call_off, owner, take
 from orchestrator.runs.identity import Identity, alive, identity_of, kill_marked, marked_processes, send
 from orchestrator.runs.result import write_result
 from orchestrator.runs.spec import write_spec
+from tests.runs.stand_ins import is_scored, result_of, settled, spec_for, supervisor_of, until_there
 
 DAEMON = """
 import asyncio, sys, time

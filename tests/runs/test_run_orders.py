@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from stand_ins import LIMITS, ended, in_phase, is_scored, spec_for
 
 from orchestrator.errors import LabError
 from orchestrator.runs import LocalExecutor, Outcome
 from orchestrator.runs.progress import read_progress
+from tests.runs.stand_ins import LIMITS, ended, in_phase, is_scored, spec_for
 
 ON_THE_WALL_CLOCK = """
 import struct

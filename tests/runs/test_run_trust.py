@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from stand_ins import LIMITS, is_scored, result_of, spec_for
 
 from orchestrator.runs import LocalExecutor, Outcome
 from orchestrator.runs.log_text import read_log
+from tests.runs.stand_ins import LIMITS, is_scored, result_of, spec_for
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from curves_made import curve
 
 from orchestrator.store.migrations import MIGRATIONS
+from tests.stopping.curves_made import curve
 
 ROOT = Path(__file__).parent.parent.parent
 BENCH = ROOT / "bench" / "early_stopping.py"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from curves_made import BASELINE, curve, record, recorded
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.stopping import Condemned, Judgement, Rehearsal, Rule, drawn_for_audit, judge, learn, take_stock
 from orchestrator.stopping.quantiles import share_interval, t_quantile
+from tests.stopping.curves_made import BASELINE, curve, record, recorded
 
 
 def rule_with(*rehearsals: Rehearsal) -> Rule:

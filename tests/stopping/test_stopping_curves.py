@@ -6,12 +6,12 @@ import math
 import statistics
 
 import pytest
-from curves_made import BASELINE, SCATTER, curve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.stopping import curve_from_jsonl, curve_of, gap_at
 from orchestrator.stopping.phases import matching_share, rising, warmdown_from
+from tests.stopping.curves_made import BASELINE, SCATTER, curve
 
 
 def test_a_metrics_file_is_read_whatever_stands_in_it() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from curves_made import BASELINE, curve, record, recorded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from orchestrator.stopping import (
     learn,
     take_stock,
 )
+from tests.stopping.curves_made import BASELINE, curve, record, recorded
 
 LAB = "the lab"
 AUDITED_RUN = next(run for run in itertools.count() if drawn_for_audit(LAB, run))

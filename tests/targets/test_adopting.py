@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from layouts import AUTORESEARCH, OTHER, git, make_repository
 
 from orchestrator.adopting import Adopted, adopt
 from orchestrator.branches import Repository
@@ -18,6 +17,7 @@ from orchestrator.targets.recognition import Wishes
 from orchestrator.targets.target import NanogptTarget, ScriptTarget
 from orchestrator.team_settings import ROLES
 from roles.role_file import load
+from tests.layouts import AUTORESEARCH, OTHER, git, make_repository
 
 IGNORED = ("runs.db", ".autolab/")
 

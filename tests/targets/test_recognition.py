@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from layouts import AUTORESEARCH, OTHER, make_repository, tracked
 
 from orchestrator.errors import LabError
 from orchestrator.targets.printed import progress_of, read_metric
 from orchestrator.targets.recognition import Wishes, recognise
 from orchestrator.targets.target import Direction, NanogptTarget, ScriptTarget
+from tests.layouts import AUTORESEARCH, OTHER, make_repository, tracked
 
 NANOGPT = Path(__file__).parents[2] / "nanogpt"
 

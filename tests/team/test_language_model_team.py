@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import sys
 from contextlib import closing
 from pathlib import Path
 
-from conftest import autolab, eventually, set_key
-
 from roles.chat import Message, ToolCall
 from roles.offline.scripts import next_turn
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "roles"))
-from openai_server import OpenAIServer, Request, Scripted, calls, fails, says
+from tests.conftest import autolab, eventually, set_key
+from tests.roles.openai_server import OpenAIServer, Request, Scripted, calls, fails, says
 
 
 def _messages(body: dict[str, object]) -> list[Message]:

@@ -8,19 +8,15 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from conftest import autolab, set_key
-
 from roles.chat import Message, ToolCall
 from roles.offline.scripts import next_turn
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "roles"))
-from openai_server import (
+from tests.conftest import autolab, set_key
+from tests.roles.openai_server import (
     DONE,
     OpenAIServer,
     Request,
@@ -34,7 +30,7 @@ from openai_server import (
     text_pieces,
     usage_chunk,
 )
-from weak_scripts import thought
+from tests.roles.weak_scripts import thought
 
 KEY = "sk-canary-8d1f0c9b2a7e4f5566"
 Due = Sequence[tuple[str, dict[str, Any]]]

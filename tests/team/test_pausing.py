@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,9 +11,7 @@ from orchestrator.team.journal import AgentJournal
 from orchestrator.team.pausing import may_go_on
 from roles.agent import Finished, converse
 from roles.chat import Message, Reply, ToolSpec
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "roles"))
-from test_agent import SUBMIT, Desk, ScriptedModel, calling
+from tests.roles.test_agent import SUBMIT, Desk, ScriptedModel, calling
 
 WORKER = ("worker-1", "worker", "offline", "scripted")
 

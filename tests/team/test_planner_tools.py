@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from team_lab import baseline, call, ended, in_lab, told_of, waiting
-
 from orchestrator.balance import balance_of
 from orchestrator.context import Context
 from orchestrator.store.states import State
@@ -16,6 +14,7 @@ from orchestrator.team.requests import open_requests
 from orchestrator.team.toolbox import Toolbox
 from roles.offline.constants import constants
 from roles.tools import Tool
+from tests.team.team_lab import baseline, call, ended, in_lab, told_of, waiting
 
 RATE = ("LEARNING_RATE = 1e-3", "LEARNING_RATE = 2e-3")
 CLIP = ("BETA2 = 0.95", "BETA2 = 0.99")

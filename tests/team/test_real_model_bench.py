@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from real_figures import GAVE_UP, read, summed
+from real_model import main
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tests" / "roles"), str(ROOT / "tests" / "team")]
-
-from openai_server import OpenAIServer, Request, Scripted, calls, fails, says  # noqa: E402
-from real_figures import GAVE_UP, read, summed  # noqa: E402
-from real_model import main  # noqa: E402
-from test_language_model_team import _messages  # noqa: E402
-
-from roles.offline.scripts import next_turn  # noqa: E402
+from roles.offline.scripts import next_turn
+from tests.roles.openai_server import OpenAIServer, Request, Scripted, calls, fails, says
+from tests.team.test_language_model_team import _messages
 
 
 def able(request: Request) -> Scripted:

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from team_lab import PLACE, baseline, call, ended, in_lab, told_of, waiting
-
 from orchestrator.context import Context
 from orchestrator.lessons import without_lesson
 from orchestrator.measurement.judging import Judging
@@ -16,6 +14,7 @@ from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Proposal
 from orchestrator.team import briefs
 from orchestrator.team.toolbox import Toolbox
+from tests.team.team_lab import PLACE, baseline, call, ended, in_lab, told_of, waiting
 
 RATE = ("LEARNING_RATE = 1e-3", "LEARNING_RATE = 2e-3")
 MOMENT = ("BETA2 = 0.95", "BETA2 = 0.99")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import set_key
 
 from orchestrator.context import Context
 from orchestrator.daemon import opened
@@ -26,9 +24,8 @@ from orchestrator.team.models import limits_of
 from orchestrator.team.solo import Solo
 from roles.agent import Finished, converse
 from roles.errors import ToolRefusal
-
-sys.path.insert(0, str(Path(__file__).parent))
-from stand_in_runs import PLACE, baseline, screen_for_ever
+from tests.conftest import set_key
+from tests.team.stand_in_runs import PLACE, baseline, screen_for_ever
 
 IDEA = {
     "title": "A higher rate",

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import set_key
 
 from orchestrator.context import Context
 from orchestrator.daemon import opened
@@ -23,6 +22,7 @@ from orchestrator.team.budget import Budget
 from orchestrator.team.crew import muster
 from orchestrator.team.toolbox import Toolbox
 from roles.errors import ToolRefusal
+from tests.conftest import set_key
 
 
 def in_lab(bare: Path, play: Callable[[Context, Context], Coroutine[Any, Any, None]], more: str = "") -> None:

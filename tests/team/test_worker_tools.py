@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conftest import set_key
-from team_lab import baseline, call, ended, in_lab, waiting
-
 from orchestrator.context import Context
 from orchestrator.patches.rebasing import bring_up_to_master
 from orchestrator.patches.returning import RETRIES
@@ -14,6 +11,8 @@ from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
 from orchestrator.team.jobs import Job, JobBook, JobKind, Prepared
 from roles.agent import GaveUp
+from tests.conftest import set_key
+from tests.team.team_lab import baseline, call, ended, in_lab, waiting
 
 RATE = ("LEARNING_RATE = 1e-3", "LEARNING_RATE = 2e-3")
 

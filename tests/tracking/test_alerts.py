@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from bench_lab import START, bare_lab
-from hook_server import Hook, hook_server
 
 from orchestrator.context import Context
 from orchestrator.errors import LabError
@@ -20,6 +18,8 @@ from orchestrator.watching.alerts import alerts_after
 from orchestrator.watching.anomalies import Anomalies
 from orchestrator.watching.delivering import MOST_TRIES, SETTLED, Delivery
 from roles.circuit import FAILURES, circuit_of
+from tests.tracking.bench_lab import START, bare_lab
+from tests.tracking.hook_server import Hook, hook_server
 
 WARN = AlertsSection(webhook_url_env="AUTOLAB_TEST_HOOK", level="warn")
 

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from bench_lab import rows_in
-from conftest import eventually
 
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
@@ -21,6 +19,8 @@ from orchestrator.tracking.curve import MOST_POINTS, points_of, rows_of
 from orchestrator.tracking.dictation import Dictation, NotWritten
 from orchestrator.tracking.project import accepted_name
 from orchestrator.tracking.surroundings import surroundings
+from tests.conftest import eventually
+from tests.tracking.bench_lab import rows_in
 
 BEGAN = "2026-01-01T00:00:00.000Z"
 

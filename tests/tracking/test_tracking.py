@@ -6,12 +6,11 @@ import asyncio
 import json
 from pathlib import Path
 
-from bench_lab import bare_lab, ended_run, rows_in
-
 from orchestrator.history import COLUMNS, Status, parse_results
 from orchestrator.store.records import Level, StoredCall
 from orchestrator.watching.fleet import Fleet
 from orchestrator.watching.tracking import PROJECT, Tracking
+from tests.tracking.bench_lab import bare_lab, ended_run, rows_in
 
 CALL = StoredCall(
     "worker-1",

@@ -9,9 +9,9 @@ import subprocess
 import sys
 
 import pytest
-from hook_server import SILENCE, Hook, hook_server
 
 from orchestrator.tracking.webhook import Outcome, body_for, post
+from tests.tracking.hook_server import SILENCE, Hook, hook_server
 
 ALERT = {
     "id": 12,

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from lab_maker import TRAIN_PY
-
 from orchestrator.branches import Repository
 from orchestrator.lab import Lab
 from orchestrator.settings_text import settings_text
 from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal, Writer
+from tests.tui.lab_maker import TRAIN_PY
 
 ENDS = (State.DISCARDED, State.PROMOTED, State.NOT_CONFIRMED, State.CRASHED)
 

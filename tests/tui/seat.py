@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pexpect
 import pyte
-from room_lab import make_room_lab
+
+from tests.tui.room_lab import make_room_lab
 
 HOLD = """
 import sys, json, os, time

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from room_lab import make_empty_lab, make_room_lab
-from test_room import room, screen_text, until
 
 from orchestrator.comparison import Completion, Estimate, TeamFigures
 from orchestrator.store.records import StoredCall
 from orchestrator.store.writer import Writer
+from tests.tui.room_lab import make_empty_lab, make_room_lab
+from tests.tui.test_room import room, screen_text, until
 from tui.comparing import TEAM_COLUMNS, role_cells, team_cells
 from tui.screens.compare import CompareScreen
 from tui.tones import Said, Tone

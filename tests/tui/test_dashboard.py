@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from test_present import health, text_of
 
 from orchestrator.lab import Lab
 from orchestrator.store.records import AgentRow, Event, Experiment, Run, RunKind, SlotRow, utc_now
 from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal, Writer
+from tests.tui.test_present import health, text_of
 from tui.arranging import PANES, SIZES, seen, size_of, slot_lines
 from tui.changes import Changes, Changing, events_of_interest
 from tui.chart import Label, Series, Shape, chart

@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from answering import answered
-from room_lab import make_room_lab
-from test_room import posted, room, screen_text, until
 from textual.pilot import Pilot
 
 from orchestrator.actions import BY_NAME, BY_VERB
 from orchestrator.lab import Lab
 from orchestrator.store.states import State
+from tests.tui.answering import answered
+from tests.tui.room_lab import make_room_lab
+from tests.tui.test_room import posted, room, screen_text, until
 from tui.app import ControlRoom
 from tui.commands import NotUnderstood, understand
 from tui.panes.rows import Rows

@@ -7,9 +7,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from answering import answered, context_of
-from lab_maker import TRAIN_PY
-from room_lab import a_real_master, make_room_lab
 
 from orchestrator.branches import Repository
 from orchestrator.engine.setting import set_setting
@@ -21,6 +18,9 @@ from orchestrator.store.states import State
 from orchestrator.store.writer import Writer
 from orchestrator.team.crew import Crew
 from orchestrator.undoable import require_last
+from tests.tui.answering import answered, context_of
+from tests.tui.lab_maker import TRAIN_PY
+from tests.tui.room_lab import a_real_master, make_room_lab
 from tui.drafts import unified_diff
 
 ADA, BOB = "ada@box", "bob@box"

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import eventually
-from seat import Seat, held_lab, room
+
+from tests.conftest import eventually
+from tests.tui.seat import Seat, held_lab, room
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from room_lab import make_empty_lab, make_room_lab
 from textual.pilot import Pilot
 from textual.widgets import Button
 
@@ -17,6 +16,7 @@ from orchestrator.actions import ACTIONS
 from orchestrator.lab import Lab, LabLock
 from orchestrator.store.records import Command
 from orchestrator.store.writer import Writer
+from tests.tui.room_lab import make_empty_lab, make_room_lab
 from tui.app import ControlRoom
 from tui.panes.rows import Rows
 from tui.panes.tail import Tail

@@ -5,11 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from answering import answered
-from lab_maker import MODEL, talk
-from room_lab import make_room_lab
-from test_marking import notices, watching
-from test_room import posted, room, screen_text, until
 from textual.pilot import Pilot
 
 from orchestrator.lab import Lab
@@ -18,6 +13,11 @@ from orchestrator.store.calls import find_turn, turns_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import StoredCall
 from orchestrator.store.writer import Writer
+from tests.tui.answering import answered
+from tests.tui.lab_maker import MODEL, talk
+from tests.tui.room_lab import make_room_lab
+from tests.tui.test_marking import notices, watching
+from tests.tui.test_room import posted, room, screen_text, until
 from tui.panes.reading import Reading
 from tui.panes.rows import Rows
 from tui.screens.dialogs import Ask

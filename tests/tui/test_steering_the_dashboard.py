@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from answering import answered
-from room_lab import make_room_lab
-from test_marking import notices, watching
-from test_room import posted, room, screen_text, until
 
 from orchestrator.store.writer import Writer
+from tests.tui.answering import answered
+from tests.tui.room_lab import make_room_lab
+from tests.tui.test_marking import notices, watching
+from tests.tui.test_room import posted, room, screen_text, until
 from tui.panes.rows import Rows
 from tui.screens.changes import ChangesScreen
 from tui.screens.dashboard import Dashboard

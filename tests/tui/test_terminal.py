@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pexpect
 import pyte
-from conftest import autolab, eventually, set_key
 
 from orchestrator.runs.identity import marked_processes
+from tests.conftest import autolab, eventually, set_key
 
 
 class Terminal:

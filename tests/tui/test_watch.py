@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab_maker import make_lab
-
 from orchestrator.store.filters import EVERYTHING, understood
 from orchestrator.store.reader import Reader
 from orchestrator.store.writer import Writer
+from tests.tui.lab_maker import make_lab
 from tui.watch import Watch
 
 
