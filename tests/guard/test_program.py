@@ -37,7 +37,8 @@ PRIVATE = sorted(
     {node.name for node in ast.parse(TRAIN).body if isinstance(node, ast.FunctionDef | ast.ClassDef)} - {"build_model"}
 ) + [constant.name for constant in constants(TRAIN, "cpu")]
 TAKEN = {node.id for node in ast.walk(ast.parse(TRAIN)) if isinstance(node, ast.Name)} | set(dir(builtins))
-NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True).filter(
+# Two underscores at the start mean something to Python: it mangles such names within a class.
+NAMES = st.from_regex(r"(?!__)[a-z_][a-z0-9_]{0,8}", fullmatch=True).filter(
     lambda name: (
         name.isidentifier() and name not in TAKEN and name != "self" and not __import__("keyword").iskeyword(name)
     )
