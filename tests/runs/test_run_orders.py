@@ -75,7 +75,9 @@ save()
         await asyncio.sleep(0.02)
     await executor.pause(directory)
     await in_phase(executor, spec, "paused")
-    assert {state_of(pid) for pid, _ in progress.processes} == {"T"}
+    async with asyncio.timeout(5):  # a signal reaches a process that runs on another core a moment later
+        while {state_of(pid) for pid, _ in progress.processes} != {"T"}:
+            await asyncio.sleep(0.02)
     (directory / "out" / "go").touch()
     await executor.resume(directory)
     assert is_scored(await ended(executor, spec))

@@ -9,8 +9,8 @@ import pytest
 from orchestrator.comparison import Completion, Estimate, TeamFigures
 from orchestrator.store.records import StoredCall
 from orchestrator.store.writer import Writer
+from tests.tui.driving import room, screen_text, until
 from tests.tui.room_lab import make_empty_lab, make_room_lab
-from tests.tui.test_room import room, screen_text, until
 from tui.comparing import TEAM_COLUMNS, role_cells, team_cells
 from tui.screens.compare import CompareScreen
 from tui.tones import Said, Tone

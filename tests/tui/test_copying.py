@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tui.driving import room, until
 from tests.tui.room_lab import make_empty_lab, make_room_lab
 from tests.tui.seat import Seat, held_lab
 from tests.tui.seat import room as room_words
-from tests.tui.test_room import room, until
 from tui.clipboard import MOST_BASE64, osc52
 
 

@@ -15,12 +15,10 @@ from orchestrator.actor import who
 from orchestrator.store.states import State
 from tests.conftest import eventually
 from tests.tui.answering import answered
+from tests.tui.driving import notices, on, posted, room, screen_text, until
 from tests.tui.room_lab import a_real_master, make_room_lab
 from tests.tui.seat import Seat, held_lab
 from tests.tui.seat import room as room_words
-from tests.tui.test_marking import notices
-from tests.tui.test_room import posted, room, screen_text, until
-from tests.tui.test_screens import on, own_state  # noqa: F401
 from tui.screens.adding import AddForm, EditForm
 from tui.screens.command_line import CommandLine
 from tui.screens.dashboard import Dashboard

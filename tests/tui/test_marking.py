@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
 from orchestrator.actions import BY_NAME, BY_VERB
-from orchestrator.lab import Lab
 from orchestrator.store.states import State
 from tests.tui.answering import answered
+from tests.tui.driving import notices, posted, room, screen_text, until, watching
 from tests.tui.room_lab import make_room_lab
-from tests.tui.test_room import posted, room, screen_text, until
-from tui.app import ControlRoom
 from tui.commands import NotUnderstood, understand
 from tui.panes.rows import Rows
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import Confirm
 from tui.several import named
-
-
-def notices(pilot: Pilot[str]) -> str:
-    return " ".join(f"{note.title} {note.message}" for note in pilot.app._notifications)
-
-
-@asynccontextmanager
-async def watching(lab: Lab) -> AsyncIterator[Pilot[str]]:
-    app = ControlRoom(lab, read_only=True)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.dashboard.snapshot is not None)
-        yield pilot
 
 
 def test_a_command_without_an_id_means_the_marked_ones_and_with_one_that_one() -> None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import Button
 
 from orchestrator.actions import ACTIONS
-from orchestrator.lab import Lab, LabLock
-from orchestrator.store.records import Command
+from orchestrator.lab import LabLock
 from orchestrator.store.writer import Writer
+from tests.tui.driving import orders, posted, room, say_who, screen_text, until
 from tests.tui.room_lab import make_empty_lab, make_room_lab
 from tui.app import ControlRoom
 from tui.panes.rows import Rows
@@ -27,48 +22,6 @@ from tui.screens.help import Help
 from tui.screens.text import LogScreen
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
-
-
-@asynccontextmanager
-async def room(lab: Lab, size: tuple[int, int] = (200, 50), alive: bool = True) -> AsyncIterator[Pilot[str]]:
-    """The room on a lab whose lock is held, as by a daemon."""
-    lock = LabLock(lab)
-    if alive:
-        lock.acquire()
-        _say_who(lab)
-    app = ControlRoom(lab)
-    try:
-        async with app.run_test(size=size) as pilot:
-            await until(pilot, lambda: app.dashboard.snapshot is not None)
-            yield pilot
-    finally:
-        lock.release()
-
-
-def _say_who(lab: Lab) -> None:
-    identity = {"pid": os.getpid(), "started_at": "2026-01-01T00:00:00Z", "mode": "daemon"}
-    lab.identity_file.write_text(json.dumps(identity))
-
-
-async def until(pilot: Pilot[str], condition: object, tries: int = 100) -> None:
-    assert callable(condition)
-    for _ in range(tries):
-        if condition():
-            return
-        await pilot.pause(0.05)
-    raise AssertionError("the room has not come to what was expected")
-
-
-def screen_text(pilot: Pilot[str]) -> str:
-    """What a person reads on the screen."""
-    height = pilot.app.size.height
-    strips = pilot.app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip) for strip in strips[:height])
-
-
-async def posted(lab: Lab) -> list[Command]:
-    async with Writer(lab.database) as store:
-        return await store.waiting_commands()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -148,8 +101,7 @@ async def test_what_ends_a_run_asks_first_with_the_focus_on_cancel(tmp_path: Pat
         await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
         await pilot.press("right", "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
-        await pilot.pause(0.3)
-        [command] = await posted(lab)
+        [command] = await orders(pilot, lab)
         assert (
             (command.verb, command.arguments["id"]) == (verb, 15) and command.arguments["run"] and "@" in command.actor
         )
@@ -174,8 +126,7 @@ async def test_keys_and_commands_leave_the_same_orders(
     async with room(lab) as pilot:
         for key in keys:
             await pilot.press("space" if key == " " else key)
-        await pilot.pause(0.4)
-        [command] = await posted(lab)
+        [command] = await orders(pilot, lab)
         assert (command.verb, command.arguments) == (verb, arguments)
 
 
@@ -215,7 +166,7 @@ async def test_a_daemon_that_goes_away_is_told_with_the_key_that_starts_it(tmp_p
     lab = await make_room_lab(tmp_path / "lab")
     lock = LabLock(lab)
     lock.acquire()
-    _say_who(lab)
+    say_who(lab)
     app = ControlRoom(lab)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.dashboard.snapshot is not None)
@@ -238,8 +189,7 @@ async def test_a_priority_raised_twice_in_a_row_counts_twice(tmp_path: Path) -> 
     lab = await make_room_lab(tmp_path / "lab")
     async with room(lab) as pilot:
         await pilot.press("4", "plus", "plus")
-        await pilot.pause(0.4)
-        assert [command.arguments["value"] for command in await posted(lab)] == [10, 20]
+        assert [command.arguments["value"] for command in await orders(pilot, lab, 2)] == [10, 20]
 
 
 async def test_a_lab_without_results_says_what_comes(tmp_path: Path) -> None:
@@ -260,8 +210,7 @@ async def test_commands_work_where_a_log_is_shown_and_the_palette_offers_every_a
         await until(pilot, lambda: isinstance(pilot.app.screen, LogScreen))
         await until(pilot, lambda: "following" in screen_text(pilot))
         await pilot.press("p")
-        await pilot.pause(0.4)
-        [command] = await posted(lab)
+        [command] = await orders(pilot, lab)
         assert (command.verb, command.arguments) == ("pause", {"id": 15, "run": 28})
         await pilot.press("q")
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
@@ -273,8 +222,7 @@ async def test_a_message_goes_to_the_agent_under_the_cursor(tmp_path: Path) -> N
     lab = await make_room_lab(tmp_path / "lab")
     async with room(lab) as pilot:
         await pilot.press("2", "g", "m", *"be bold".replace(" ", "_"), "enter")
-        await pilot.pause(0.4)
-        [command] = await posted(lab)
+        [command] = await orders(pilot, lab)
         assert command.arguments == {"agent": "researcher", "text": "be_bold"}
 
 

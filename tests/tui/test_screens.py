@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
 from orchestrator.lab import Lab
 from orchestrator.settings import read_settings
@@ -14,10 +13,9 @@ from orchestrator.store.reader import Reader
 from orchestrator.store.records import StoredCall
 from orchestrator.store.writer import Writer
 from tests.tui.answering import answered
+from tests.tui.driving import notices, on, posted, room, screen_text, until, watching
 from tests.tui.lab_maker import MODEL, talk
 from tests.tui.room_lab import make_room_lab
-from tests.tui.test_marking import notices, watching
-from tests.tui.test_room import posted, room, screen_text, until
 from tui.panes.reading import Reading
 from tui.panes.rows import Rows
 from tui.screens.dialogs import Ask
@@ -27,20 +25,11 @@ from tui.screens.settings import SettingsScreen
 from tui.screens.transcript import TranscriptScreen
 
 
-@pytest.fixture(autouse=True)
-def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-
-
 async def talking_lab(root: Path, turns: int = 60) -> Lab:
     lab = await make_room_lab(root)
     async with Writer(lab.database) as store:
         await talk(store, turns)
     return lab
-
-
-async def on(pilot: Pilot[str], screen: type[object]) -> None:
-    await until(pilot, lambda: isinstance(pilot.app.screen, screen))
 
 
 async def test_a_transcript_shows_the_turns_unfolds_calls_filters_and_finds(tmp_path: Path) -> None:

@@ -8,9 +8,8 @@ import pytest
 
 from orchestrator.store.writer import Writer
 from tests.tui.answering import answered
+from tests.tui.driving import notices, orders, room, screen_text, until, watching
 from tests.tui.room_lab import make_room_lab
-from tests.tui.test_marking import notices, watching
-from tests.tui.test_room import posted, room, screen_text, until
 from tui.panes.rows import Rows
 from tui.screens.changes import ChangesScreen
 from tui.screens.dashboard import Dashboard
@@ -75,8 +74,8 @@ async def test_a_waiting_experiment_is_dropped_by_a_key_after_a_question(tmp_pat
         await until(pilot, lambda: "Drop experiment 13?" in screen_text(pilot))
         await pilot.press("y")
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
-        await pilot.pause(0.4)
-    assert [(command.verb, command.arguments) for command in await posted(lab)] == [("drop", {"id": 13})]
+        [command] = await orders(pilot, lab)
+    assert (command.verb, command.arguments) == ("drop", {"id": 13})
 
 
 async def test_what_changed_is_a_line_that_enter_expands_with_who_asked(tmp_path: Path) -> None:
