@@ -17,6 +17,7 @@ class BeginExperiment(Parameters):
     example: ClassVar[dict[str, Any]] = {
         "title": "Squared ReLU in the MLP",
         "hypothesis": "Squared ReLU instead of GELU lowers val_bpb by about 0.05: sparser features at no cost.",
+        "expected": -0.05,
         "source": "arXiv:2109.08668 (Primer)",
         "variable": "activation function of the MLP",
     }
@@ -24,6 +25,12 @@ class BeginExperiment(Parameters):
     title: str = Field(min_length=3, max_length=120, description="a few words, for example: Squared ReLU in the MLP")
     hypothesis: str = Field(
         min_length=10, description="what you change, why it should lower val_bpb, and by about how much"
+    )
+    expected: float | None = Field(
+        default=None,
+        ge=-10,
+        le=10,
+        description="the change of val_bpb that you expect; negative is better, as in -0.05",
     )
     source: str = Field(
         default="own reasoning",

@@ -78,7 +78,7 @@ def test_a_team_of_one_on_a_served_model_competes_with_the_control_arm(measured:
     with closing(sqlite3.connect(measured / "runs.db")) as connection:
         agents = dict(connection.execute("SELECT name, team FROM agents"))
         spent = dict(connection.execute("SELECT team, sum(money) FROM calls GROUP BY team"))
-        asked = connection.execute("SELECT count(*) FROM calls WHERE troubles LIKE '%no call%' AND team = 'solo'")
+        asked = connection.execute("SELECT count(*) FROM calls WHERE troubles LIKE '%no_call%' AND team = 'solo'")
         assert asked.fetchone()[0] >= 1, "it was told to go on, and did"
     assert agents["solo.agent"] == "solo" and agents["offline.worker-1"] == "offline" and "worker-1" not in agents
     assert spent["solo"] > 0 and spent["offline"] == 0

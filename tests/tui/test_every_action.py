@@ -1,0 +1,188 @@
+"""Every action that changes the lab, by its key or its word, on an experiment in every state, and with the daemon down.
+
+What the room answers is held against what the chart of states allows: done, or refused with the reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from orchestrator.actions import ACTIONS, BY_NAME, Kind
+from orchestrator.lab import Lab
+from orchestrator.store.records import Command
+from orchestrator.store.states import ENDED, State
+from orchestrator.store.writer import Writer
+from tests.tui.answering import answered
+from tests.tui.driving import notices, on, room, screen_text, until
+from tests.tui.states_lab import UNDERWAY, make_states_lab
+from tui.screens.adding import AddForm, EditForm
+from tui.screens.dashboard import Dashboard
+from tui.screens.dialogs import Ask, Confirm
+from tui.screens.experiment import ExperimentScreen
+
+WAITING = {State.PROPOSED, State.QUEUED, State.PATCHING, State.READY}
+AGAIN = set(ENDED) - {State.PROMOTED}
+STATES = set(State)
+
+ALLOWED: dict[str, set[State]] = {
+    "requeue": AGAIN,
+    "edit_requeue": AGAIN,
+    "raise": STATES - set(ENDED),
+    "lower": STATES - set(ENDED),
+    "priority": STATES - set(ENDED),
+    "drop": WAITING,
+    "promote": {State.DISCARDED, State.NOT_CONFIRMED},
+    "revert": set(),  # of what is promoted only the start is here, and nothing was before it
+    "ablate": set(),
+    "accept": set(),
+}
+OF_A_RUN = {"pause_run", "stop_run", "kill", "pause", "resume"}
+OF_NO_EXPERIMENT = {"pause_queue", "message", "add", "undo", "set", "import"}
+WITH_A_PATCH = STATES - WAITING - {State.DROPPED, State.GIVEN_UP, State.REJECTED, State.PROMOTED} | {State.READY}
+
+
+def test_the_list_of_actions_tried_here_is_whole() -> None:
+    changing = {action.name for action in ACTIONS if action.kind is Kind.COMMAND}
+    assert changing == set(ALLOWED) | OF_A_RUN | OF_NO_EXPERIMENT | {"pick"}
+
+
+async def begin(pilot: Pilot[str], lab: Lab, name: str, number: int) -> None:
+    """Press the action's key on the experiment's own screen, or type its word; answer what it asks."""
+    action = BY_NAME[name]
+    while not isinstance(pilot.app.screen, Dashboard):
+        pilot.app.pop_screen()
+        await pilot.pause()
+    if action.keys:
+        pilot.app.push_screen(ExperimentScreen(lab, pilot.app._reader, number))
+        await until(pilot, lambda: f"{number}" in screen_text(pilot))
+        await pilot.press(action.keys[0])
+    else:
+        value = " 30" if name == "priority" else ""
+        await pilot.press("colon", *f"{action.verb} {number}{value}", "enter")
+    if action.confirm:
+        await on(pilot, Confirm)
+        assert action.confirm.format(number) in screen_text(pilot)
+        await pilot.press("y")
+
+
+async def the_answer(pilot: Pilot[str], lab: Lab, count: int) -> Command:
+    """The newest of so many orders, answered, once the room says so."""
+    async with Writer(lab.database) as store, asyncio.timeout(20):
+        while True:
+            row = await store.row("SELECT max(id) AS id, count(*) AS n FROM commands")
+            if row is not None and row["n"] == count:
+                command = await store.answer(row["id"], 10)
+                break
+            await pilot.pause(0.05)
+    await until(pilot, lambda: command.answer in notices(pilot))
+    return command
+
+
+@pytest.mark.parametrize("name", sorted(set(ALLOWED) - {"edit_requeue"}))
+async def test_it_is_done_where_the_chart_allows_it_and_else_refused_with_the_reason(tmp_path: Path, name: str) -> None:
+    lab, experiments = await make_states_lab(tmp_path / "lab")
+    allowed = ALLOWED[name]
+    async with answered(lab), room(lab, (120, 40)) as pilot:
+        for count, state in enumerate(State, 1):
+            number = experiments[state]
+            await begin(pilot, lab, name, number)
+            command = await the_answer(pilot, lab, count)
+            if state is State.NOT_CONFIRMED and name == "promote":
+                # Promoting the first moved master: the second was measured on an older one.
+                assert command.state == "refused" and "older master" in command.answer
+                continue
+            assert (command.state == "done") == (state in allowed), (state, command.answer)
+            assert f"xperiment {number}" in command.answer, command.answer
+            if state not in allowed:
+                assert str(state) in command.answer or "starting point" in command.answer, (state, command.answer)
+                assert f"{command.verb}: refused" in notices(pilot)
+            pilot.app.clear_notifications()
+
+
+@pytest.mark.parametrize("name", sorted(OF_A_RUN))
+async def test_what_is_of_a_run_reaches_it_where_one_is_under_way_and_else_says_that_there_is_none(
+    tmp_path: Path, name: str
+) -> None:
+    lab, experiments = await make_states_lab(tmp_path / "lab")
+    async with answered(lab), room(lab, (120, 40)) as pilot:
+        for count, state in enumerate(State, 1):
+            await begin(pilot, lab, name, experiments[state])
+            command = await the_answer(pilot, lab, count)
+            # No process stands behind the runs of this lab; what becomes of a real one, tests/runs shows.
+            words = "The run has just ended" if state in UNDERWAY else f"is {state} and has no run under way"
+            assert command.state == "refused" and words in command.answer, (state, command.answer)
+            pilot.app.clear_notifications()
+
+
+async def test_editing_opens_a_form_where_there_is_an_outcome_and_else_says_why_not(tmp_path: Path) -> None:
+    lab, experiments = await make_states_lab(tmp_path / "lab")
+    async with room(lab, (120, 40)) as pilot:
+        for state, number in experiments.items():
+            await begin(pilot, lab, "edit_requeue", number)
+            if state in ALLOWED["edit_requeue"]:
+                await on(pilot, EditForm)
+                await until(pilot, lambda number=number: f"{number}" in screen_text(pilot))
+            else:
+                words = "part of master" if state is State.PROMOTED else f"is {state}"
+                await until(pilot, lambda words=words: words in notices(pilot))
+                assert not isinstance(pilot.app.screen, EditForm)
+            pilot.app.clear_notifications()
+
+
+async def test_a_change_is_picked_onto_a_branch_where_there_is_one(tmp_path: Path) -> None:
+    lab, experiments = await make_states_lab(tmp_path / "lab")
+    async with answered(lab), room(lab, (120, 40)) as pilot:
+        for count, state in enumerate(State, 1):
+            await pilot.press("colon", *f"pick {experiments[state]} master", "enter")
+            command = await the_answer(pilot, lab, count)
+            assert (command.state == "done") == (state in WITH_A_PATCH), (state, command.answer)
+            assert state in WITH_A_PATCH or "no patch to pick" in command.answer
+            pilot.app.clear_notifications()
+
+
+@pytest.mark.parametrize("name", sorted((set(ALLOWED) | OF_A_RUN) - {"edit_requeue"}))
+async def test_with_the_daemon_down_the_order_waits_and_the_room_says_so(tmp_path: Path, name: str) -> None:
+    lab, experiments = await make_states_lab(tmp_path / "lab")
+    async with room(lab, (120, 40), alive=False) as pilot:
+        await begin(pilot, lab, name, experiments[State.RUNNING])
+        await until(pilot, lambda: "The daemon is not running: the order waits" in notices(pilot))
+        async with Writer(lab.database) as store:
+            [command] = await store.waiting_commands()
+        assert command.arguments["id"] == experiments[State.RUNNING] and "@" in command.actor
+
+
+async def test_what_is_of_no_experiment_is_done_too_and_waits_while_the_daemon_is_down(tmp_path: Path) -> None:
+    lab, _ = await make_states_lab(tmp_path / "lab")
+    async with answered(lab), room(lab, (120, 40)) as pilot:
+        for count, (keys, words) in enumerate(
+            [
+                (("P",), "the queue is paused"),
+                (("P",), "the queue is resumed"),
+                (("colon", *"set team.wave 7", "enter"), "the setting team.wave is 7, was 5"),
+                (("colon", *"message nobody hello", "enter"), "There is no agent 'nobody'"),
+                (("colon", *"message all hello", "enter"), "all reads it at the next job"),
+            ],
+            1,
+        ):
+            await pilot.press(*("space" if key == " " else key for key in keys))
+            assert words in (await the_answer(pilot, lab, count)).answer
+        await pilot.press("z")
+        await on(pilot, Confirm)
+        await pilot.press("y")
+        assert "undone" in (await the_answer(pilot, lab, 6)).answer
+        await pilot.press("a")
+        await on(pilot, AddForm)
+        await pilot.press("escape")
+        await on(pilot, Dashboard)
+        await pilot.press("m")
+        await on(pilot, Ask)
+        await pilot.press("escape")
+        await pilot.press("colon", *"import", "enter")
+        await until(pilot, lambda: "autolab import" in notices(pilot))
+    async with room(lab, (120, 40), alive=False) as pilot:
+        await pilot.press("P")
+        await until(pilot, lambda: "The daemon is not running: the order waits" in notices(pilot))
