@@ -7,9 +7,7 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,15 +18,13 @@ from orchestrator.corpus import own_data, prepare_corpus
 from orchestrator.engine.answering import answer_without_daemon
 from orchestrator.engine.engine import Ending, Engine
 from orchestrator.errors import LabError
-from orchestrator.lab import DaemonIdentity, Lab, LabLock, daemon_of
+from orchestrator.lab import Lab, LabLock
 from orchestrator.measurement.protection import check_master
 from orchestrator.runs import local_executor
 from orchestrator.sandbox import needed_walls
 from orchestrator.settings import read_settings
 from orchestrator.store.records import utc_now
 from orchestrator.store.writer import Writer
-
-START_PATIENCE_SECONDS = 60.0
 
 
 @asynccontextmanager
@@ -104,47 +100,6 @@ async def answer_alone(lab: Lab) -> None:
     """With no daemon alive: hold the lock for a moment and answer the commands that wait. Raises LabError."""
     async with opened(lab) as context:
         await answer_without_daemon(context)
-
-
-def start(lab: Lab) -> DaemonIdentity:
-    """Start the daemon in a session of its own and wait until it answers. Raises LabError with its last word."""
-    alive = daemon_of(lab)
-    if alive is not None:
-        return alive
-    read_settings(lab.settings_file)
-    try:
-        lab.hidden.mkdir(exist_ok=True)
-        log = lab.daemon_log.open("ab")
-    except OSError as error:
-        raise LabError(
-            f"The lab {lab.root} cannot be written ({error.strerror}).", "Check the permissions of the directory."
-        ) from error
-    with log:
-        begin = log.tell()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator.daemon", str(lab.root)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd="/",
-        )
-    deadline = time.monotonic() + START_PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        alive = daemon_of(lab)
-        if alive is not None and alive.pid == process.pid:
-            return alive
-        if process.poll() is not None:
-            raise LabError(_last_words(lab.daemon_log, begin), f"The whole story is in {lab.daemon_log}.")
-        time.sleep(0.05)
-    raise LabError(f"The daemon has not answered within {START_PATIENCE_SECONDS:.0f} s.", f"Look at {lab.daemon_log}.")
-
-
-def _last_words(log: Path, begin: int) -> str:
-    with log.open("rb") as file:
-        file.seek(begin)
-        lines = file.read().decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "The daemon ended at once without a word."
 
 
 def main() -> int:

@@ -10,7 +10,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from orchestrator import daemon
 from orchestrator.actor import who
 from orchestrator.errors import LabError, UsageError
 from orchestrator.history import read_results
@@ -49,7 +48,9 @@ async def _send(lab: Lab, verb: str, arguments: dict[str, Any]) -> Command:
             if daemon_of(lab) is not None:
                 return await reader.answer(command_id, PATIENCE_SECONDS)
             try:
-                await daemon.answer_alone(lab)
+                from orchestrator.daemon import answer_alone  # brings the engine, which is not needed beside a daemon
+
+                await answer_alone(lab)
             except LabError as error:
                 if "is held by" not in error.sentence:
                     raise

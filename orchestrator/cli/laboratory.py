@@ -13,13 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from orchestrator import daemon
 from orchestrator.actor import who
-from orchestrator.cli.watching import watch
-from orchestrator.create import create_lab
-from orchestrator.engine.engine import Ending
 from orchestrator.errors import LabError, UsageError
 from orchestrator.lab import Lab, daemon_of, find_lab
+from orchestrator.starting import start as start_daemon
 from orchestrator.store.reader import Reader
 from orchestrator.targets.recognition import Wishes
 from orchestrator.targets.target import Direction
@@ -28,6 +25,8 @@ STOP_LOOK_SECONDS = 0.2
 
 
 def init(words: Namespace) -> int:
+    from orchestrator.create import create_lab  # each verb brings what it needs itself
+
     root = Path(words.place).expanduser().resolve()
     wishes = _wishes(words)
     if words.source is None and not wishes.silent:
@@ -68,6 +67,7 @@ def _wishes(words: Namespace) -> Wishes:
 
 def _init_for_a_program(root: Path, profile: str, source: str | None, wishes: Wishes) -> int:
     """Progress, and an error if there is one, as JSON lines."""
+    from orchestrator.create import create_lab
 
     def show(stage: str, done: int, total: int) -> None:
         print(json.dumps({"stage": stage, "done": done, "total": total}), flush=True)
@@ -86,7 +86,7 @@ def start(words: Namespace) -> int:
     if alive is not None:
         print(f"The lab {lab.root} is at work already (process {alive.pid}).")
         return 0
-    identity = daemon.start(lab)
+    identity = start_daemon(lab)
     print(f"The lab {lab.root} is at work (process {identity.pid}). Watch it with `autolab-tui`.")
     return 0
 
@@ -126,17 +126,23 @@ async def _kill_orphans(lab: Lab, now: bool) -> None:
         for run in underway:
             await reader.post_command("kill", {"id": run.experiment_id, "run": run.id}, who())
     if underway:
-        await daemon.answer_alone(lab)
+        from orchestrator.daemon import answer_alone
+
+        await answer_alone(lab)
 
 
 def run(words: Namespace) -> int:
+    from orchestrator.cli.watching import watch
+    from orchestrator.daemon import serve
+    from orchestrator.engine.engine import Ending
+
     lab = find_lab(words.lab)
     begin = time.monotonic()
 
     async def work() -> Ending:
         watcher = asyncio.create_task(watch(lab, words.experiments))
         try:
-            return await daemon.serve(lab, "run", words.experiments)
+            return await serve(lab, "run", words.experiments)
         finally:
             watcher.cancel()
             await asyncio.gather(watcher, return_exceptions=True)
