@@ -151,6 +151,7 @@ async def everything_an_agent_can_read(context: Context, number: int) -> list[st
         "review_brief": briefs.review_brief(context, "reviewer", experiment),
         "wave_brief": briefs.wave_brief(context, "reviewer"),
         "report_brief": briefs.report_brief(context, "reporter"),
+        "solo_brief": briefs.solo_brief(context, "solo", 2, experiment, "is begun"),
     }
     assert set(asked) == {name for name in vars(briefs) if name.endswith("_brief")}, "a brief that is not looked into"
     found = [await brief for brief in asked.values()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -65,6 +66,8 @@ async def test_a_new_executor_adopts_a_run_whose_daemon_was_killed(executor: Loc
     assert daemon.stdout is not None and daemon.stdout.readline() == b"started\n"
     kill(daemon)
     assert isinstance(await executor.status(Path(spec.run_dir)), Running)
+    while not (tmp_path / "run" / "out").exists():
+        await asyncio.sleep(0.02)
     (tmp_path / "run" / "out" / "go").touch()
     status = await settled(executor, spec)
     assert isinstance(status, Ended) and is_scored(status.result)

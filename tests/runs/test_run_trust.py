@@ -72,7 +72,13 @@ async def test_odd_files_and_names_do_not_trouble_the_supervisor(
     assert is_scored(await result_of(executor, spec_for(tmp_path, train)))
 
 
-@pytest.mark.parametrize("trouble", ["import shutil; shutil.rmtree(harness)", "os.remove(harness + '/identity.json')"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "import shutil\nwhile os.path.exists(harness): shutil.rmtree(harness, ignore_errors=True)",
+        "os.remove(harness + '/identity.json')",
+    ],
+)
 async def test_a_run_that_destroys_the_account_of_itself_is_invalid(
     executor: LocalExecutor, tmp_path: Path, trouble: str
 ) -> None:

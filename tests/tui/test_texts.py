@@ -121,8 +121,7 @@ def test_every_live_setting_has_the_words_of_its_comment() -> None:
     said = comments_of(settings_text("cpu", 15))
     assert said["team.wave"].startswith("Experiments in a wave")
     assert (
-        said["team.budget_hours"] == said["team.budget_tokens"]
-        and "What the team may spend" in said["team.budget_hours"]
+        said["team.budget_hours"] == said["team.budget_tokens"] and "What a team may spend" in said["team.budget_hours"]
     )
     assert said["early_stopping.limit"].startswith("Nothing is stopped")
 
