@@ -23,6 +23,10 @@ from orchestrator.store.writer import Measurement, Place, Writer
 CLI = [sys.executable, "-m", "orchestrator.cli.main"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--exhaustive", action="store_true", help="every attack and every honest patch, half an hour more")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A cache of its own for the whole session; no key or network setting of the person who runs the tests."""

@@ -112,7 +112,8 @@ def test_commands_are_answered_even_while_the_daemon_is_down(lab: Path) -> None:
     refused(autolab("message", "nobody", "hello", str(lab)), 1, "no agent")
 
 
-def test_an_unreachable_model_does_not_stop_the_lab(lab: Path) -> None:
+def test_an_unreachable_model_does_not_stop_the_lab(measured: Path) -> None:
+    lab = measured
     text = (lab / "autolab.toml").read_text()
     text += '\n[models.far]\nkind = "openai"\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"\n'
     (lab / "autolab.toml").write_text(text)

@@ -47,7 +47,8 @@ class Player:
         return calls(*((call.name, json.loads(call.arguments)) for call in turn.calls), text=turn.words)
 
 
-def test_a_team_behind_an_openai_server_brings_experiments_to_an_outcome(lab: Path) -> None:
+def test_a_team_behind_an_openai_server_brings_experiments_to_an_outcome(measured: Path) -> None:
+    lab = measured
     player = Player()
     with OpenAIServer(player) as server:
         text = (lab / "autolab.toml").read_text()
