@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
+from collections.abc import Callable
 
 from rich import box
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.cli.reading import ask
-from orchestrator.comparison import CONFIDENCE, Comparison, Estimate, comparison_json, comparison_of
+from orchestrator.comparison import CONFIDENCE, Comparison, Estimate, TeamFigures, comparison_json, comparison_of
 from orchestrator.lab import find_lab
 
 
@@ -29,23 +30,12 @@ def _print(found: Comparison) -> None:
     if not found.teams:
         print("No team has worked here yet; `autolab start` begins.")
         return
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for name in ("team", "outcomes", "merged", "believed gain", "per slot-hour", "per money", "leads"):
-        table.add_column(name, justify="left" if name == "team" else "right", no_wrap=name == "team")
+    table = Table("", box=box.SIMPLE, pad_edge=False)
     for one in found.teams:
-        table.add_row(
-            Text(one.team),
-            str(one.outcomes),
-            str(one.promotions),
-            spoken(one.believed_gain),
-            spoken(one.gain_per_slot_hour),
-            spoken(one.gain_per_money),
-            "-" if one.leads is None else f"{one.leads:.0%}",
-        )
+        table.add_column(Text(one.team), justify="right")
+    for name, told in FIGURES:
+        table.add_row(name, *(told(one) for one in found.teams))
     console.print(table)
-    for one in found.teams:
-        own = "; has a master of its own" if one.line else ""
-        print(f"{one.team}: {one.slot_hours:.2f} slot-hours, {one.tokens} tokens, {one.money:.2f} of money{own}")
     jobs = Table(box=box.SIMPLE, pad_edge=False)
     for name in ("team", "role", "model", "jobs ended", "completed"):
         jobs.add_column(name, justify="right" if name in ("jobs ended", "completed") else "left", overflow="fold")
@@ -59,6 +49,25 @@ def _print(found: Comparison) -> None:
         )
     console.print(jobs)
     print(f"low .. high holds the figure with {CONFIDENCE:.0%} probability; docs/teams.md says how it is reckoned.")
+
+
+def _leads(one: TeamFigures) -> str:
+    return "-" if one.leads is None else f"{one.leads:.0%}"
+
+
+FIGURES: tuple[tuple[str, Callable[[TeamFigures], str]], ...] = (
+    ("outcomes", lambda one: str(one.outcomes)),
+    ("merged", lambda one: str(one.promotions)),
+    ("believed gain", lambda one: spoken(one.believed_gain)),
+    ("per slot-hour", lambda one: spoken(one.gain_per_slot_hour)),
+    ("per money", lambda one: spoken(one.gain_per_money)),
+    ("leads", _leads),
+    ("slot-hours", lambda one: f"{one.slot_hours:.2f}"),
+    ("tokens", lambda one: f"{one.tokens:,}"),
+    ("money", lambda one: f"{one.money:.2f}"),
+    ("master", lambda one: "its own" if one.line else "the lab's"),
+)
+"""A row for each figure, a column for each team: three teams stand side by side on 80 columns."""
 
 
 def spoken(estimate: Estimate | None) -> str:
