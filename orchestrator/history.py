@@ -1,6 +1,7 @@
 """Earlier results that another tool measured elsewhere: karpathy/autoresearch's results.tsv, read as data.
 
-Its five columns are commit, val_bpb (0 for a crash), memory_gb, status (keep, discard or crash) and description.
+Its five columns are commit, val_bpb (0 for a crash), memory_gb, status (keep, discard or crash) and description. A lab
+that maximises its metric keeps and exports it with its sign changed, so there scores below zero are read too.
 """
 
 from __future__ import annotations
@@ -45,15 +46,15 @@ class EarlierResult:
         return idea_of(self.description), idea_of(bare)
 
 
-def read_results(text: str, name: str) -> list[EarlierResult]:
+def read_results(text: str, name: str, maximised: bool = False) -> list[EarlierResult]:
     """The rows of the results.tsv called `name`, in its order. Raises LabError for the first broken row."""
     try:
-        return parse_results(text)
+        return parse_results(text, maximised)
     except LabError as error:
         raise LabError(f"{name}: {error.sentence[:1].lower()}{error.sentence[1:]}", error.remedy) from error
 
 
-def parse_results(text: str) -> list[EarlierResult]:
+def parse_results(text: str, maximised: bool = False) -> list[EarlierResult]:
     """The same for a text without a name; sentences begin with the line."""
     if len(text.encode("utf-8", errors="replace")) > MOST_BYTES:
         raise LabError(f"The file is larger than {MOST_BYTES // 2**20} MiB.", "Import it in parts.")
@@ -64,13 +65,13 @@ def parse_results(text: str) -> list[EarlierResult]:
             f"Line 1 is not the header of a results.tsv: it is {_shown(lines[0])}.",
             f"It must hold, with tabs between them: {' '.join(COLUMNS)}.",
         )
-    rows = [_row(number, line) for number, line in enumerate(lines[1:], start=2) if line.strip()]
+    rows = [_row(number, line, maximised) for number, line in enumerate(lines[1:], start=2) if line.strip()]
     if len(rows) > MOST_ROWS:
         raise LabError(f"The file has {len(rows)} rows, more than {MOST_ROWS}.", "Import it in parts.")
     return rows
 
 
-def _row(number: int, line: str) -> EarlierResult:
+def _row(number: int, line: str, maximised: bool) -> EarlierResult:
     cells = [cell.strip() for cell in line.split("\t")]
     if len(cells) != len(COLUMNS):
         hint = " (are there spaces where tabs should be?)" if len(cells) == 1 else ""
@@ -79,7 +80,7 @@ def _row(number: int, line: str) -> EarlierResult:
     if not commit or len(commit) > LONGEST_COMMIT or re.fullmatch(r"[\w.-]+", commit) is None:
         raise _broken(number, f"has {_shown(commit)} as its commit", "Write a short hash or a name, as in bea057b.")
     score = _number(val_bpb)
-    if score is None or score < 0:
+    if score is None or (score < 0 and not maximised):
         raise _broken(number, f"has {_shown(val_bpb)} as val_bpb", "Write a number; 0 stands for a crash.")
     memory = _number(memory_gb)
     if memory is None or memory < 0:

@@ -14,6 +14,7 @@ from orchestrator.actor import who
 from orchestrator.errors import LabError, UsageError
 from orchestrator.history import read_results
 from orchestrator.lab import Lab, daemon_of, find_lab
+from orchestrator.settings import read_settings
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Command, Experiment
 from orchestrator.store.states import State
@@ -151,8 +152,10 @@ def set_key(words: Namespace) -> int:
 def import_results(words: Namespace) -> int:
     name, lab = _file_and_lab(words.words)
     text = _read_text(name, "The results", "Name a results.tsv.")
-    read_results(text, name)  # a broken file is told here, before anything is left for the daemon
-    return _tell(send(find_lab(lab), "import", {"name": name, "text": text}))
+    found = find_lab(lab)
+    maximised = read_settings(found.settings_file).target.direction == "maximise"
+    read_results(text, name, maximised)  # a broken file is told here, before anything is left for the daemon
+    return _tell(send(found, "import", {"name": name, "text": text}))
 
 
 def _file_and_lab(words: list[str]) -> tuple[str, str | None]:

@@ -141,7 +141,8 @@ class Answering:
             case "add":
                 return await add_own(self._context, words, actor)
             case "import":
-                return await import_results(self._context.store, words, actor)
+                maximised = self._context.settings.target.direction == "maximise"
+                return await import_results(self._context.store, words, actor, maximised)
             case "set":
                 return await set_setting(self._context, words, actor)
             case "undo":

@@ -10,13 +10,13 @@ from orchestrator.runs.log_text import inert
 from orchestrator.store.writer import Writer
 
 
-async def import_results(store: Writer, words: dict[str, Any], actor: str) -> str:
+async def import_results(store: Writer, words: dict[str, Any], actor: str, maximised: bool) -> str:
     """Keep the rows of `words["text"]`, all or none; `words["name"]` is the file's name. Answers what is new.
 
     Raises LabError for a broken row.
     """
     name = PurePath(inert(str(words["name"]))).name or "results.tsv"
-    results = read_results(str(words["text"]), name)
+    results = read_results(str(words["text"]), name, maximised)
     if not results:
         return f"{name} holds no results"
     added = await store.add_history(results, name, actor)

@@ -105,3 +105,11 @@ def test_a_real_file_is_read_to_the_end() -> None:
     assert len(found) == 126
     assert [sum(one.status is status for one in found) for status in Status] == [23, 102, 1]
     assert min(one.score for one in found if one.score is not None) == 0.969686
+
+
+def test_a_lab_that_maximises_reads_the_scores_below_zero_that_it_exports() -> None:
+    text = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\nbea057b\t-0.93\t1.0\tkeep\tstart\n"
+    (row,) = read_results(text, "results.tsv", maximised=True)
+    assert row.score == -0.93
+    with pytest.raises(LabError, match="as val_bpb"):
+        read_results(text, "results.tsv")
