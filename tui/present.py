@@ -61,6 +61,7 @@ RESULT_COLUMNS = (
     Column("delta", 7, right=True, rank=1),
     Column("believed", 8, right=True, rank=6, above=90),
     Column("±", 6, rank=4),
+    Column("team", 11, rank=4, above=74),  # filled where several teams are at work
     Column("title", 16, share=6, most=56),
     Column("why", 24, share=3, rank=5, above=100),
     Column("source", 26, share=1, most=40, rank=7, above=150),
@@ -101,7 +102,11 @@ def bar(share: float | None, width: int) -> str:
 
 
 def result_cells(
-    experiment: Experiment, runs: Sequence[Run], believed: float | None = None, noise: float | None = None
+    experiment: Experiment,
+    runs: Sequence[Run],
+    believed: float | None = None,
+    noise: float | None = None,
+    with_team: bool = False,
 ) -> tuple[Cell, ...]:
     """`believed` is the gain to believe, bits per byte: what the winner's curse leaves of the raw one; `noise` the
     standard deviation of one run."""
@@ -114,6 +119,7 @@ def result_cells(
         Said(difference(experiment.delta), Tone.GOOD if better else Tone.DIM),
         Said(difference(None if believed is None else -believed), Tone.DIM),
         Said(spread(runs, noise), Tone.DIM),
+        Said(plain(experiment.team) if with_team else "", Tone.DIM),
         Said(marked(experiment, runs), Tone.STRONG if promoted else Tone.PLAIN),
         Said(plain(experiment.reason), Tone.DIM),
         Said(plain(experiment.source), Tone.DIM),

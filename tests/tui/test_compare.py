@@ -54,3 +54,17 @@ def test_a_gain_that_its_interval_holds_apart_from_nothing_is_good_and_a_low_rat
     assert cells["leads"] == Said("80%")
     *_, completed = role_cells(Completion("solo", "solo", "small", 1, 9))
     assert isinstance(completed, Said) and completed.tone is Tone.WARN and completed.text.startswith("10% (")
+
+
+async def test_the_results_say_whose_they_are_where_several_teams_are_at_work(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, (200, 50)) as pilot:
+        heads = [line for line in screen_text(pilot).splitlines() if "val_bpb" in line]
+        assert heads and not any("team" in line for line in heads)
+        async with Writer(lab.database) as store:
+            await store.set_agents(
+                [("offline.worker-1", "worker", "offline", "offline"), ("solo", "solo", "solo", "small")]
+            )
+        await until(
+            pilot, lambda: any("val_bpb" in line and "team" in line for line in screen_text(pilot).splitlines())
+        )

@@ -14,19 +14,20 @@ class Results(Rows):
         self.heading = "3 results"
         self._asked = EVERYTHING
         self._story: Story | None = None
+        self._teams = False  # whether several are at work
 
     def take(self, snapshot: Snapshot) -> None:
-        story = snapshot.story
-        if story is self._story:  # only a slot or an agent has changed
+        story, teams = snapshot.story, len({agent.team for agent in snapshot.agents}) > 1
+        if story is self._story and teams is self._teams:  # only a slot or an agent has changed
             return
-        self._story = story
+        self._story, self._teams = story, teams
         wish, asked = story.wish, story.wish.results
         if asked != self._asked:  # orders go to marked rows: never to some that are filtered away
             self._asked = asked
             self.keep_marks()
         self.empty = "no result matches the filter; esc clears it" if asked.terms else "nothing has run yet"
         gains, noise, runs = story.baseline.gains, story.baseline.noise, story.result_runs
-        rows = [(str(e.id), result_cells(e, runs.get(e.id, []), gains.get(e.id), noise)) for e in story.results]
+        rows = [(str(e.id), result_cells(e, runs.get(e.id, []), gains.get(e.id), noise, teams)) for e in story.results]
         self.show(rows, first=wish.first, total=story.matching)
         cut = story.matching < story.measured
         count = f"{story.matching} of {story.measured}" if cut else str(story.measured)
