@@ -82,11 +82,14 @@ def set_key(root: Path, key: str, value: str) -> None:
 
 @pytest.fixture
 def lab(tmp_path: Path, corpus: Path) -> Iterator[Path]:
-    """A cpu lab with a budget of one second, at a path with a space and an umlaut; stopped at the end."""
+    """A cpu lab with a budget of one second and one slot, at a path with a space and an umlaut; stopped at the end.
+
+    On a second slot there would only be runs that no test waits for, beside those of other tests."""
     root = tmp_path / "mein Läb"
     made = autolab("init", str(root), "--profile", "cpu")
     assert made.returncode == 0, made.stderr
     set_key(root, "budget_seconds", "1")
+    set_key(root, "slots", "1")
     yield root
     autolab("stop", "--now", str(root))
 

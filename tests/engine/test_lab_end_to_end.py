@@ -42,6 +42,7 @@ def status(root: Path) -> dict[str, object]:
 
 
 def test_a_headless_lab_proposes_patches_trains_measures_and_merges(lab: Path) -> None:
+    set_key(lab, "slots", "2")
     run = autolab("run", str(lab), "--experiments", "2", timeout=280)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "\x1b" not in run.stdout, "in a pipe there are plain lines only"
