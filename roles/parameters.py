@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from roles.idea_parameters import SOURCE, Idea
 from roles.judging_parameters import Cancel, Lesson
 from roles.paper_parameters import ListPapers, ReadPaper, SearchPapers
 from roles.patching_parameters import CheckPatch, ReplaceFunction, SmokeRun
@@ -60,7 +61,7 @@ class ReadDiff(Parameters):
     id: int = Field(ge=0, le=LARGEST_ID, description="the experiment's number")
 
 
-class Propose(Parameters):
+class Propose(Idea):
     """Propose one experiment: one idea, one change, and where the idea comes from. Call it once for every idea. It is
     refused when the same idea was proposed before; then propose another one."""
 
@@ -73,23 +74,7 @@ class Propose(Parameters):
         "edit": "In activation(): return F.relu(x).square() instead of F.gelu(x)",
     }
 
-    title: str = Field(min_length=3, max_length=120, description="a few words, for example: Squared ReLU in the MLP")
-    hypothesis: str = Field(
-        min_length=10, description="what you change, why it should lower val_bpb, and by about how much"
-    )
-    expected: float | None = Field(
-        default=None,
-        ge=-10,
-        le=10,
-        description="the change of val_bpb that you expect; negative is better, as in -0.05",
-    )
-    source: str = Field(
-        min_length=2,
-        description="where the idea comes from: an arXiv id with the paper's name, `experiment N`, or `own reasoning`",
-    )
-    variable: str = Field(
-        min_length=1, description="the one thing that varies, for example: activation function, or LEARNING_RATE"
-    )
+    source: str = Field(min_length=2, description=SOURCE)
     follows: int | None = Field(
         default=None,
         ge=1,

@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from roles.idea_parameters import SOURCE, Idea
 from roles.schema import LARGEST_ID, Parameters
 
 
-class BeginExperiment(Parameters):
+class BeginExperiment(Idea):
     """Begin one experiment: one idea, one change. The tree at hand is then today's master, and edit_file changes it
     until you hand it in with run_experiment, or take the idea back with abandon. Refused when the same idea was tried
     before; then begin another one."""
@@ -22,24 +23,7 @@ class BeginExperiment(Parameters):
         "variable": "activation function of the MLP",
     }
 
-    title: str = Field(min_length=3, max_length=120, description="a few words, for example: Squared ReLU in the MLP")
-    hypothesis: str = Field(
-        min_length=10, description="what you change, why it should lower val_bpb, and by about how much"
-    )
-    expected: float | None = Field(
-        default=None,
-        ge=-10,
-        le=10,
-        description="the change of val_bpb that you expect; negative is better, as in -0.05",
-    )
-    source: str = Field(
-        default="own reasoning",
-        min_length=2,
-        description="where the idea comes from: an arXiv id with the paper's name, `experiment N`, or `own reasoning`",
-    )
-    variable: str = Field(
-        min_length=1, description="the one thing that varies, for example: activation function, or LEARNING_RATE"
-    )
+    source: str = Field(default="own reasoning", min_length=2, description=SOURCE)
 
 
 class RunExperiment(Parameters):
