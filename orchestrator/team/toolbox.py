@@ -337,7 +337,7 @@ class Toolbox:
 
 def _with_expected(hypothesis: str, expected: float | None) -> str:
     """A hypothesis with the number that it expects, so that the result can be held against it."""
-    return hypothesis if expected is None else f"{hypothesis} Expected: {expected:+g} val_bpb."
+    return hypothesis if expected is None else f"{hypothesis} Expected: {expected + 0.0:+g} val_bpb."  # no -0
 
 
 async def _finish(arguments: dict[str, Any]) -> Answer:
