@@ -24,7 +24,7 @@ CLI = [sys.executable, "-m", "orchestrator.cli.main"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--exhaustive", action="store_true", help="every attack and every honest patch, half an hour more")
+    parser.addoption("--exhaustive", action="store_true", help="every attack and every honest patch")
 
 
 @pytest.fixture(scope="session", autouse=True)
