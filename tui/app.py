@@ -121,6 +121,7 @@ class ControlRoom(PacedApp[str]):
                 await asyncio.sleep(TROUBLE_SECONDS)
                 continue
             if snapshot is not None:
+                await self.keys_answered()
                 self.dashboard.show(snapshot)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), LOOK_SECONDS)

@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.store.reader import Reader
 from orchestrator.views import Baseline, baseline_of, valid_runs
 
-SETTLE_SECONDS = 5.0
+SETTLE_SECONDS = 10.0
 """The least between two reckonings in a lab that changes all the time."""
 
 SMALL = 300

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
+from math import isfinite
 
 from tui.tones import Line, Said, Tone
 
@@ -128,7 +129,7 @@ def ticks(low: float, high: float, most: int) -> list[float]:
 
 def value_range(series: Sequence[Series], clip: float = 1.0) -> tuple[float, float]:
     """The lowest value and the `clip` quantile of the highest, with a little air; (0, 1) without points."""
-    values = sorted(y for one in series for _, y in one.points if math.isfinite(y))
+    values = sorted(y for one in series for _, y in one.points if isfinite(y))
     if not values:
         return 0.0, 1.0
     low, high = values[0], values[min(len(values) - 1, int(clip * len(values)))]
@@ -160,16 +161,25 @@ def chart(
     canvas = Canvas(columns, rows)
     left, right = x_range
 
-    def place(point: Point) -> tuple[int, int]:
-        x = (point[0] - left) / ((right - left) or 1.0)
-        y = (min(max(point[1], low), high) - low) / ((high - low) or 1.0)
-        return round(x * (2 * columns - 1)), round((1 - y) * (4 * rows - 1))
+    across = (2 * columns - 1) / ((right - left) or 1.0)
+    down = (4 * rows - 1) / ((high - low) or 1.0)
+
+    def place(points: Sequence[Point]) -> list[tuple[int, int]]:
+        return [
+            (round((x - left) * across), round((high - (low if y < low else min(y, high))) * down))
+            for x, y in points
+            if isfinite(y)
+        ]
 
     for one in series:
-        _draw(canvas, one, place)
+        _draw(canvas, one, place(one.points))
     for beside in (beside for one in series for beside in one.labels):
-        any(canvas.write(*place(beside.point), text, Tone.DIM) for text in beside.texts)
-    at = {min(rows - 1, place((left, mark))[1] // 4): f"{mark:.{digits}f}" for mark in marks}
+        for spot in place([beside.point]):
+            any(canvas.write(*spot, text, Tone.DIM) for text in beside.texts)
+    at = {
+        min(rows - 1, y // 4): f"{mark:.{digits}f}"
+        for mark, (_, y) in zip(marks, place([(left, m) for m in marks]), strict=True)
+    }
     lines: list[Line] = []
     for y in range(rows):
         axis = f"{at.get(y, ''):>{label}} {'┤' if y in at else '│'}"
@@ -178,14 +188,13 @@ def chart(
     return lines
 
 
-def _draw(canvas: Canvas, one: Series, place: Callable[[Point], tuple[int, int]]) -> None:
-    placed = [place(point) for point in one.points if math.isfinite(point[1])]
+def _draw(canvas: Canvas, one: Series, placed: Sequence[tuple[int, int]]) -> None:
     match one.shape:
         case Shape.DOTS:
             for x, y in placed:
                 canvas.dot(x, y, one.tone)
         case Shape.SIGNS:
-            for x, y in placed:
+            for x, y in {(x // 2 * 2, y // 4 * 4) for x, y in placed}:  # thousands of points share a few hundred cells
                 canvas.sign(x, y, one.sign, one.tone)
         case Shape.LINE:
             for (x0, y0), (x1, y1) in pairwise(placed):

@@ -9,7 +9,6 @@ from typing import Any
 
 from textual.app import App
 
-from orchestrator.branches import Repository
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
 from orchestrator.store.reader import Reader
@@ -73,6 +72,8 @@ class Copying:
             offered.append(Copy(f"the path of run {run_id}", str(self._lab.run_directory(run_id))))
         diff = experiment.patch or ""
         if experiment.parent is not None and experiment.commit_id is not None:
+            from orchestrator.branches import Repository  # takes a while, and the first screen needs none
+
             repository = Repository(self._lab.root)
             diff = await asyncio.to_thread(repository.diff, experiment.parent, experiment.commit_id)
         if diff.strip():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import gc
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LabError as error:
         print(f"autolab-tui: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
+    sys.setswitchinterval(0.001)  # the threads that read and write are not to hold a key up
+    os.environ.setdefault("TEXTUAL_FPS", "200")  # the frames have a pace of their own (tui.pace)
+    gc.disable()  # until the first screen is there (tui.paced): it would look through what stays anyway, three times
     from tui.app import ControlRoom  # Textual takes a moment: errors above come at once
 
     room = ControlRoom(lab, read_only=asked.read_only)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import locale
 import os
 from collections.abc import Mapping
@@ -28,6 +29,12 @@ OPENING_SECONDS = 3.0
 
 CURTAIN_SECONDS = 2.0
 """The longest that the first screen is waited for, before what there is of it is painted."""
+
+ACT_SECONDS = 0.004
+"""What a key does comes first, so that one frame shows it along with what has waited."""
+
+ANSWER_SECONDS = 0.06
+"""The longest that new facts wait for the answer to a key."""
 
 NO_COLOUR = """
 App:nocolor .rows--cursor, App:nocolor Button:focus, App:nocolor .tone--found { text-style: reverse; }
@@ -57,14 +64,23 @@ class PacedApp(App[Result]):
         self._held: ExitStack | None = None
         self._curtain = True  # down: the first screen is being made, and no half of it is painted
         self._look_again: asyncio.TimerHandle | None = None
+        self._unanswered = False  # a key was pressed, and nothing has been painted since
 
     # -- frames
 
     def frame_written(self, size: int) -> None:
         """A frame is on its way: the next one waits until the terminal has taken this one."""
+        self._unanswered = False
         self._pace.painted(now(), size)
         self._hold()
         self._consider()
+
+    async def keys_answered(self) -> None:
+        """Whatever takes long waits here for the answer to a key, if one is due; a key may have none."""
+        until = now() + ANSWER_SECONDS
+        while self._unanswered and now() < until:
+            await asyncio.sleep(0.005)
+        self._unanswered = False
 
     def _hold(self) -> None:
         if self._held is None:
@@ -82,7 +98,14 @@ class PacedApp(App[Result]):
         self.raise_curtain()
 
     def raise_curtain(self) -> None:
-        """The first screen is there: from now on everything is painted as it comes."""
+        """The first screen is there: from now on everything is painted as it comes.
+
+        What has been made for it stays: the garbage collector passes over it from now on, and holds no key up for the
+        twentieth of a second that it would take.
+        """
+        if self._curtain:
+            gc.freeze()
+            gc.enable()
         self._curtain = False
         self._release()
 
@@ -144,8 +167,9 @@ class PacedApp(App[Result]):
 
     async def on_event(self, event: Event) -> None:
         if isinstance(event, InputEvent) and not isinstance(event, MouseMove):
+            self._unanswered = not self.is_headless
             self._pace.touched(now())
-            self._consider()
+            asyncio.get_running_loop().call_later(ACT_SECONDS, self._consider)
         elif isinstance(event, Resize):
             self._pace.touched(now())
             self.screen_lost()

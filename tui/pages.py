@@ -13,9 +13,6 @@ from textual.app import App
 from orchestrator.actor import who
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
-from orchestrator.review.exporting import write_patch
-from orchestrator.review.morning import morning_of
-from orchestrator.review.wins import require_patch
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import seconds_since, utc_now
 from tui.screens.dashboard import Dashboard
@@ -59,6 +56,8 @@ class Pages:
             self._app.run_worker(self._greet(), group="morning")
 
     async def _greet(self) -> None:
+        from orchestrator.review.morning import morning_of  # brings git, as the others here do
+
         assert self._last is not None
         try:
             eventful = (await morning_of(self._reader, self._last)).eventful
@@ -101,6 +100,9 @@ class Pages:
         self._app.push_screen(MorningScreen(self._lab, self._reader, since))
 
     async def _write_patch(self, experiment_id: int) -> None:
+        from orchestrator.review.exporting import write_patch
+        from orchestrator.review.wins import require_patch
+
         try:
             experiment = await require_patch(self._reader, experiment_id)
             path = await asyncio.to_thread(write_patch, self._lab, experiment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tui.chart import Label, Point
 from tui.present import plain
@@ -11,9 +11,14 @@ FINE = 300  # dots of the believed line
 LONGEST_LABEL = 18
 
 
-def best_so_far(points: Sequence[tuple[int, float]], promoted: Container[int]) -> list[tuple[int, float]]:
+def merged_of(points: Sequence[tuple[int, float]], promoted: Iterable[int]) -> list[tuple[int, float]]:
+    """The points (number, bits per byte) whose number is among the promoted; points are numbered from 0."""
+    return [points[number] for number in sorted(promoted)]
+
+
+def best_so_far(points: Sequence[tuple[int, float]], promoted: Iterable[int]) -> list[tuple[int, float]]:
     """The score of master after each outcome, as (number, bits per byte): the corners of a step line."""
-    line = [(number, value) for number, value in points if number in promoted]
+    line = merged_of(points, promoted)
     if line and points[-1][0] > line[-1][0]:
         line.append((points[-1][0], line[-1][1]))
     return line
@@ -26,7 +31,7 @@ def believed_line(
 
     Empty while nothing was promoted whose gain could be judged.
     """
-    merged = [(number, value) for number, value in points if number in promoted]
+    merged = merged_of(points, promoted)
     if not merged or not any(promoted[number][0] in gains for number, _ in merged):
         return []
     level, corners = merged[0][1], []

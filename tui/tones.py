@@ -45,9 +45,10 @@ def tone_style(widget: Widget, tone: Tone) -> Style:
     return widget.get_component_rich_style(f"tone--{tone}", partial=True)
 
 
-def segments(widget: Widget, line: Line, over: Style | None = None) -> list[Segment]:
-    """A line as Textual paints it; `over` is laid on top of every tone (a cursor)."""
-    base = widget.rich_style
+def segments(widget: Widget, line: Line, over: Style | None = None, base: Style | None = None) -> list[Segment]:
+    """A line as Textual paints it; `over` is laid on top of every tone (a cursor). `base` is the widget's own style,
+    for whoever paints many lines at once: to ask for it costs as much as the rest of a line."""
+    base = widget.rich_style if base is None else base
     painted = []
     for said in line:
         style = base + tone_style(widget, said.tone)

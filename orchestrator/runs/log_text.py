@@ -27,6 +27,8 @@ _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 def inert(text: str) -> str:
     """Without control sequences and control characters; a carriage return alone ends a line (progress bars)."""
+    if text.isascii() and text.isprintable():  # most of what is shown, thousands of times
+        return text
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     # Line by line, so that a sequence which is never closed takes one line with it and not the rest of the log.
     text = "".join(_SEQUENCES.sub("", line) for line in text.splitlines(keepends=True))

@@ -22,6 +22,17 @@ def seconds_since(then: str, now: str | None = None) -> float:
     return (end - datetime.fromisoformat(then)).total_seconds()
 
 
+def _columns(record: type) -> tuple[str, ...]:
+    """The fields of a record, looked up once: thousands of rows are read at a time."""
+    found = _COLUMNS.get(record)
+    if found is None:
+        found = _COLUMNS[record] = tuple(field.name for field in fields(record))
+    return found
+
+
+_COLUMNS: dict[type, tuple[str, ...]] = {}
+
+
 class Row(Protocol):
     """What sqlite3.Row offers."""
 
@@ -63,7 +74,7 @@ class Level(StrEnum):
 class _FromRow:
     @classmethod
     def from_row(cls, row: Row) -> Self:
-        return cls(**{f.name: row[f.name] for f in fields(cls)})  # type: ignore[arg-type]
+        return cls(**{name: row[name] for name in _columns(cls)})  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +109,7 @@ class Experiment(_FromRow):
 
     @classmethod
     def from_row(cls, row: Row) -> Experiment:
-        values = {f.name: row[f.name] for f in fields(cls)}
+        values = {name: row[name] for name in _columns(cls)}
         values["state"] = State(values["state"])
         values["decision"] = Decision(values["decision"])
         return cls(**values)
@@ -139,7 +150,7 @@ class Run(_FromRow):
 
     @classmethod
     def from_row(cls, row: Row) -> Run:
-        values = {f.name: row[f.name] for f in fields(cls)}
+        values = {name: row[name] for name in _columns(cls)}
         values["kind"] = RunKind(values["kind"])
         values["provenance"] = json.loads(values["provenance"])
         return cls(**values)
@@ -179,7 +190,7 @@ class Command:
 
     @classmethod
     def from_row(cls, row: Row) -> Command:
-        values = {f.name: row[f.name] for f in fields(cls)}
+        values = {name: row[name] for name in _columns(cls)}
         values["arguments"] = json.loads(values["arguments"])
         return cls(**values)
 

@@ -12,7 +12,7 @@ from orchestrator.store.states import State
 from tui.chart import Point, Series, Shape, chart, value_range
 from tui.curves import Line as Curves
 from tui.present import SYMBOLS
-from tui.promotions import believed_line, best_so_far, promotion_labels
+from tui.promotions import believed_line, best_so_far, merged_of, promotion_labels
 from tui.tones import TONE_CLASSES, Line, Said, Tone, fit, refresh_lines, segments
 from tui.watch import Story
 
@@ -94,15 +94,14 @@ class Plot(Chart, can_focus=True):
         if story is self._story:
             return
         self._story = story
-        merged = [point for point in story.points if point[0] in story.promoted]
-        others = [point for point in story.points if point[0] not in story.promoted]
+        merged = merged_of(story.points, story.promoted)
         believed = believed_line(story.points, story.promoted, story.baseline.gains)
         self.heading = f"5 best score {len(story.points)} measured, {max(0, len(merged) - 1)} merged"
         signs = f"bits per byte  {SYMBOLS[State.PROMOTED]} merged  · not" + ("  ⠒ believed" if believed else "")
         self.subheading = signs if story.points else ""
         self.draw(
             [
-                Series(others, Shape.SIGNS, Tone.DIM, "·"),
+                Series(story.points, Shape.SIGNS, Tone.DIM, "·"),
                 Series(believed, Shape.DOTS, Tone.WARN),
                 Series(best_so_far(story.points, story.promoted), Shape.STEP, Tone.GOOD),
                 Series(

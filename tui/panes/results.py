@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from orchestrator.store.filters import EVERYTHING
-from tui.panes.rows import Rows
+from orchestrator.store.records import Experiment
+from tui.panes.rows import Cells, Rows
 from tui.present import RESULT_COLUMNS, result_cells
 from tui.watch import Snapshot, Story
 
@@ -14,6 +15,7 @@ class Results(Rows):
         self.heading = "3 results"
         self._asked = EVERYTHING
         self._story: Story | None = None
+        self._known: dict[int, tuple[object, Cells]] = {}
         self._teams = False  # whether several are at work
 
     def take(self, snapshot: Snapshot) -> None:
@@ -26,14 +28,21 @@ class Results(Rows):
             self._asked = asked
             self.keep_marks()
         self.empty = "no result matches the filter; esc clears it" if asked.terms else "nothing has run yet"
-        gains, noise, runs = story.baseline.gains, story.baseline.noise, story.result_runs
-        rows = [(str(e.id), result_cells(e, runs.get(e.id, []), gains.get(e.id), noise, teams)) for e in story.results]
+        self._known = {e.id: self._row_of(e, story, teams) for e in story.results}
+        rows = [(str(key), cells) for key, (_, cells) in self._known.items()]
         self.show(rows, first=wish.first, total=story.matching)
         cut = story.matching < story.measured
         count = f"{story.matching} of {story.measured}" if cut else str(story.measured)
         search = f" /{asked.text}" if asked.terms else ""
         order = "" if wish.sort == "id" and wish.descending else f"  by {wish.sort} {'↓' if wish.descending else '↑'}"
         self.heading = f"3 results{search} {count}{order}"
+
+    def _row_of(self, experiment: Experiment, story: Story, teams: bool) -> tuple[object, Cells]:
+        """What a row is made of, and its cells: those of before where it is the same."""
+        runs, baseline = story.result_runs.get(experiment.id, []), story.baseline
+        facts = (experiment, runs, baseline.gains.get(experiment.id), baseline.noise, teams)
+        known = self._known.get(experiment.id)
+        return known if known is not None and known[0] == facts else (facts, result_cells(*facts))
 
     @property
     def experiment_id(self) -> int | None:

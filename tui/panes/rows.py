@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.events import Click, Resize
 from textual.geometry import Region, Size
@@ -64,6 +65,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         self._marked: dict[str, None] = {}  # keys, in the order in which they were marked
         self._follows_top = True  # until the person moves: new rows come in above
         self._fitted: list[tuple[int, int]] = []
+        self._base = Style.null()  # the widget's own style, while it is painted
         self.empty = empty
         self.head = head
 
@@ -229,6 +231,10 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
     def on_blur(self) -> None:
         self.refresh()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._base = self.rich_style
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         index = y - self.head + self.scroll_offset.y
@@ -237,17 +243,17 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         elif (row := self._row_at(index)) is not None:
             strip = self._row(index, *row)
         elif 0 <= index < self._total:  # on its way
-            strip = Strip(segments(self, [Said("  …", Tone.DIM)]))
+            strip = Strip(segments(self, [Said("  …", Tone.DIM)], base=self._base))
         elif not self._rows and y == self.head:
-            strip = Strip(segments(self, [Said("  " + fit(self.empty, width - GUTTER), Tone.DIM)]))
+            strip = Strip(segments(self, [Said("  " + fit(self.empty, width - GUTTER), Tone.DIM)], base=self._base))
         else:
             strip = Strip([])
-        return strip.adjust_cell_length(width, self.rich_style)
+        return strip.adjust_cell_length(width, self._base)
 
     def _head(self) -> Strip:
         gap = " " * GAP
         words = [fit(self._columns[i].heading, width, self._columns[i].right) for i, width in self._fitted]
-        style = self.rich_style + self.get_component_rich_style("rows--head", partial=True)
+        style = self._base + self.get_component_rich_style("rows--head", partial=True)
         return Strip([Segment(" " * GUTTER + gap.join(words), style)])
 
     def _row(self, index: int, key: str, cells: Cells) -> Strip:
@@ -269,9 +275,9 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         mark = Said("*" if key in self._marked else " ", Tone.WARN)
         name = "rows--cursor" if self.has_focus else "rows--cursor-away"
         over = self.get_component_rich_style(name, partial=True) if at_cursor else None
-        painted = segments(self, [sign, mark, *line], over)
+        painted = segments(self, [sign, mark, *line], over, self._base)
         width = self.scrollable_content_region.width
-        style = self.rich_style + over if over is not None else self.rich_style
+        style = self._base + over if over is not None else self._base
         return Strip(painted).adjust_cell_length(width, style)
 
 

@@ -18,7 +18,7 @@ from tui.tones import TONE_CLASSES, Said, Tone, segments
 
 KEPT = 20_000
 LONGEST = 2_000  # characters of one line that are shown
-NEAR_END = 300  # lines that are broken to the width while the end is followed; all of them when the person looks back
+NEAR_END = 150  # lines that are broken to the width while the end is followed; all of them when the person looks back
 
 _JOURNAL = re.compile(r"(\d\d:\d\d:\d\d )?(=== |-> |<- |-- )?")
 _JOURNAL_TONES = {"=== ": Tone.STRONG, "-> ": Tone.LIVE, "<- ": Tone.DIM, "-- ": Tone.DIM}
@@ -92,7 +92,7 @@ class Tail(ScrollView, can_focus=True, inherit_bindings=False):
         if len(self.lines) > KEPT:
             self.lines = self.lines[-(KEPT - KEPT // 10) :]
             self._cut()
-        elif self.follows and len(self.lines) - self._from > 4 * NEAR_END:
+        elif self.follows and (begin == 0 or len(self.lines) - self._from > 4 * NEAR_END):
             self._cut()
         else:
             self._pieces += self._cut_lines(begin)
