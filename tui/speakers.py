@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from orchestrator.store.records import AgentRow
+from orchestrator.store.records import AgentRow, seconds_since
 from tui.columns import Column
 from tui.present import Cell, amount, plain
 from tui.tones import Said, Tone
 
+STAYS_SECONDS = 5.0  # so far behind the busiest an agent may be, and its log is still the one that is followed
 AT_WORK = ("thinking", "calling", "waiting")
 AGENT_SYMBOLS = {"idle": "·", "thinking": "*", "calling": "►", "waiting": "!", "paused": "‖", "pausing": "‖"}
 AGENT_TONES = {
@@ -31,6 +33,16 @@ def at_rest(agent: AgentRow) -> AgentRow:
     if agent.state not in AT_WORK:
         return replace(agent, rate=None)
     return replace(agent, state="idle", job=f"was at: {agent.job}", rate=None)
+
+
+def busiest(agents: Sequence[AgentRow], followed: str | None) -> AgentRow:
+    """Whoever was busy last; the one that is followed while it is hardly behind, lest the log leaps from one to another.
+
+    `agents` has at least one.
+    """
+    last = max(agents, key=lambda agent: agent.updated_at)
+    now = next((agent for agent in agents if agent.name == followed), last)
+    return last if seconds_since(now.updated_at, last.updated_at) > STAYS_SECONDS else now
 
 
 def state_of(agent: AgentRow) -> str:

@@ -74,7 +74,7 @@ class Level(StrEnum):
 class _FromRow:
     @classmethod
     def from_row(cls, row: Row) -> Self:
-        return cls(**{name: row[name] for name in _columns(cls)})  # type: ignore[arg-type]
+        return cls(**{name: row[name] for name in _columns(cls)})
 
 
 @dataclass(frozen=True, slots=True)

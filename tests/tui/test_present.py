@@ -19,7 +19,7 @@ from tui.present import SYMBOLS, bar
 from tui.promotions import best_so_far
 from tui.screens.dashboard import Dashboard
 from tui.screens.help import help_rows
-from tui.speakers import at_rest
+from tui.speakers import at_rest, busiest
 from tui.tones import Line, fit
 
 
@@ -123,3 +123,14 @@ def test_an_agent_of_a_daemon_that_is_gone_is_not_shown_at_work() -> None:
     resting = at_rest(busy)
     assert (resting.state, resting.job) == ("idle", "was at: patch 5")
     assert at_rest(resting) == resting
+
+
+def test_the_log_of_one_agent_is_followed_until_it_rests_and_another_works() -> None:
+    def agent(name: str, second: int) -> AgentRow:
+        at = f"2026-01-01T00:00:{second:02}.000Z"
+        return AgentRow(name, "worker", "t", "m", "calling", "patch 5", 5, 1, 0, 10, 10, at)
+
+    assert busiest([agent("a", 10), agent("b", 12)], None).name == "b"
+    assert busiest([agent("a", 10), agent("b", 12)], "a").name == "a"
+    assert busiest([agent("a", 10), agent("b", 30)], "a").name == "b"
+    assert busiest([agent("a", 10)], "gone").name == "a"

@@ -8,14 +8,13 @@ from textual.widgets import Rule
 
 from orchestrator.lab import Lab
 from orchestrator.runs.log_text import read_lines
-from orchestrator.store.records import AgentRow, seconds_since
+from orchestrator.store.records import AgentRow
 from tui.panes.rows import Rows
 from tui.panes.tail import Tail
-from tui.speakers import AGENT_COLUMNS, about, agent_cells, at_rest
+from tui.speakers import AGENT_COLUMNS, about, agent_cells, at_rest, busiest
 from tui.watch import Snapshot
 
 FIRST_BYTES = 32 * 1024
-STAYS_SECONDS = 5.0
 ROLES = ("researcher", "planner", "worker", "reviewer", "reporter", "solo")
 """As in orchestrator.team_settings, whose reading of files the first screen does not wait for."""
 
@@ -54,17 +53,11 @@ class Agents(Vertical):
         self._give_room()
         self.table.show([(agent.name, agent_cells(agent)) for agent in self._agents])
         if not self._chosen and self._agents and not self.table.has_focus:
-            self.table.follow(self._busiest().name)
+            self.table.follow(busiest(self._agents, self._followed).name)
         held = sum(bool(agent.paused_by) for agent in self._agents)
         self.heading = f"2 agents {len(self._agents)}" + (f"  {held} paused" if held else "")
         self._tell_about()
         self.tail()
-
-    def _busiest(self) -> AgentRow:
-        """Whoever was busy last; the one that is followed as long as it is hardly behind, lest the log leaps about."""
-        busiest = max(self._agents, key=lambda agent: agent.updated_at)
-        now = next((agent for agent in self._agents if agent.name == self._followed), busiest)
-        return busiest if seconds_since(now.updated_at, busiest.updated_at) > STAYS_SECONDS else now
 
     def _tell_about(self) -> None:
         chosen = next((agent for agent in self._agents if agent.name == self.agent), None)
