@@ -36,7 +36,7 @@ def at_rest(agent: AgentRow) -> AgentRow:
 
 
 def busiest(agents: Sequence[AgentRow], followed: str | None) -> AgentRow:
-    """Whoever was busy last; the one that is followed while it is hardly behind, lest the log leaps from one to another.
+    """Whoever was busy last; the one that is followed while it is hardly behind, lest the log leaps about.
 
     `agents` has at least one.
     """
