@@ -21,14 +21,6 @@ def quiet(stage: str, done: int, total: int) -> None:
     """Nobody watches."""
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Whole, where other tests score a part of it."""
-    cache = tmp_path_factory.mktemp("whole")
-    corpora.prepare("cpu", cache, quiet)
-    return cache / "cpu"
-
-
 @pytest.fixture
 def copy(corpus: Path, tmp_path: Path) -> Path:
     """A corpus that a test may damage."""
