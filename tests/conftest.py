@@ -118,11 +118,12 @@ def bare(tmp_path: Path, corpus: Path) -> Path:
 def measured(lab: Path) -> Path:
     """A lab whose baseline is on record, better than anything its budget can reach: every screen is discarded at once,
     and no test waits for the runs of a baseline that it does not ask about."""
-    asyncio.run(_record_baseline(Lab(lab)))
+    asyncio.run(record_baseline(Lab(lab)))
     return lab
 
 
-async def _record_baseline(lab: Lab) -> None:
+async def record_baseline(lab: Lab) -> None:
+    """Three scores of the start that nothing in a test can beat."""
     place = Place("cpu0", device_kind(local_executor("cpu", 1).slots()[0]), "off")
     async with Writer(lab.database) as store:
         start = await store.experiment(0)

@@ -23,7 +23,7 @@ from tests.attacks.attacks import ATTACKS as PLAIN
 from tests.attacks.attacks import Attack, Edit
 from tests.attacks.honest import HONEST
 from tests.attacks.subtle import SUBTLE
-from tests.conftest import autolab, set_key
+from tests.conftest import autolab, record_baseline, set_key
 
 Result = dict[str, Any]
 
@@ -120,6 +120,7 @@ def unusual(make_lab: Callable[[str], Path], corpus: Path, request: pytest.Fixtu
     set_key(lab, "grace_seconds", "2")  # beside other tests the first step of some takes longer than the budget
     few = None if request.config.getoption("--exhaustive") else FEW_HONEST
     add_all(lab, dict(list(HONEST.items())[:few]), corpus.parent)
+    asyncio.run(record_baseline(Lab(lab)))
     return asyncio.run(measure_all(lab))
 
 

@@ -59,7 +59,7 @@ def test_a_team_behind_an_openai_server_brings_experiments_to_an_outcome(measure
             set_key(lab, role, '"served"')
         set_key(lab, "name", '"served"')
         set_key(lab, "wave", "1")
-        run = autolab("run", str(lab), "--experiments", "4", timeout=280)
+        run = autolab("run", str(lab), "--experiments", "2", timeout=280)
     assert run.returncode == 0, run.stdout + run.stderr
     assert {"propose", "queue", "submit_patch", "approve", "hand_over"} <= player.roles
     results = json.loads(autolab("results", "--json", str(lab)).stdout)
