@@ -15,11 +15,14 @@ import json
 import os
 import random
 import re
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from bisect import bisect_left
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -169,8 +172,14 @@ class Bench:
             program.figures[f"{name}, p{share} ms"] = times[min(len(times) - 1, len(times) * share // 100)]
 
     def _cursor_places(self, chunks: list[tuple[float, bytes]], begin: float) -> list[tuple[float, int]]:
-        """(when, how far below the place of `begin`) of the cursor; ids run downwards in both tables."""
+        """(when, how many rows below the place of `begin`) of the cursor.
+
+        Ids run downwards in both tables; those of experiments that only wait are in none.
+        """
         replay, start, places = Replay(self._columns, self._rows), None, []
+        with closing(sqlite3.connect(self._lab / "runs.db")) as connection:
+            rows = connection.execute("SELECT DISTINCT experiment_id FROM runs ORDER BY experiment_id")
+            listed = [int(number) for (number,) in rows]
         pane = self._columns * 2 // 5 + 2
         for at, chunk in chunks:
             replay.feed(chunk)
@@ -178,11 +187,11 @@ class Bench:
             found = re.search(r"\d{3,}", row[pane:]) if row is not None else None
             if found is None:
                 continue
-            number = int(found.group())
+            rank = bisect_left(listed, int(found.group()))
             if at < begin:
-                start = number
-            elif start is not None and (not places or places[-1][1] != start - number):
-                places.append((at, start - number))
+                start = rank
+            elif start is not None and (not places or places[-1][1] != start - rank):
+                places.append((at, start - rank))
         return places
 
     def _hour(self, program: Program, daemon: Daemon) -> None:
