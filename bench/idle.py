@@ -145,7 +145,8 @@ def ours(directory: Path, slots: int, runs: int, scale: float, seed: int) -> Fig
         text = (lab / "autolab.toml").read_text()
         text = re.sub(r"^slots = .*$", f"slots = {slots}", text, flags=re.MULTILINE)
         for role in ROLES:
-            text = re.sub(rf'^{role} = "offline"$', f'{role} = "served"', text, flags=re.MULTILINE)
+            text, found = re.subn(rf"^(# )?{role} = .*$", f'{role} = "served"', text, flags=re.MULTILINE)
+            assert found == 1, f"{role} stands {found} times in autolab.toml"
         text += f'\n[models.served]\nkind = "openai"\nbase_url = "{server.url}"\nmodel = "scripted"\n'
         (lab / "autolab.toml").write_text(text)
         subprocess.run([*CLI, "run", str(lab), "--experiments", str(runs * slots)], check=True, stdout=2)
