@@ -56,15 +56,19 @@ def load_role(context: Context, role: str) -> RoleFile:
 
 
 def muster(context: Context) -> list[Member]:
-    """Everybody at work: of each team one agent a role, and as many workers as its settings say."""
+    """Everybody at work: of each team one agent a role, as many workers as its settings say, and two reviewers for
+    three workers: one alone would hold up the patches of more slots than three."""
     members = []
     for team in context.settings.teams_at_work:
         workers = max(1, math.ceil(slots_of(context) / 2)) if team.workers == "auto" else team.workers
+        several = {"worker": workers, "reviewer": math.ceil(2 * workers / 3)}
         for role in team.kind.roles:
             file = load_role(context, role)
             models, warning = models_of_role(context.settings, team, file)
             warnings = (*file.warnings, *([warning] if warning else []))
-            words = [f"worker-{n}" for n in range(1, workers + 1)] if role == "worker" else [role]
+            words = [f"{role}-{n}" for n in range(1, several.get(role, 1) + 1)]
+            if role != "worker":
+                words[0] = role  # the first keeps its name when others come
             members += [Member(team.agent(word), file, models, team, warnings) for word in words]
     return members
 
@@ -122,7 +126,7 @@ class Crew:
         group.create_task(self._live(member), name=member.name)
 
     async def _restaff(self, group: asyncio.TaskGroup) -> None:
-        """Workers come and go with the setting `workers`; who leaves finishes the job at hand first."""
+        """Workers and reviewers come and go with the setting `workers`; who leaves finishes the job at hand first."""
         store, settings = self._context.store, self._context.settings
         while True:
             await asyncio.sleep(LOOK_SECONDS)

@@ -133,15 +133,22 @@ class JobBook:
     async def _review(self) -> Job | None:
         for experiment in await of_team(self._context, [State.PATCHING]):
             # A patch without a role model is a person's own, which nobody reviews.
-            held = (JobKind.PATCH, experiment.id) in self._taken or not experiment.role_model
-            if experiment.commit_id is not None and not held:
+            held = not experiment.role_model or any(
+                (kind, experiment.id) in self._taken for kind in (JobKind.PATCH, JobKind.REVIEW)
+            )
+            if experiment.commit_id is None or held:
+                continue
+            self._taken.add((JobKind.REVIEW, experiment.id))
+            now = await self._context.store.experiment(experiment.id)
+            if now is not None and now.state is State.PATCHING:
                 return Job(JobKind.REVIEW, f"review {experiment.id}: {experiment.title}", experiment.id)
+            self._taken.discard((JobKind.REVIEW, experiment.id))  # another reviewer has just ended with it
         return None
 
     async def _wave(self) -> Job | None:
         outcomes = await self._outcomes()
         last = int(await self._fact("outcomes_reviewed") or 0)
-        if outcomes - last < self._context.team.wave:
+        if outcomes - last < self._context.team.wave or (JobKind.WAVE, None) in self._taken:
             return None
         return Job(JobKind.WAVE, f"review the wave of {outcomes - last} outcomes", wanted=outcomes)
 
