@@ -31,11 +31,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache of its own for the whole session; no key or network setting of the person who runs the tests."""
+    """A cache of its own for the whole session; no key, network setting or git identity of the person who runs the
+    tests."""
     cache = tmp_path_factory.mktemp("cache")
     before = dict(os.environ)
     os.environ["AUTOLAB_CACHE"] = str(cache)
     os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["GIT_CONFIG_GLOBAL"] = os.environ["GIT_CONFIG_SYSTEM"] = os.devnull
     for name in ("HF_TOKEN", "OPENAI_API_KEY", "AUTOLAB_PROFILE", "AUTOLAB_RUN_DIR", "GIT_DIR"):
         os.environ.pop(name, None)
     yield cache

@@ -92,10 +92,10 @@ class ControlRoom(PacedApp[str]):
         self._pages = Pages.opened(self, self._lab, self._reader, keep=not self._read_only)
         self._watch.wants(since=self._pages.looked)
         self._deeds = Deeds(self, self._lab, self._reader, self._carry_out)
-        first = await self._first_look(self._watch)
+        look = asyncio.create_task(self._first_look(self._watch))
         with self.batch_update():  # the first screen is painted once, and complete
             await self.push_screen(self.dashboard)
-            if first is not None:
+            if (first := await look) is not None:
                 self.dashboard.show(first)
         self.call_later(self.first_screen_made)
         if problem:

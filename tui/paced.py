@@ -19,6 +19,7 @@ from textual.screen import Screen
 
 from tui.pace import REST_SECONDS, SSH_REST_SECONDS, Pace
 from tui.shadow import Difference, Shadow
+from tui.sheet import Sheet
 from tui.terminal import Terminal, now, stopped_by
 from tui.theme import DARK, LIGHT, SIXTEEN
 
@@ -56,6 +57,7 @@ class PacedApp(App[Result]):
         for theme in (DARK, LIGHT, SIXTEEN):
             self.register_theme(theme)
         self.theme = chosen_theme(os.environ, self.console.color_system)
+        self.stylesheet = Sheet(variables=self.get_css_variables())
         self.animation_level = "none"
         self.ascii_only = speaks_ascii_only(os.environ) if ascii_only is None else ascii_only
         self._pace = Pace(SSH_REST_SECONDS if "SSH_CONNECTION" in os.environ else REST_SECONDS)
@@ -81,6 +83,14 @@ class PacedApp(App[Result]):
         while self._unanswered and now() < until:
             await asyncio.sleep(0.005)
         self._unanswered = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether frames are held back; what is marked as changed is painted afterwards."""
+        return self._held is not None
+
+    def get_default_screen(self) -> Screen[Any]:
+        return PacedScreen(id="_default")
 
     def _hold(self) -> None:
         if self._held is None:
@@ -201,6 +211,14 @@ class PacedApp(App[Result]):
         self.screen_lost()
         self._release()
         self.call_later(self.refresh, layout=True)
+
+
+class PacedScreen(Screen[Result]):
+    """A screen that paints nothing while the app holds its frames back; Textual's own paints after every layout."""
+
+    def _compositor_refresh(self) -> None:
+        if not (isinstance(self.app, PacedApp) and self.app.holds):
+            super()._compositor_refresh()
 
 
 def chosen_theme(environment: Mapping[str, str], color_system: str | None) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from textual.screen import Screen
-
 from tui.keys import footer
+from tui.paced import PacedScreen
 from tui.panes.line import OneLine
 
 
-class RoomScreen(Screen[None]):
+class RoomScreen(PacedScreen[None]):
     """The app hands every key of the table to the screen on top."""
 
     FOOTER: ClassVar[tuple[str, ...]] = ()

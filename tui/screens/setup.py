@@ -11,17 +11,17 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.screen import Screen
 from textual.widgets import Static
 
 from orchestrator.lab import Lab, daemon_of
+from tui.paced import PacedScreen
 from tui.panes.line import OneLine
 from tui.present import bar, plain
 from tui.steering import run_autolab
 from tui.tones import Line, Said, Tone
 
 
-class Setup(Screen[str]):
+class Setup(PacedScreen[str]):
     """Dismissed with "" when the lab is at work, else with the sentence that says why not."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("q,ctrl+c", "leave", "leave")]
