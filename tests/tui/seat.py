@@ -68,7 +68,7 @@ class Seat:
         deadline = time.monotonic() + timeout
         while words not in (text := self.text()):
             assert time.monotonic() < deadline, f"{words!r} is not on the screen:\n{text}"
-        return text
+        return self.text()  # a frame may come in pieces
 
     def resize(self, columns: int, rows: int) -> None:
         self._screen.resize(rows, columns)
