@@ -152,11 +152,12 @@ class PacedApp(App[Result]):
             self.call_later(self._paint_what_waited)
 
     def _paint_what_waited(self) -> None:
-        """A batch leaves what has changed marked; the screen on top is told to look at the marks."""
+        """A batch leaves what has changed marked; the screens that are seen are told to look at the marks."""
         if self._held is None and self.screen_stack:
             screen = self.screen
-            if screen._compositor._dirty_regions:  # a layout that was made in the meantime
-                screen._compositor_refresh()
+            for seen in (*self._background_screens, screen):
+                if seen._compositor._dirty_regions:  # a layout that was made in the meantime
+                    seen._compositor_refresh()
             screen.check_idle()
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
