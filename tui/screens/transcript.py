@@ -176,7 +176,7 @@ class TranscriptScreen(RoomScreen):
     # -- the turn under the cursor
 
     def on_rows_moved(self, _: Rows.Moved) -> None:
-        self.run_worker(self._show_turn, group="turn", exclusive=True)
+        self.run_worker(self._show_turn(), group="turn", exclusive=True)
 
     async def _show_turn(self) -> None:
         colours = self.app.theme_variables
@@ -250,7 +250,7 @@ class TranscriptScreen(RoomScreen):
             self.notify("There are no calls in this turn.")
         else:
             self._unfolded ^= {turn.id}
-            self.run_worker(self._show_turn, group="turn", exclusive=True)
+            self.run_worker(self._show_turn(), group="turn", exclusive=True)
 
     # -- keys
 
