@@ -97,3 +97,16 @@ def test_a_script_is_run_in_the_sandbox_and_its_word_is_taken_as_such(lab: Path)
     assert "Self-reported" in git(lab, "log", "-1", "--format=%B", "master")
     assert git(lab, "show", "master:fit.py").count("DEPTH = 4") == 1
     assert not (lab / "left behind").exists()
+
+
+def test_without_a_sandbox_every_place_that_tells_of_a_win_says_so(lab: Path) -> None:
+    settings = lab / "autolab.toml"
+    settings.write_text(settings.read_text().replace('sandbox = "auto"', 'sandbox = "off"'))
+    add(lab, "one deeper", "DEPTH = 3", "DEPTH = 4")
+    done = autolab("run", str(lab), "--experiments", "1", timeout=300)
+    assert done.returncode == 0, done.stderr
+    won = results(lab)["one deeper"]
+    assert won["state"] == "promoted" and won["unsandboxed"] is True
+    assert "Unsandboxed" in git(lab, "log", "-1", "--format=%B", "master")
+    assert "one deeper [unsandboxed]" in autolab("results", str(lab)).stdout
+    assert "one deeper [unsandboxed]" in (lab / ".autolab" / "results.tsv").read_text()
