@@ -13,12 +13,16 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from orchestrator.guard.arithmetic import Folded
 from orchestrator.guard.scopes import Resolved, bindings
 
 ROUNDS = 12
 """Of naming by content. A difference shows in the definition that has it; further rounds only tell who refers to it."""
+
+RECENT = 32
+"""Files whose normal form is kept at hand: a tenth of a second each, and masters and patches are asked for again."""
 
 ENTRY = "build_model"
 """What is called from outside of a train.py."""
@@ -47,15 +51,20 @@ def program_hash(sources: Mapping[str, str]) -> str | None:
             digest.update(path.encode() + b"\0" + sources[path].encode() + b"\0")
             continue
         try:
-            tree = ast.parse(sources[path])
-            by_string = _reaches_by_string(tree)
-            tree = plain(tree) if by_string else normalised(tree)
-            alone = len(codes) == 1 and not by_string and _is_train_py(tree)
-            normal = _by_content(tree) if alone else _by_name(tree)
+            normal = _normal(sources[path], alone=len(codes) == 1)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
         digest.update(path.encode() + b"\0" + normal.encode() + b"\0")
     return digest.hexdigest()[:16]
+
+
+@lru_cache(maxsize=RECENT)
+def _normal(source: str, *, alone: bool) -> str:
+    """The program that one file makes, as text; `alone`: no other file of it is code. Raises what parsing raises."""
+    tree = ast.parse(source)
+    by_string = _reaches_by_string(tree)
+    tree = plain(tree) if by_string else normalised(tree)
+    return _by_content(tree) if alone and not by_string and _is_train_py(tree) else _by_name(tree)
 
 
 def plain(tree: ast.Module) -> ast.Module:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
-from orchestrator.guard.program import normalised
+from orchestrator.guard.program import RECENT, normalised
 
 LOOSE = "the code outside of any function"
 
@@ -53,7 +54,9 @@ def _constants(source: str) -> dict[str, tuple[str, int]]:
     }
 
 
-def _units(source: str) -> dict[str, str]:
+@lru_cache(maxsize=RECENT)
+def _units(source: str) -> Mapping[str, str]:
+    """Each named part as text. Every patch is compared with the same few programs."""
     units: dict[str, str] = {}
     for name, node in _parts(normalised(ast.parse(source))):
         units[name] = units.get(name, "") + ast.dump(node)
