@@ -21,6 +21,8 @@ from orchestrator.runs import local_executor
 from orchestrator.runs.slots import device_kind
 from orchestrator.store.records import RunKind
 from orchestrator.store.writer import Measurement, Place, Writer
+from tests import command_line
+from tests.command_line import autolab
 
 CLI = [sys.executable, "-m", "orchestrator.cli.main"]
 
@@ -40,6 +42,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.environ["GIT_CONFIG_GLOBAL"] = os.environ["GIT_CONFIG_SYSTEM"] = os.devnull
     for name in ("HF_TOKEN", "OPENAI_API_KEY", "AUTOLAB_PROFILE", "AUTOLAB_RUN_DIR", "GIT_DIR"):
         os.environ.pop(name, None)
+    command_line.begin()
     yield cache
     os.environ.clear()
     os.environ.update(before)
@@ -64,13 +67,6 @@ def corpus(surroundings: Path, request: pytest.FixtureRequest) -> Path:
         ready = json.loads((built / "ready.json").read_text())
         (built / "ready.json").write_text(json.dumps({**ready, "fingerprint": fingerprint(built)}))
     return built
-
-
-def autolab(*words: str, timeout: float = 120, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command line."""
-    return subprocess.run(
-        [*CLI, *words], capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, cwd=cwd, check=False
-    )
 
 
 def eventually(condition: Callable[[], object], timeout: float = 60, what: str = "the condition") -> object:

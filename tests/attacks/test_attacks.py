@@ -23,7 +23,8 @@ from tests.attacks.attacks import ATTACKS as PLAIN
 from tests.attacks.attacks import Attack, Edit
 from tests.attacks.honest import HONEST
 from tests.attacks.subtle import SUBTLE
-from tests.conftest import autolab, record_baseline, set_key
+from tests.command_line import autolab
+from tests.conftest import record_baseline, set_key
 
 Result = dict[str, Any]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import autolab, set_key
+from tests.command_line import autolab
+from tests.conftest import set_key
 
 
 def refused(answer: subprocess.CompletedProcess[str], status: int, *words: str) -> None:

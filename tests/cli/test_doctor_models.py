@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from tests.conftest import autolab
+from tests.command_line import autolab
 from tests.roles.openai_server import OpenAIServer, Request, Scripted, calls, fails, says
 from tests.roles.weak_scripts import in_text
 

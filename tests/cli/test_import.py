@@ -17,7 +17,8 @@ from orchestrator.team import briefs
 from orchestrator.team.toolbox import Toolbox
 from roles.errors import ToolRefusal
 from roles.tools import Tool
-from tests.conftest import CLI, autolab
+from tests.command_line import autolab
+from tests.conftest import CLI
 
 SAMPLE = Path(__file__).parents[1] / "targets" / "results.tsv"
 

@@ -7,7 +7,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.conftest import CLI, autolab
+from tests.command_line import autolab
+from tests.conftest import CLI
 from tests.layouts import AUTORESEARCH, OTHER, git, make_repository
 
 DESCRIBED = (

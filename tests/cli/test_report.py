@@ -10,7 +10,7 @@ from orchestrator.lab import Lab
 from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal, Writer
-from tests.conftest import autolab
+from tests.command_line import autolab
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.conftest import autolab
+from tests.command_line import autolab
 
 
 def test_a_person_steers_without_a_daemon_and_takes_it_back(lab: Path) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 
 from orchestrator.runs.identity import marked_processes
-from tests.conftest import CLI, autolab, eventually, set_key
+from tests.command_line import autolab
+from tests.conftest import CLI, eventually, set_key
 
 RESULT_FIELDS = {
     *("id", "title", "hypothesis", "state", "val_bpb", "delta", "runs", "branch", "commit", "parent", "team"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import autolab
+from tests.command_line import autolab
 from tests.layouts import git, make_repository
 
 FIT = '''"""Fits nothing, and prints how well."""

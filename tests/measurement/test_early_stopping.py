@@ -21,7 +21,8 @@ from orchestrator.runs.slots import device_kind
 from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal, Writer
-from tests.conftest import autolab, set_key
+from tests.command_line import autolab
+from tests.conftest import set_key
 
 BUDGET = 2.0
 

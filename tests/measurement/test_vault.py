@@ -28,7 +28,8 @@ from orchestrator.team import briefs
 from orchestrator.team.toolbox import Toolbox
 from orchestrator.watching.notebook import Notebook
 from roles.tools import Tool
-from tests.conftest import autolab, eventually, set_key
+from tests.command_line import autolab
+from tests.conftest import eventually, set_key
 
 RESULT_FIELDS = {
     *("id", "title", "hypothesis", "state", "val_bpb", "delta", "runs", "branch", "commit", "parent", "team"),

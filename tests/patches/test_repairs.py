@@ -9,7 +9,8 @@ import pytest
 
 from roles.chat import Message, ToolCall
 from roles.offline.scripts import next_turn
-from tests.conftest import autolab, set_key
+from tests.command_line import autolab
+from tests.conftest import set_key
 from tests.roles.openai_server import OpenAIServer, Request, Scripted, calls
 
 SOUND = "    logits = model(tokens)\n"

@@ -13,7 +13,7 @@ from orchestrator.measurement.judging import Judging
 from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal
-from tests.conftest import autolab
+from tests.command_line import autolab
 
 
 def git(root: Path, *words: str) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from roles.chat import Message, ToolCall
 from roles.offline.turns import next_turn
-from tests.conftest import autolab, eventually, set_key
+from tests.command_line import autolab
+from tests.conftest import eventually, set_key
 from tests.roles.openai_server import OpenAIServer, Request, Scripted, calls, says
 
 MODEL = """

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from roles.chat import Message, ToolCall
 from roles.offline.scripts import next_turn
-from tests.conftest import autolab, eventually, set_key
+from tests.command_line import autolab
+from tests.conftest import eventually, set_key
 from tests.roles.openai_server import OpenAIServer, Request, Scripted, calls, fails, says
 
 

@@ -16,7 +16,8 @@ from orchestrator.cli.main import parse
 from orchestrator.errors import LabError, UsageError
 from orchestrator.tracking.dashboard import directions, free_port, has_screen
 from orchestrator.watching.tracking import Tracking
-from tests.conftest import CLI, autolab, eventually
+from tests.command_line import autolab
+from tests.conftest import CLI, eventually
 from tests.tracking.bench_lab import bare_lab
 
 URL = "http://127.0.0.1:7860/?project=lab"

@@ -15,7 +15,8 @@ import pexpect
 import pyte
 
 from orchestrator.runs.identity import marked_processes
-from tests.conftest import autolab, eventually, set_key
+from tests.command_line import autolab
+from tests.conftest import eventually, set_key
 
 
 class Terminal:
