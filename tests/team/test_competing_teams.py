@@ -70,6 +70,7 @@ def test_a_team_of_one_on_a_served_model_competes_with_the_control_arm(measured:
         started = autolab("start", str(measured))
         assert started.returncode == 0, started.stderr
         eventually(lambda: _measured(measured) >= {"solo", "offline"}, 540, "an outcome of each team")
+        eventually(lambda: _finished(measured) >= {"solo", "offline"}, 120, "a job that each team has finished")
         autolab("stop", "--now", str(measured))
     results = [entry for entry in json.loads(autolab("results", "--json", str(measured)).stdout) if entry["id"]]
     assert len({entry["title"] for entry in results}) == len(results), "neither repeats the other"
@@ -101,6 +102,12 @@ def _measured(lab: Path) -> set[str]:
             "SELECT team FROM experiments WHERE id > 0 AND state IN ('discarded', 'not_confirmed')"
         )
         return {team for (team,) in rows}
+
+
+def _finished(lab: Path) -> set[str]:
+    """The teams with a job that ended as it should."""
+    with closing(sqlite3.connect(lab / "runs.db")) as connection:
+        return {team for (team,) in connection.execute("SELECT team FROM calls WHERE outcome = 'finished'")}
 
 
 def _compared(lab: Path) -> None:
