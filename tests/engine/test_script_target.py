@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.command_line import autolab
+from tests.conftest import set_key
 from tests.layouts import git, make_repository
 
 FIT = '''"""Fits nothing, and prints how well."""
@@ -100,8 +101,7 @@ def test_a_script_is_run_in_the_sandbox_and_its_word_is_taken_as_such(lab: Path)
 
 
 def test_without_a_sandbox_every_place_that_tells_of_a_win_says_so(lab: Path) -> None:
-    settings = lab / "autolab.toml"
-    settings.write_text(settings.read_text().replace('sandbox = "auto"', 'sandbox = "off"'))
+    set_key(lab, "sandbox", '"off"')
     add(lab, "one deeper", "DEPTH = 3", "DEPTH = 4")
     done = autolab("run", str(lab), "--experiments", "1", timeout=300)
     assert done.returncode == 0, done.stderr
