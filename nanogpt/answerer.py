@@ -10,7 +10,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +20,21 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from nanogpt.cores import cores_for
+from nanogpt.received import NotFinite, Received
+
 TOKEN_BYTES = 8
 LOGIT_BYTES = 4
 TICKS = os.sysconf("SC_CLK_TCK")
 LONGEST_SENTENCE = 500
 USUAL_TIMES = 1.5
 """The first answer may take so many times as long as the others usually do."""
+
+INTERFERED = "the process that runs the model does not keep to the conversation: train.py interfered"
+
+Tokens = npt.NDArray[np.int64]
+Ids = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
 
 
 class Refusal(Exception):
@@ -43,7 +52,8 @@ class Batch:
 class Answerer:
     """One process of answer.py; a context manager that leaves no process behind.
 
-    Raises Refusal when the model cannot be loaded, or answers with something that is no logits.
+    It starts when it is made, and no line of train.py runs in it before `load`. Raises Refusal when the model cannot be
+    loaded, or answers with something that is no logits.
     """
 
     def __init__(self, command: list[str], profile: str, most_tokens: int, vocabulary: int, loading: float) -> None:
@@ -51,36 +61,56 @@ class Answerer:
         self._cpu = profile == "cpu"
         self._most_tokens = most_tokens
         self._vocabulary = vocabulary
-        self._offset = most_tokens * TOKEN_BYTES
         self._times: list[float] = []
         self._loading = loading
-        size = self._offset + most_tokens * vocabulary * LOGIT_BYTES
+        offset = most_tokens * TOKEN_BYTES
+        size = offset + most_tokens * vocabulary * LOGIT_BYTES
         memory = os.memfd_create("questions", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(memory, size)
         fcntl.fcntl(memory, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
         self._shared = mmap.mmap(memory, size)
+        self.cores = cores_for(profile)
+        self._received = Received(memoryview(self._shared)[offset:], most_tokens, vocabulary, self.cores)
         self._line, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = {**os.environ, "AUTOLAB_PROFILE": profile}
         self._process = subprocess.Popen(command, stdin=far.fileno(), env=environment)
         far.close()
-        words = {"tokens_bytes": self._offset, "bytes": size}
+        words = {"tokens_bytes": offset, "bytes": size}
         with suppress(OSError):  # it has ended already: `load` says so
             socket.send_fds(self._line, [json.dumps(words).encode()], [memory])
         os.close(memory)
+        self._asked_at = 0.0
         self.sequence: int | None = None
         self.parameters = 0
         self.loading_seconds = 0.0
 
     def __enter__(self) -> Self:
-        try:
-            self._load()
-        except BaseException:
-            self._end()
-            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._end()
+        self.end()
+
+    def load(self) -> None:
+        """Import train.py, build the model, load the weights."""
+        self._hear("here")
+        begin = self._seconds()
+        self._say({"go": True})
+        words = self._hear("ready")
+        self.loading_seconds = self._seconds() - begin
+        if self.loading_seconds > self._loading:
+            raise Refusal(
+                f"loading the model took {self.loading_seconds:.1f} s, more than {self._loading:g} s:"
+                " what it needs must be in its weights"
+            )
+        sequence, parameters = words.get("sequence"), words.get("parameters")
+        self.sequence = sequence if isinstance(sequence, int) and sequence > 0 else None
+        self.parameters = parameters if isinstance(parameters, int) and 0 <= parameters < 2**53 else 0
+
+    def end(self) -> None:
+        """Nothing of it is left; may be called again."""
+        self._line.close()
+        self._process.kill()
+        self._process.wait()
 
     @property
     def answering_seconds(self) -> float:
@@ -96,17 +126,50 @@ class Answerer:
     def batch_size(self, length: int) -> int:
         return max(1, self._most_tokens // length)
 
-    def ask(self, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """logits [B, T, V] for tokens [B, T]: a copy, which the other side cannot change while it is worked on."""
+    def answers(self, questions: Iterable[Tokens]) -> Iterator[Floats]:
+        """logits [B, T, V] for each of the tokens [B, T]: a copy, which the other side cannot change while it is worked
+        on, valid until the next. On a GPU the model works on the next question meanwhile.
+        """
+        waiting = iter(questions)
+        tokens = next(waiting, None)
+        if tokens is not None:
+            self._put(tokens)
+        while tokens is not None:
+            kind = self._answered(tokens)
+            logits = self._checked(self._received.all, kind, tokens.size)
+            logits = logits.reshape(*tokens.shape, self._vocabulary)
+            tokens = next(waiting, None)
+            if self._cpu:
+                yield logits
+            if tokens is not None:
+                self._put(tokens)
+            if not self._cpu:
+                yield logits
+
+    def answers_at(self, tokens: Tokens, positions: Ids) -> Floats:
+        """logits [N, V] at some of the B * T positions, counted row by row, of tokens [B, T]."""
+        self._put(tokens)
+        kind = self._answered(tokens)
+        return self._checked(self._received.some, kind, tokens.size, positions)
+
+    def _put(self, tokens: Tokens) -> None:
         np.frombuffer(self._shared, dtype=np.int64, count=tokens.size)[:] = tokens.reshape(-1)
-        begin = self._seconds()
+        self._asked_at = self._seconds()
         self._say({"ask": list(tokens.shape)})
+
+    def _answered(self, tokens: Tokens) -> str:
+        """The type of the logits that lie in the shared memory now."""
         kind = self._hear("answered", shown=tokens.shape)["answered"]
-        self._times.append(self._seconds() - begin)
-        logits = self._read(str(kind), tokens.size * self._vocabulary).reshape(*tokens.shape, self._vocabulary)
-        if not np.isfinite(logits).all():
-            raise Refusal("the model's logits are not finite")
-        return logits
+        self._times.append(self._seconds() - self._asked_at)
+        return str(kind)
+
+    def _checked(self, read: Callable[..., Floats], *words: object) -> Floats:
+        try:
+            return read(*words)
+        except NotFinite:
+            raise Refusal("the model's logits are not finite") from None
+        except KeyError:
+            raise Refusal(INTERFERED) from None
 
     def check_time(self, first: float, answering: float) -> None:
         """Raises Refusal when answering took longer than answering takes."""
@@ -120,21 +183,6 @@ class Answerer:
             raise Refusal(f"the model took more than {answering:g} s to answer")
 
     # -- the conversation
-
-    def _load(self) -> None:
-        self._hear("here")
-        begin = self._seconds()
-        self._say({"go": True})
-        words = self._hear("ready")
-        self.loading_seconds = self._seconds() - begin
-        if self.loading_seconds > self._loading:
-            raise Refusal(
-                f"loading the model took {self.loading_seconds:.1f} s, more than {self._loading:g} s:"
-                " what it needs must be in its weights"
-            )
-        sequence, parameters = words.get("sequence"), words.get("parameters")
-        self.sequence = sequence if isinstance(sequence, int) and sequence > 0 else None
-        self.parameters = parameters if isinstance(parameters, int) and 0 <= parameters < 2**53 else 0
 
     def _say(self, words: dict[str, Any]) -> None:
         try:
@@ -158,7 +206,7 @@ class Answerer:
         if isinstance(words, dict) and isinstance(words.get("refused"), str):
             raise Refusal(words["refused"][:LONGEST_SENTENCE] if shown is None else self._failing(words, shown))
         if not isinstance(words, dict) or due not in words:
-            raise Refusal("the process that runs the model does not keep to the conversation: train.py interfered")
+            raise Refusal(INTERFERED)
         return words
 
     def _failing(self, words: dict[str, Any], shown: tuple[int, ...]) -> str:
@@ -174,28 +222,11 @@ class Answerer:
         code = self._process.wait()
         return Refusal(f"the process that runs the model ended in the middle (exit status {code})")
 
-    def _read(self, kind: str, count: int) -> npt.NDArray[np.float32]:
-        match kind:
-            case "float32":
-                return np.frombuffer(self._shared, np.float32, count, self._offset).copy()
-            case "float16":
-                return np.frombuffer(self._shared, np.float16, count, self._offset).astype(np.float32)
-            case "bfloat16":  # the upper half of a float32
-                halves = np.frombuffer(self._shared, np.uint16, count, self._offset).astype(np.uint32)
-                return (halves << 16).view(np.float32)
-            case _:
-                raise Refusal("the process that runs the model does not keep to the conversation: train.py interfered")
-
     # -- its time
 
     def _seconds(self) -> float:
         """CPU seconds of the process and all below it; wall seconds where a GPU does the work."""
         return _cpu_seconds(self._process.pid) if self._cpu else time.monotonic()
-
-    def _end(self) -> None:
-        self._line.close()
-        self._process.kill()
-        self._process.wait()
 
 
 def _cpu_seconds(pid: int) -> float:

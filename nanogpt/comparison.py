@@ -61,16 +61,18 @@ class Comparison:
         """Raises Refusal when the second process answers otherwise than the first."""
         gaps, largest, worst = [], 0.0, -1
         changed = self._changed(random)
-        for batch in second.batches(random.permutation(len(self._rows)), self.pieces.shape[1] - 1):
-            logits = second.ask(changed[batch.all])
-            for number, answer in zip(batch.all[: batch.count].tolist(), logits, strict=False):
-                row = int(self._rows[number])
-                found = log_probabilities(answer[self._places[row]])
+        length = self.pieces.shape[1] - 1
+        for batch in second.batches(random.permutation(len(self._rows)), length):
+            rows = [int(self._rows[number]) for number in batch.all[: batch.count]]
+            positions = [place * length + self._places[row] for place, row in enumerate(rows)]
+            answers = second.answers_at(changed[batch.all], np.concatenate(positions))
+            ends = np.cumsum([len(one) for one in positions])[:-1]
+            for row, answer in zip(rows, np.split(answers, ends), strict=True):
+                found = log_probabilities(answer)
                 gap = float(np.abs(_weighed(found, self._noted[row])).max())
                 if gap > largest:
                     largest, worst = gap, row
-                cut = self._cuts[row]
-                true = int(self.pieces[row, cut])  # the token that the first process saw coming
+                true = int(self.pieces[row, self._cuts[row]])  # the token that the first process saw coming
                 gaps.append(float(self._noted[row][-1, true] - found[-1, true]))
         error = min(LARGEST_ERROR[self.profile], float(np.std(gaps)) / len(gaps) ** 0.5)
         if largest > LARGEST_GAP[self.profile] or np.mean(gaps) > LARGEST_MEAN_GAP[self.profile] + 3 * error:
@@ -94,8 +96,9 @@ class Comparison:
     def _why(self, second: Answerer, row: int, gap: float) -> str:
         """The question as the first process had it, put to the second: the future is to blame if they agree now."""
         size = second.batch_size(self.pieces.shape[1] - 1)
-        answer = second.ask(np.repeat(self.pieces[row : row + 1, :-1], size, axis=0))[0]
-        again = float(np.abs(_weighed(log_probabilities(answer[self._places[row]]), self._noted[row])).max())
+        question = np.repeat(self.pieces[row : row + 1, :-1], size, axis=0)
+        answer = log_probabilities(second.answers_at(question, self._places[row]))
+        again = float(np.abs(_weighed(answer, self._noted[row])).max())
         if again <= LARGEST_GAP[self.profile]:
             return f"the model looks at later tokens: its log likelihoods change by {gap:.3g} when only those change"
         return (

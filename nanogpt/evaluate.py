@@ -18,9 +18,10 @@ line as a JSON list), and they see tokens, never a result:
     ask [B, T]      ------------>              B * T tokens in the shared memory, int64
                     <------------  answered    B * T * V logits behind them
 
-A first answerer gets all windows, in an order nobody knows before. A second one, which cannot talk to the first, gets
-some of them with another continuation from a random place on, in another order. Where the past is the same the answers
-must be: a model that looks ahead, remembers what it was asked or learns from it cannot know which answers are compared.
+A first answerer gets all windows, in an order nobody knows before. A second one, which gets the model when the first is
+gone, is asked some of them with another continuation from a random place on, in another order. Where the past is the
+same the answers must be: a model that looks ahead, remembers what it was asked or learns from it cannot know which
+answers are compared.
 
 Writes the score, or `{"refused": sentence}`; both exit with 0.
 """
@@ -28,6 +29,7 @@ Writes the score, or `{"refused": sentence}`; both exit with 0.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -130,13 +132,23 @@ def score(answerer: list[str], directory: Path, profile: str) -> Score:
     windows = windows_of(read_split(directory, profile), CONTEXT[profile], TARGETS[profile])
     random = np.random.default_rng(int.from_bytes(os.urandom(16), "little"))  # nobody can tell what is compared
     most, vocabulary, allowance = TOKENS_AT_ONCE[profile], prepare.VOCABULARIES[profile], ALLOWANCE[profile]
-    with Answerer(answerer, profile, most, vocabulary, allowance.loading) as first:
+    with contextlib.ExitStack() as stack:
+
+        def started() -> Answerer:
+            return stack.enter_context(Answerer(answerer, profile, most, vocabulary, allowance.loading))
+
+        first = started()
+        # Loading torch and waking a GPU up takes seconds; a slot that is one core has nothing to do it with meanwhile.
+        ahead = started() if profile == "gpu" else None
+        first.load()
         pieces = pieces_of(windows, min(first.sequence or CONTEXT[profile], CONTEXT[profile]))
         # Of each length: a model that could tell an unchecked length would look ahead there alone.
         comparisons = [Comparison(group, profile, COMPARED[profile] // len(pieces), random) for group in pieces]
         nats = sum(_nats(first, group, noting, random) for group, noting in zip(pieces, comparisons, strict=True))
         first.check_time(allowance.first, allowance.answering)
-    with Answerer(answerer, profile, most, vocabulary, allowance.loading) as second:
+        first.end()  # before the model runs again: the two cannot talk to each other
+        second = ahead or started()
+        second.load()
         for comparison in comparisons:
             comparison.check(second, random)
         second.check_time(allowance.first, allowance.answering)
@@ -156,9 +168,10 @@ def score(answerer: list[str], directory: Path, profile: str) -> Score:
 def _nats(answerer: Answerer, pieces: Tokens, comparison: Comparison, random: np.random.Generator) -> float:
     """The summed cross entropy of pieces [M, length + 1], asked in random order; notes what is compared later."""
     total = 0.0
-    for rows in answerer.batches(random.permutation(len(pieces)), pieces.shape[1] - 1):
-        logits = answerer.ask(pieces[rows.all, :-1])
-        total -= float(log_likelihoods(logits, pieces[rows.all, 1:])[: rows.count].sum(dtype=np.float64))
+    batches = list(answerer.batches(random.permutation(len(pieces)), pieces.shape[1] - 1))
+    for rows, logits in zip(batches, answerer.answers(pieces[rows.all, :-1] for rows in batches), strict=True):
+        likelihoods = log_likelihoods(logits, pieces[rows.all, 1:], answerer.cores)
+        total -= float(likelihoods[: rows.count].sum(dtype=np.float64))
         comparison.note(rows.all[: rows.count], logits)
     return total
 

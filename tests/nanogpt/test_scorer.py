@@ -96,6 +96,64 @@ def test_the_windows_cover_different_targets_each() -> None:
     assert len(set(targets.tolist())) == len(targets) == 15 * 64
 
 
+NARROW = """
+import torch.nn as nn
+
+import prepare
+
+
+class Narrow(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(prepare.VOCABULARY, 4)
+        self.head = nn.Linear(4, prepare.VOCABULARY)
+
+    def forward(self, tokens):
+        return self.head(self.embedding(tokens))
+
+
+def build_model():
+    return Narrow()
+"""
+
+
+@pytest.fixture
+def web_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A validation split of profile gpu: random ids, of two bytes each; asked in several questions."""
+    monkeypatch.setitem(evaluate.TOKENS_AT_ONCE, "gpu", 2048)
+    directory = tmp_path / "validation"
+    directory.mkdir()
+    np.random.default_rng(0).integers(0, 8192, 3 * 2048 + 1, dtype=np.uint16).tofile(directory / "tokens.bin")
+    np.full(8192, 2, dtype=np.uint16).tofile(directory / "token_bytes.bin")
+    return directory
+
+
+def narrow(place: Path, forward: str = "self.embedding(tokens)") -> tuple[list[str], dict[str, torch.Tensor]]:
+    """The command of an answerer and its weights."""
+    generator = torch.Generator().manual_seed(5)
+    sizes = {"embedding.weight": (8192, 4), "head.weight": (8192, 4), "head.bias": (8192,)}
+    weights = {name: torch.randn(size, generator=generator) for name, size in sizes.items()}
+    (place / "train.py").write_text(NARROW.replace("self.embedding(tokens)", forward))
+    torch.save(weights, place / "weights.pt")
+    return evaluate.answer_command(place / "train.py", place / "weights.pt"), weights
+
+
+def test_the_profile_gpu_scores_by_the_bytes_that_its_tokens_stand_for(tmp_path: Path, web_split: Path) -> None:
+    command, weights = narrow(tmp_path)
+    score = evaluate.score(command, web_split, "gpu")
+    ids = torch.from_numpy(np.fromfile(web_split / "tokens.bin", dtype=np.uint16).astype(np.int64))
+    logits = weights["embedding.weight"].double()[ids[:-1]] @ weights["head.weight"].double().T + weights["head.bias"]
+    nats = torch.nn.functional.cross_entropy(logits, ids[1:])
+    assert score.val_bpb == pytest.approx(float(nats) / math.log(2) / 2, abs=1e-5)
+    assert (score.tokens, score.bytes) == (3 * 2048, 3 * 2048 * 2)
+
+
+def test_the_profile_gpu_refuses_a_model_that_looks_at_later_tokens(tmp_path: Path, web_split: Path) -> None:
+    command, _ = narrow(tmp_path, "self.embedding(tokens.roll(-1, 1))")
+    with pytest.raises(Refusal, match="looks at later tokens"):
+        evaluate.score(command, web_split, "gpu")
+
+
 REFUSED = {
     "a model that looks at later tokens": ("self.table(tokens.roll(-1, 1))", "looks at later tokens"),
     "a model that looks at the end of its input": (
