@@ -10,8 +10,8 @@ from nanogpt.cores import in_shares
 Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
 
-BLOCK = 2**18
-"""Logits copied at once: what fits a core's own cache goes faster."""
+BLOCK = 2**20
+"""Logits copied at once, as in likelihood.py."""
 
 KINDS: dict[str, type[np.generic]] = {"float32": np.float32, "float16": np.float16, "bfloat16": np.uint16}
 """By the name of a type on the wire, what numpy reads. It knows no bfloat16, the upper half of a float32."""

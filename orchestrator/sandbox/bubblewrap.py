@@ -50,7 +50,7 @@ def _system(view: View) -> Iterator[str]:
     yield from ("--proc", "/proc", "--dev", "/dev")
     size = str(view.scratch_bytes)
     yield from ("--size", size, "--tmpfs", "/dev/shm", "--size", size, "--tmpfs", "/tmp")
-    for file in system.MACHINE_FACTS if not view.gpu_nodes else ("/sys",):
+    for file in system.machine_facts(bool(view.gpu_nodes)):
         yield from ("--ro-bind-try", file, file)
     for node in view.gpu_nodes:
         yield from ("--dev-bind-try", node, node)

@@ -19,7 +19,8 @@ def command(view: View, library: Path | None, argv: Sequence[str]) -> list[str]:
     the text of the standard library is no secret.
     """
     hidden = [] if library is None else [*interpreter.library_places(), interpreter.own_library()]
-    system_parts = [Path(part) for part in (*system.parts(), *system.FILES, *system.MACHINE_FACTS)]
+    facts = system.machine_facts(bool(view.gpu_nodes))
+    system_parts = [Path(part) for part in (*system.parts(), *system.FILES, *facts)]
     system_parts += [Path("/", name) for name in system.ROOT_LIBRARIES] + interpreter.shown_parts()
     packages = interpreter.package_places()
     copies = [] if library is None else [path.resolve() for path in interpreter.copies_of_the_library()]

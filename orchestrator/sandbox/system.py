@@ -14,7 +14,6 @@ FILES = (
     "/etc/nsswitch.conf",
     "/nix/store",
 )
-MACHINE_FACTS = ("/sys/devices/system/cpu", "/sys/devices/system/node")
 ROOT_LIBRARIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 PARTS = (
     *("/usr/bin", "/usr/sbin", "/usr/lib32", "/usr/lib64", "/usr/libx32", "/usr/libexec", "/usr/include"),
@@ -31,6 +30,11 @@ def parts() -> list[str]:
     libraries = [path for name in LIBRARY_PARTS for path in sorted(Path("/usr/lib").glob(name)) if path.is_dir()]
     flat = not any(Path("/usr/lib").glob("*-linux-*"))
     return found + (["/usr/lib"] if flat else [str(path) for path in libraries])
+
+
+def machine_facts(gpu: bool) -> tuple[str, ...]:
+    """What tells a program of the processor; CUDA looks for its device on the buses, too."""
+    return ("/sys",) if gpu else ("/sys/devices/system/cpu", "/sys/devices/system/node")
 
 
 def library_path() -> list[str]:
