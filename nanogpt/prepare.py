@@ -67,10 +67,17 @@ def __getattr__(name: str) -> Any:
 
 
 def device() -> torch.device:
-    """The device to train on; the harness shows a run its own GPU only."""
+    """The device to train on; the harness shows a run its own GPU only.
+
+    Raises RuntimeError when torch cannot use it: a CPU in its place would be another experiment.
+    """
     import torch
 
-    return torch.device("cuda" if profile() == "gpu" and torch.cuda.is_available() else "cpu")
+    if profile() == "gpu" and torch.cuda.is_available():
+        return torch.device("cuda")
+    if profile() == "gpu" and os.environ.get("CUDA_VISIBLE_DEVICES"):
+        raise RuntimeError("torch cannot use the GPU of this run: see the warning above, and `autolab doctor`")
+    return torch.device("cpu")
 
 
 def seed() -> int:

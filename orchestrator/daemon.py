@@ -21,6 +21,7 @@ from orchestrator.errors import LabError
 from orchestrator.lab import Lab, LabLock
 from orchestrator.measurement.protection import check_master
 from orchestrator.runs import local_executor
+from orchestrator.runs.slots import device_files
 from orchestrator.sandbox import needed_walls
 from orchestrator.settings import read_settings
 from orchestrator.store.records import utc_now
@@ -40,9 +41,10 @@ async def opened(lab: Lab) -> AsyncIterator[Context]:
         else:
             await check_master(repository, settings.target.protected)
             corpus = await asyncio.to_thread(prepare_corpus, settings.lab.profile, check=True)
-        walls = await asyncio.to_thread(needed_walls, corpus.library, settings.run.sandbox)
         slots = None if settings.lab.slots == "auto" else settings.lab.slots
         executor = local_executor(profile=settings.lab.profile, slots=slots)
+        nodes = tuple(device_files(executor.slots()[0]))
+        walls = await asyncio.to_thread(needed_walls, corpus.library, settings.run.sandbox, nodes)
         async with Writer(lab.database) as store:
             await _check_kind(store, settings.target.kind)
             await _check_data(store, corpus.fingerprint, settings.lab.profile)

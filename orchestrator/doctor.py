@@ -15,7 +15,7 @@ from pathlib import Path
 
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
-from orchestrator.runs.slots import gpu_slots, machine_memory
+from orchestrator.runs.slots import device_files, gpu_slots, machine_memory
 from orchestrator.sandbox import walls
 from orchestrator.sandbox.library import source_library
 from orchestrator.settings import Settings, read_settings
@@ -90,12 +90,16 @@ def _disk(place: Path) -> Finding:
 
 def _sandbox() -> Finding:
     """Whether a program can be shut in; tried with Python's own library, which is enough to tell."""
-    found = walls(source_library())
+    library, gpus = source_library(), gpu_slots()
+    found = walls(library, device_files(gpus[0]) if gpus else ())
     if found is None:
+        only_cuda = bool(gpus) and walls(library) is not None
         return Finding(
             "sandbox",
             False,
-            "none works here, so runs are refused",
+            "CUDA does not start inside it, so runs on a GPU are refused"
+            if only_cuda
+            else "none works here, so runs are refused",
             'Install bubblewrap (apt-get install bubblewrap) and allow it user namespaces; or set `sandbox = "off"` in'
             " autolab.toml: then every result is marked as unsandboxed.",
         )

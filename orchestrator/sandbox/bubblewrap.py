@@ -48,6 +48,8 @@ def _system(view: View) -> Iterator[str]:
     for file in system.FILES:
         yield from ("--ro-bind-try", file, file)
     yield from ("--proc", "/proc", "--dev", "/dev")
+    for settings in system.kernel_settings():
+        yield from ("--ro-bind-try", settings, settings)
     size = str(view.scratch_bytes)
     yield from ("--size", size, "--tmpfs", "/dev/shm", "--size", size, "--tmpfs", "/tmp")
     for file in system.machine_facts(bool(view.gpu_nodes)):

@@ -6,7 +6,8 @@ A plain script that needs nothing but Python's own library. What cannot be had i
 namespaces of its own for processes, network and mounts; or a kernel whose Landlock keeps signals inside (6.12), and a
 filter that lets no socket but local ones be made.
 
-Sources: landlock(7), user_namespaces(7), seccomp(2) of the Linux manual.
+Sources: landlock(7), user_namespaces(7), seccomp(2) of the Linux manual; for what CUDA needs, pull requests 710 of
+NVIDIA/OpenShell and 673 of nolabs-ai/nono.
 """
 
 import ctypes
@@ -128,13 +129,18 @@ def restrict(version: int, order: dict[str, Any], apart: bool) -> None:
         allow(ruleset, SCRATCH, rights)
     else:
         for name in ("self", "cpuinfo", "meminfo", "stat", "loadavg", "filesystems", "sys/vm"):
-            allow(ruleset, f"/proc/{name}", reading)
+            allow(ruleset, f"/proc/{name}", reading, keep=True)
+        for name in ("driver/nvidia", "driver/nvidia-uvm", "devices", "modules") if order["devices"] else ():
+            allow(ruleset, f"/proc/{name}", reading, keep=True)
+    if order["devices"]:  # CUDA gives its threads names, and does not start (error 304) where it may not
+        allow(ruleset, "/proc/self/task", READ_FILE | READ_DIR | WRITE_FILE, keep=True)
     if libc.syscall(RESTRICT_SELF, ruleset, 0) != 0:
         leave(f"Landlock refuses ({os.strerror(ctypes.get_errno())})")
     os.close(ruleset)
 
 
-def allow(ruleset: int, path: str, rights: int) -> None:
+def allow(ruleset: int, path: str, rights: int, keep: bool = False) -> None:
+    """A rule goes by the file itself, and one of /proc is another as soon as nobody holds it: `keep` holds it."""
     try:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
@@ -144,7 +150,10 @@ def allow(ruleset: int, path: str, rights: int) -> None:
     rule = struct.pack("=Qi", rights, handle)
     if libc.syscall(ADD_RULE, ruleset, 1, rule, 0) != 0:
         leave(f"{path} cannot be allowed ({os.strerror(ctypes.get_errno())})")
-    os.close(handle)
+    if keep:
+        os.set_inheritable(handle, True)
+    else:
+        os.close(handle)
 
 
 def forbid_sockets() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -35,6 +37,17 @@ def parts() -> list[str]:
 def machine_facts(gpu: bool) -> tuple[str, ...]:
     """What tells a program of the processor; CUDA looks for its device on the buses, too."""
     return ("/sys",) if gpu else ("/sys/devices/system/cpu", "/sys/devices/system/node")
+
+
+def kernel_settings() -> list[str]:
+    """What of /proc is the machine's, not a process's, and can be written to: who is root outside may, inside too."""
+    found = []
+    for path in sorted(Path("/proc").iterdir()):
+        with contextlib.suppress(OSError):
+            mode = path.lstat().st_mode
+            if not path.name.isdecimal() and (stat.S_ISDIR(mode) or (stat.S_ISREG(mode) and mode & 0o222)):
+                found.append(str(path))
+    return found
 
 
 def library_path() -> list[str]:

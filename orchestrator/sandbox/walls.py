@@ -16,6 +16,11 @@ from orchestrator.sandbox import bubblewrap, landlock
 from orchestrator.sandbox.view import View
 
 PROBE_SECONDS = 30.0
+START_CUDA = "import ctypes, sys; sys.exit(ctypes.CDLL('libcuda.so.1').cuInit(0) != 0)"
+REMEDY = (
+    'Install bubblewrap (apt-get install bubblewrap), or set `sandbox = "off"` in autolab.toml and have every result'
+    " marked as unsandboxed."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +51,31 @@ def enclose(walls: Walls, view: View, argv: Sequence[str]) -> list[str]:
 
 
 @cache
-def walls(library: Path | None) -> Walls | None:
-    """The best sandbox that works here, or None."""
+def walls(library: Path | None, gpu_nodes: tuple[str, ...] = ()) -> Walls | None:
+    """The best sandbox that works here, or None; with a GPU's device files one in which CUDA starts."""
     program = shutil.which("bwrap")
-    if program is not None and _works(found := Walls("bubblewrap", library, program)):
+    if program is not None and _works(found := Walls("bubblewrap", library, program), gpu_nodes):
         return found
-    return found if _works(found := Walls("landlock", library)) else None
+    return found if _works(found := Walls("landlock", library), gpu_nodes) else None
 
 
-def needed_walls(library: Path | None, wanted: Literal["auto", "off"]) -> Walls:
+def needed_walls(library: Path | None, wanted: Literal["auto", "off"], gpu_nodes: tuple[str, ...] = ()) -> Walls:
     """Raises LabError when runs ought to be sandboxed and cannot be."""
     if wanted == "off":
         return Walls("off", library)
-    found = walls(library)
-    if found is None:
-        raise LabError(
-            "No sandbox works on this machine: neither bubblewrap nor Landlock with namespaces.",
-            'Install bubblewrap (apt-get install bubblewrap), or set `sandbox = "off"` in autolab.toml and have every'
-            " result marked as unsandboxed.",
-        )
-    return found
+    found = walls(library, gpu_nodes)
+    if found is not None:
+        return found
+    without_gpu = walls(library) if gpu_nodes else None
+    if without_gpu is not None:
+        raise LabError(f"CUDA does not start inside the sandbox of this machine ({without_gpu.kind}).", REMEDY)
+    raise LabError("No sandbox works on this machine: neither bubblewrap nor Landlock with namespaces.", REMEDY)
 
 
-def _works(found: Walls) -> bool:
-    view = View(mounts=(), directory="/")
+def _works(found: Walls, gpu_nodes: tuple[str, ...]) -> bool:
+    view = View(mounts=(), directory="/", gpu_nodes=gpu_nodes)
     try:
-        command = enclose(found, view, [sys.executable, "-c", "import json"])
+        command = enclose(found, view, [sys.executable, "-c", START_CUDA if gpu_nodes else "import json"])
         return subprocess.run(command, capture_output=True, timeout=PROBE_SECONDS, check=False).returncode == 0
     except (OSError, subprocess.SubprocessError):
         return False

@@ -130,6 +130,76 @@ def test_landlock_where_namespaces_are_forbidden_seals_by_itself(
     assert answer["signal"] == "PermissionError"
 
 
+NAMES_ITS_THREADS = """
+import os, threading
+def deed():
+    path = f"/proc/self/task/{threading.get_native_id()}/comm"
+    os.write(os.open(path, os.O_RDWR), b"worker")
+    print(open(path).read().strip())
+thread = threading.Thread(target=deed)
+thread.start()
+thread.join()
+"""
+
+WRITES_TO_THE_KERNEL = """
+import os
+try:
+    tops = os.listdir("/proc")
+except OSError:
+    tops = ["sys", "sysrq-trigger", "irq", "bus", "fs", "driver", "acpi"]
+for top in tops:
+    if top.isdecimal() or top in ("self", "thread-self"):
+        continue
+    places = [f"/proc/{top}"]
+    places += [f"{place}/{name}" for place, _, names in os.walk(f"/proc/{top}") for name in names]
+    for place in places:
+        try:
+            os.close(os.open(place, os.O_WRONLY | os.O_NONBLOCK))
+            print(place)
+        except OSError:
+            pass
+print("done")
+"""
+
+
+def every_kind(without_text: Path) -> Iterator[tuple[Walls, list[str]]]:
+    """And what stands in front of its command."""
+    found = bubblewrap(without_text)
+    forbidding = [found.program, "--dev-bind", "/", "/", "--proc", "/proc", "--unshare-user", "--disable-userns"]
+    yield found, []
+    yield Walls("landlock", without_text), []
+    yield Walls("landlock", without_text), forbidding
+
+
+def said(found: Walls, before: list[str], code: str, gpu_nodes: tuple[str, ...]) -> str:
+    command = [*before, *enclose(found, View((), "/", gpu_nodes=gpu_nodes), [sys.executable, "-c", code])]
+    done = subprocess.run(command, timeout=60, capture_output=True, text=True, check=False)
+    if done.returncode == 126:
+        pytest.skip(done.stderr)
+    return done.stdout + done.stderr
+
+
+def test_beside_a_gpu_a_program_may_name_its_threads(without_text: Path) -> None:
+    """CUDA starts in no sandbox that forbids this. /dev/full stands for a GPU."""
+    for found, before in every_kind(without_text):
+        assert said(found, before, NAMES_ITS_THREADS, ("/dev/full",)) == "worker\n", (found.kind, before)
+
+
+@pytest.mark.parametrize("gpu_nodes", [(), ("/dev/full",)])
+def test_no_program_writes_to_the_kernels_settings(without_text: Path, gpu_nodes: tuple[str, ...]) -> None:
+    """Even if Autolab runs as root, whom /proc/sys belongs to: core_pattern would start a program outside."""
+    for found, before in every_kind(without_text):
+        assert said(found, before, WRITES_TO_THE_KERNEL, gpu_nodes) == "done\n", (found.kind, before)
+
+
+def test_a_sandbox_in_which_cuda_does_not_start_is_refused_with_the_remedy(without_text: Path) -> None:
+    if walls(without_text) is None:
+        pytest.skip("neither bubblewrap nor Landlock works here")
+    with pytest.raises(LabError) as told:
+        needed_walls(without_text, "auto", ("/dev/full",))  # no GPU
+    assert "CUDA does not start" in told.value.sentence and "bubblewrap" in told.value.remedy
+
+
 def test_a_child_that_gets_away_dies_with_the_program(without_text: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
@@ -162,7 +232,7 @@ def test_the_library_without_text_is_built_once(tmp_path: Path) -> None:
 
 
 def test_without_any_sandbox_runs_are_refused_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["orchestrator.sandbox.walls"], "walls", lambda _: None)
+    monkeypatch.setattr(sys.modules["orchestrator.sandbox.walls"], "walls", lambda library, gpu_nodes=(): None)
     with pytest.raises(LabError) as told:
         needed_walls(tmp_path, "auto")
     assert 'sandbox = "off"' in told.value.remedy
