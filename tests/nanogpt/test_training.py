@@ -149,3 +149,13 @@ def test_by_hand_without_a_corpus_the_remedy_is_named(prepare: ModuleType, tmp_p
     os.environ["AUTOLAB_TRAIN_DATA"] = str(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match=r"build it with `python -m nanogpt.corpora --profile cpu`"):
         next(prepare.batches(4, 32, torch.device("cpu")))
+
+
+def test_a_run_whose_gpu_torch_cannot_use_does_not_train_on_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("AUTOLAB_PROFILE", "gpu")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-1")  # as for a run on a slot
+    with pytest.raises(RuntimeError, match="cannot use the GPU of this run"):
+        installed.device()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # as for a smoke run of a few steps
+    assert installed.device().type == "cpu"
