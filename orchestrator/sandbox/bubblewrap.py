@@ -52,8 +52,13 @@ def _system(view: View) -> Iterator[str]:
         yield from ("--ro-bind-try", settings, settings)
     size = str(view.scratch_bytes)
     yield from ("--size", size, "--tmpfs", "/dev/shm", "--size", size, "--tmpfs", "/tmp")
-    for file in system.machine_facts(bool(view.gpu_nodes)):
-        yield from ("--ro-bind-try", file, file)
+    if view.gpu_nodes:  # as in a container: all of it but what is mounted there
+        yield from ("--ro-bind", "/sys", "/sys")
+        for place in system.kernel_views():
+            yield from ("--size", "4096", "--tmpfs", place, "--remount-ro", place)
+    else:
+        for file in system.machine_facts(gpu=False):
+            yield from ("--ro-bind-try", file, file)
     for node in view.gpu_nodes:
         yield from ("--dev-bind-try", node, node)
 

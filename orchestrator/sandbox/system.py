@@ -36,7 +36,20 @@ def parts() -> list[str]:
 
 def machine_facts(gpu: bool) -> tuple[str, ...]:
     """What tells a program of the processor; CUDA looks for its device on the buses, too."""
-    return ("/sys",) if gpu else ("/sys/devices/system/cpu", "/sys/devices/system/node")
+    of_devices = ("/sys/bus", "/sys/class", "/sys/dev", "/sys/devices", "/sys/module")
+    return of_devices if gpu else ("/sys/devices/system/cpu", "/sys/devices/system/node")
+
+
+def kernel_views() -> list[str]:
+    """Where the kernel shows more than devices below /sys: tracing, debugging, programs. Root may read all of it."""
+    with open("/proc/self/mounts", encoding="utf-8", errors="replace") as file:
+        places = sorted(line.split()[1] for line in file)
+    found: list[str] = []
+    for place in places:
+        inside = place.startswith("/sys/") and not place.startswith("/sys/fs/cgroup")
+        if inside and not any(place == one or place.startswith(f"{one}/") for one in found):
+            found.append(place)
+    return found
 
 
 def kernel_settings() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from orchestrator.errors import LabError
-from orchestrator.sandbox import Mount, View, Walls, enclose, library, needed_walls, walls
+from orchestrator.sandbox import Mount, View, Walls, enclose, library, needed_walls, system, walls
 
 TRY = """
 import json, os, socket, subprocess, sys, sysconfig
@@ -190,6 +191,32 @@ def test_no_program_writes_to_the_kernels_settings(without_text: Path, gpu_nodes
     """Even if Autolab runs as root, whom /proc/sys belongs to: core_pattern would start a program outside."""
     for found, before in every_kind(without_text):
         assert said(found, before, WRITES_TO_THE_KERNEL, gpu_nodes) == "done\n", (found.kind, before)
+
+
+def test_beside_a_gpu_what_the_kernel_tells_root_of_others_is_not_shown(
+    without_text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """/sys/kernel/slab stands for /sys/kernel/debug, which is not mounted everywhere."""
+    views = [name for name in ("/sys/kernel/slab", "/sys/fs") if Path(name).is_dir() and os.listdir(name)]
+    if not views:
+        pytest.skip("this machine shows nothing there")
+    monkeypatch.setattr(system, "kernel_views", lambda: views)
+    code = f"import os; print([len(os.listdir(name)) for name in {views}], len(os.listdir('/sys/devices')) > 0)"
+    assert said(bubblewrap(without_text), [], code, ("/dev/full",)) == f"{[0] * len(views)} True\n"
+
+
+def test_what_is_mounted_below_sys_is_found_but_for_control_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        "sysfs /sys sysfs rw 0 0",
+        "debugfs /sys/kernel/debug debugfs rw 0 0",
+        "tracefs /sys/kernel/debug/tracing tracefs rw 0 0",
+        "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0",
+        "bpf /sys/fs/bpf bpf rw 0 0",
+        "tmpfs /system tmpfs rw 0 0",
+    ]
+    text = io.StringIO("\n".join(lines))
+    monkeypatch.setattr("builtins.open", lambda *_, **__: text)
+    assert system.kernel_views() == ["/sys/fs/bpf", "/sys/kernel/debug"]
 
 
 def test_a_sandbox_in_which_cuda_does_not_start_is_refused_with_the_remedy(without_text: Path) -> None:
