@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import resource
+import shutil
 import signal
 import socket
 import stat
@@ -16,6 +17,7 @@ from pathlib import Path
 from orchestrator.runs.burial import keep_children_on_account
 from orchestrator.runs.family import die_with_parent
 from orchestrator.runs.identity import MARKER_VARIABLE, put_mark
+from orchestrator.runs.messages import leave_no_messages
 from orchestrator.runs.result import Cut, Outcome
 from orchestrator.runs.spec import RunSpec
 
@@ -91,7 +93,8 @@ def start(
     supervisor = os.getpid()
     bounds = _bounds(spec)
     niceness = NICENESS if spec.clock == "cpu" else 0
-    accounted = spec.clock == "cpu" and spec.sandbox != "off" and not _takes_rights(command[0])
+    filtered = spec.sandbox != "off" and not (spec.sandbox == "bubblewrap" and _takes_rights(shutil.which("bwrap")))
+    accounted = filtered and spec.clock == "cpu"
 
     def settle() -> None:
         die_with_parent(supervisor)
@@ -104,6 +107,8 @@ def start(
             Path("/proc/self/oom_score_adj").write_text("1000")
         with contextlib.suppress(OSError):
             os.nice(niceness)
+        if filtered:
+            leave_no_messages()
         if accounted:
             keep_children_on_account()
 
@@ -130,11 +135,11 @@ def start(
     return process
 
 
-def _takes_rights(program: str) -> bool:
+def _takes_rights(program: str | None) -> bool:
     """Whether a program becomes another user when it starts, as old installations of bubblewrap do: a process with a
     filter may not."""
     try:
-        return bool(Path(program).stat().st_mode & stat.S_ISUID)
+        return program is not None and bool(Path(program).stat().st_mode & stat.S_ISUID)
     except OSError:
         return False
 

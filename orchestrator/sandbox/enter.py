@@ -33,7 +33,8 @@ NEW_NAMESPACES = 0x10000000 | 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000 
 PRIVATE_RECURSIVELY = (1 << 18) | (1 << 14)
 NOSUID, NODEV, NOEXEC = 2, 4, 8
 NO_NEW_PRIVILEGES, DEATH_SIGNAL, SECCOMP = 38, 1, 22
-SOCKET_CALL = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
+CALLS = {"x86_64": (0xC000003E, 41, 29, 64, 68, 240), "aarch64": (0xC00000B7, 198, 194, 190, 186, 180)}
+"""The architecture's name for the kernel; socket, shmget, semget, msgget, mq_open."""
 IO_URING_SETUP = 425
 NOT_PERMITTED = 0x00050000 | 1
 ALLOWED = 0x7FFF0000
@@ -55,7 +56,7 @@ def main() -> None:
     libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     restrict(version, order, apart)
     if not apart:
-        forbid_sockets()
+        forbid_company()
     os.chdir(order["directory"])
     scratch = SCRATCH if apart else next(iter(order["writable"]), "/")
     environment = {**order["environment"], "TMPDIR": scratch, "HOME": scratch}
@@ -156,18 +157,20 @@ def allow(ruleset: int, path: str, rights: int, keep: bool = False) -> None:
         os.close(handle)
 
 
-def forbid_sockets() -> None:
-    """No socket but a local one: Landlock has no word for datagrams."""
-    machine = SOCKET_CALL.get(platform.machine())
-    if machine is None:
+def forbid_company() -> None:
+    """No socket but a local one, for which Landlock has no word when it comes to datagrams; and no memory, queue or
+    semaphore of System V or POSIX, which would be there for the next program too."""
+    known = CALLS.get(platform.machine())
+    if known is None:
         leave(f"no filter is known for {platform.machine()}")
-    architecture, call = machine
+    architecture, socket, *forbidden = known
+    forbidden.append(IO_URING_SETUP)
     program = [
         (0x20, 0, 0, 4),  # the architecture
-        (0x15, 0, 6, architecture),
+        (0x15, 0, len(forbidden) + 5, architecture),
         (0x20, 0, 0, 0),  # the call
-        (0x15, 4, 0, IO_URING_SETUP),
-        (0x15, 0, 2, call),
+        *((0x15, len(forbidden) - number + 3, 0, call) for number, call in enumerate(forbidden)),
+        (0x15, 0, 2, socket),
         (0x20, 0, 0, 16),  # its first argument, the family
         (0x15, 0, 1, 1),
         (0x06, 0, 0, ALLOWED),
@@ -177,7 +180,7 @@ def forbid_sockets() -> None:
     kept = ctypes.create_string_buffer(code, len(code))
     filters = struct.pack("HxxxxxxP", len(program), ctypes.addressof(kept))
     if libc.prctl(SECCOMP, 2, filters, 0, 0) != 0:
-        leave(f"no filter for sockets ({os.strerror(ctypes.get_errno())})")
+        leave(f"no filter ({os.strerror(ctypes.get_errno())})")
 
 
 def leave(why: str) -> NoReturn:

@@ -163,6 +163,19 @@ print("done")
 """
 
 
+LEAVES_A_MESSAGE = """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.shmget(4711, 4096, 0o1666), libc.msgget(4711, 0o1666), libc.semget(4711, 1, 0o1666)
+libc.mq_open(b"/autolab-test", 0o102, 0o666, None)
+"""
+FINDS_A_MESSAGE = """
+import ctypes
+libc = ctypes.CDLL(None)
+print(libc.shmget(4711, 0, 0), libc.msgget(4711, 0), libc.semget(4711, 0, 0), libc.mq_open(b"/autolab-test", 0))
+"""
+
+
 def every_kind(without_text: Path) -> Iterator[tuple[Walls, list[str]]]:
     """And what stands in front of its command."""
     found = bubblewrap(without_text)
@@ -184,6 +197,12 @@ def test_beside_a_gpu_a_program_may_name_its_threads(without_text: Path) -> None
     """CUDA starts in no sandbox that forbids this. /dev/full stands for a GPU."""
     for found, before in every_kind(without_text):
         assert said(found, before, NAMES_ITS_THREADS, ("/dev/full",)) == "worker\n", (found.kind, before)
+
+
+def test_no_program_finds_what_another_left_in_shared_memory_or_queues(without_text: Path) -> None:
+    for found, before in every_kind(without_text):
+        said(found, before, LEAVES_A_MESSAGE, ())
+        assert said(found, before, FINDS_A_MESSAGE, ()) == "-1 -1 -1 -1\n", (found.kind, before)
 
 
 @pytest.mark.parametrize("gpu_nodes", [(), ("/dev/full",)])
