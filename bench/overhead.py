@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -39,6 +40,7 @@ from orchestrator.measurement.specs import spec_of, worktree_of
 from orchestrator.patches.sizing import against_size
 from orchestrator.runs import Ended
 from orchestrator.runs.child import of_slot
+from orchestrator.runs.family import become_subreaper
 from orchestrator.runs.slots import device_kind
 from orchestrator.store.records import RunKind
 from orchestrator.store.writer import Measurement, Place
@@ -156,8 +158,12 @@ async def guard_seconds(context: Context) -> tuple[float, float]:
     assert not refusals(before, after, contract=True)
     program_hash(after)
     reading = time.process_time() - begin
+    become_subreaper()  # what bubblewrap leaves behind for somebody to bury counts only then
     start = _cpu_of_children()
     assert not await against_size(context, context.lab.root)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
     return reading, _cpu_of_children() - start
 
 
