@@ -21,6 +21,9 @@ from orchestrator.sandbox.library import source_library
 from orchestrator.settings import Settings, read_settings
 from orchestrator.targets.target import ScriptTarget
 
+PROBE_TOKENS, PROBE_SECONDS = 1024, 60.0
+"""Of a model's answer when it is tried: one that thinks before a word needs some, one that rambles gets no more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -143,12 +146,16 @@ def _model(name: str, settings: Settings) -> Finding:
     section = settings.models[name]
     if section.kind == "offline":
         return Finding(f"model {name}", True, "offline, rule-based, no language model")
+    tiny = {
+        "max_tokens": min(section.max_tokens or PROBE_TOKENS, PROBE_TOKENS),
+        "longest_seconds": min(section.longest_seconds, PROBE_SECONDS),
+    }
     from orchestrator.team.models import make_model
     from roles.errors import ModelError
     from roles.probe import probe
 
     try:
-        found = asyncio.run(probe(make_model(name, section, retries=0)))
+        found = asyncio.run(probe(make_model(name, section.model_copy(update=tiny), retries=0)))
     except ModelError as error:
         return Finding(f"model {name}", False, error.sentence, error.remedy)
     usable = found.tools != "none" and not (found.tools == "refused" and section.tool_mode == "native")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -305,7 +305,7 @@ class ControlRoom(PacedApp[str]):
             case "review" | "morning" | "patch" | "compare" if self._pages is not None:
                 self._pages.open(action.name, arguments)
             case _:
-                self.run_worker(self._show_printed(action))
+                self.run_worker(self._show_printed(action, arguments.get("words", ())))
 
     async def _open_log(self, experiment_id: int, run_id: int | None) -> None:
         """The log of that run, else of the experiment's newest."""
@@ -319,8 +319,8 @@ class ControlRoom(PacedApp[str]):
         title = f"log of run {run.id}, experiment {experiment_id}, seed {run.seed} on {run.slot}"
         self.push_screen(LogScreen(title, self._lab.run_directory(run.id) / "log", experiment_id, run.id))
 
-    async def _show_printed(self, action: Action) -> None:
+    async def _show_printed(self, action: Action, words: Sequence[str]) -> None:
         """What the command line prints for a verb that has no screen of its own."""
         assert self._steering is not None and action.verb is not None
-        _, said, errors = await self._steering.run(action.verb)
-        self.push_screen(LinesScreen(f"autolab {action.verb}", inert(said + errors).splitlines()))
+        _, said, errors = await self._steering.run(action.verb, *words)
+        self.push_screen(LinesScreen(" ".join(("autolab", action.verb, *words)), inert(said + errors).splitlines()))

@@ -58,7 +58,15 @@ def marked_arguments(action: Action, marked: Sequence[int]) -> dict[str, Any]:
     return {"ids": list(marked)}
 
 
+MOST_WORDS = {"id": 1, "id or agent?": 1}
+"""After the verb. What is beyond would be dropped, and something else done than what was typed."""
+
+
 def _arguments(action: Action, rest: list[str], selected: int | None) -> dict[str, Any]:
+    most = MOST_WORDS.get(action.takes)
+    if most is not None and len(rest) > most:
+        sentence = f"`{action.verb}` takes one experiment, and `{' '.join(rest[most:])}` is more."
+        raise NotUnderstood(sentence if action.several is None else f"{sentence} Mark several with space.")
     match action.takes:
         case "id":
             return {"id": _number(rest[0] if rest else None, selected, action)}

@@ -159,9 +159,9 @@ class Steering:
             words = plain(errors or said).removeprefix("autolab: ") or "The daemon could not be started."
             self._app.notify(words, title="start", severity="error", timeout=15, markup=False)
 
-    async def run(self, verb: str) -> tuple[int, str, str]:
-        """`autolab VERB LAB` as a child process: its status, what it printed, its errors."""
-        return await run_autolab(verb, str(self._lab.root))
+    async def run(self, verb: str, *words: str) -> tuple[int, str, str]:
+        """`autolab VERB WORDS LAB` as a child process: its status, what it printed, its errors."""
+        return await run_autolab(verb, *words, str(self._lab.root))
 
 
 async def run_autolab(*words: str) -> tuple[int, str, str]:

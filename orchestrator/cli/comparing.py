@@ -58,6 +58,7 @@ def _leads(one: TeamFigures) -> str:
 FIGURES: tuple[tuple[str, Callable[[TeamFigures], str]], ...] = (
     ("outcomes", lambda one: str(one.outcomes)),
     ("merged", lambda one: str(one.promotions)),
+    ("of the outcomes", lambda one: percent(one.promotion_share)),
     ("believed gain", lambda one: spoken(one.believed_gain)),
     ("per slot-hour", lambda one: spoken(one.gain_per_slot_hour)),
     ("per money", lambda one: spoken(one.gain_per_money)),

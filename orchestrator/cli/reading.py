@@ -9,6 +9,7 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any, TypeVar
 
 from rich.console import Console
@@ -73,11 +74,15 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Non
 
 def status(words: Namespace) -> int:
     lab = find_lab(words.lab)
-    team = read_settings(lab.settings_file).team_names
-    facts = ask(lab, lambda reader: views.status_json(lab, reader, team))
-    completed, balance = ask(lab, completions), ask(lab, balance_of)
+    settings = read_settings(lab.settings_file)
+    facts = ask(lab, lambda reader: views.status_json(lab, reader, settings.team_names))
+    completed, teams = ask(lab, completions), settings.teams_at_work
+    balances = {team.name: ask(lab, partial(balance_of, team=team)) for team in teams}
     if words.json:
-        more = {"completion": [one.as_json() for one in completed], "balance": balance.as_json()}
+        first, *others = [balance.as_json() for balance in balances.values()]
+        more: dict[str, Any] = {"completion": [one.as_json() for one in completed], "balance": first}
+        if others:
+            more["balances"] = {name: balance.as_json() for name, balance in balances.items()}
         print_json({**facts, **more})
         return 0
     master = facts["master"]
@@ -106,7 +111,8 @@ def status(words: Namespace) -> int:
     counts = ", ".join(f"{n} {state}" for state, n in facts["counts"].items() if n)
     print(f"counts   {counts}")
     print(f"spent    {facts['tokens']} tokens, {facts['money']:.2f} of money")
-    print(f"balance  {balance.told}")
+    for name, balance in balances.items():
+        print(f"balance  {f'{name}: ' if len(balances) > 1 else ''}{balance.told}")
     for one in completed:
         print(f"finished {one.finished} of {one.jobs} jobs ({one.rate:.0%}) as {one.role}: {one.model}")
     return 0

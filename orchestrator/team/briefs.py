@@ -159,7 +159,7 @@ async def research_brief(context: Context, agent: str, wanted: int) -> str:
         agent,
         task,
         await _requested(context),
-        f"The balance that the planner states: {(await balance_of(context.store)).told}.",
+        f"The balance that the planner states: {(await balance_of(context.store, context.team)).told}.",
         await _open_questions(context),
         await _not_to_repeat(context),
     )

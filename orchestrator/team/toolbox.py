@@ -19,7 +19,7 @@ from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal
 from orchestrator.team import requests
-from orchestrator.team.belonging import refuse_another_teams
+from orchestrator.team.belonging import notes_of, refuse_another_teams
 from orchestrator.team.finishing import decisions_missing, finish_when, proposals_missing
 from orchestrator.team.listing import listed
 from orchestrator.team.paper_tools import PaperTools, library_of
@@ -295,7 +295,7 @@ class Toolbox:
         ]
 
     async def _hand_over(self, arguments: dict[str, Any]) -> Answer:
-        missing = await without_lesson(self._context.store, MOST_LESSONS)
+        missing = await without_lesson(self._context.store, MOST_LESSONS, team=notes_of(self._context))
         if missing and not self._asked_for_lessons:
             self._asked_for_lessons = True
             named = ", ".join(str(one.id) for one in missing)

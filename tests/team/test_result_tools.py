@@ -144,3 +144,37 @@ def test_lists_stay_short_for_a_language_model_and_are_read_on_page_by_page(bare
         assert (await call(tools, "list_experiments")).count('"title"') == 30
 
     in_lab(bare, play)
+
+
+def two_teams(lab: Path) -> None:
+    """The lab's teams are the specialists and the control arm."""
+    settings = lab / "autolab.toml"
+    before = settings.read_text()
+    after = before.replace('# teams = ["specialists", "solo", "offline"]', 'teams = ["specialists", "offline"]')
+    assert after != before
+    settings.write_text(after)
+
+
+def test_among_several_teams_each_has_its_own_balance_and_its_own_lessons_to_write(bare: Path) -> None:
+    two_teams(bare)
+
+    async def play(context: Context) -> None:
+        await baseline(context)
+        of_offline = await ended(context, "A higher rate", RATE, 3.01, State.DISCARDED)  # the helper's team: offline
+        specialists = context.of(next(team for team in context.settings.teams_at_work if team.name == "specialists"))
+        planner = Toolbox(specialists, "planner", "a model").planning()
+        stated = await call(planner, "state_balance", exploring=0.8, reason="the wins are few")
+        assert "80%" in stated
+        told = [await brief(specialists, "r", 2) for brief in (briefs.research_brief, research_of_planner)]
+        assert all("80%" in one for one in told), told
+        tools = Toolbox(specialists, "reviewer", "a model").handing_over()
+        brief = await briefs.wave_brief(specialists, "reviewer")
+        assert "Results without a lesson" not in brief, f"experiment {of_offline.id} is the other team's"
+        handed = await call(tools, "hand_over", findings="Nothing of ours ran.", priorities=[])
+        assert handed == "The planner has your findings."
+
+    in_lab(bare, play)
+
+
+async def research_of_planner(context: Context, agent: str, _: int) -> str:
+    return await briefs.planning_brief(context, agent)

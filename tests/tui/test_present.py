@@ -108,6 +108,8 @@ def test_what_is_not_understood_is_told() -> None:
         ("kil 3", "`kill`"),
         ("kill", "number of an experiment"),
         ("kill x", "no number"),
+        ("kill 12 13", "`13` is more"),
+        ("show 3 -x", "`-x` is more"),
         ("", "Type"),
     ):
         try:
