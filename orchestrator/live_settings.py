@@ -21,7 +21,7 @@ from orchestrator.errors import LabError
 from orchestrator.settings import Settings, settings_from
 
 LIVE_OF_TEAM = (
-    *("workers", "patch_ahead", "wave", "repairs", "plateau"),
+    *("share", "workers", "patch_ahead", "wave", "repairs", "plateau"),
     *("budget_tokens", "budget_money", "budget_hours"),
 )
 LIVE_OF_STOPPING = ("enabled", "limit", "audited")
@@ -44,6 +44,8 @@ def is_live(key: str) -> bool:
     match key.split("."):
         case ["early_stopping", name]:
             return name in LIVE_OF_STOPPING
+        case ["team", "share"]:
+            return False  # against whom?
         case ["team", name] | ["teams", _, name]:
             return name in LIVE_OF_TEAM
         case _:

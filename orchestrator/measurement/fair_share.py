@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 from orchestrator.context import Context
 from orchestrator.store.records import Run, seconds_since, utc_now
+from orchestrator.team_settings import Team
 
 JOINED = "slot_seconds_at_start"
-"""The key in `meta`, with the team's name: what a team that came later was credited with, in seconds of its share."""
+"""The key in `meta`, with the team's name: what a team was credited with, in seconds, and at which share."""
+
+AT = " at "
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +61,34 @@ async def accounts_of(context: Context) -> list[Account]:
     known, new = [], []
     for team in context.settings.teams_at_work:
         joined = await context.store.meta(f"{JOINED}:{team.name}")
+        had = held.get(team.name, 0.0)
         if joined:
-            known.append(Account(team.name, team.share, held.get(team.name, 0.0) + float(joined)))
+            known.append(Account(team.name, team.share, had + await _credited(context, team, had, joined)))
         else:
             new.append(team)
     for team in new:
         had = held.get(team.name, 0.0)
-        begins = max(0.0, credit(team.share, known) - had) if known else 0.0
-        await context.store.set_meta(f"{JOINED}:{team.name}", f"{begins}")
+        await _credit(context, team, max(0.0, credit(team.share, known) - had) if known else 0.0)
     if new:
         return await accounts_of(context)
     order = {team.name: number for number, team in enumerate(context.settings.teams_at_work)}
     return sorted(known, key=lambda account: order[account.team])
+
+
+async def _credited(context: Context, team: Team, had: float, joined: str) -> float:
+    """Its credit in seconds. With a new share it is another: that holds from now on, and settles no old account."""
+    begins, _, share = joined.partition(AT)
+    if share in ("", f"{team.share}"):
+        if not share:  # as it was written before shares could change under a lab at work
+            await _credit(context, team, float(begins))
+        return float(begins)
+    level = (had + float(begins)) / float(share)
+    await _credit(context, team, level * team.share - had)
+    return level * team.share - had
+
+
+async def _credit(context: Context, team: Team, begins: float) -> None:
+    await context.store.set_meta(f"{JOINED}:{team.name}", f"{begins}{AT}{team.share}")
 
 
 async def _held(context: Context) -> Mapping[str, float]:

@@ -81,3 +81,4 @@ def test_every_setting_is_listed_and_those_to_change_now_are_among_them(file: Pa
     live = [key for key in known if is_live(key)]
     assert len(live) == 11 and "team.workers" in live and "promotion.rule" not in live
     assert is_live("teams.a.wave") and not is_live("teams.a.name")
+    assert is_live("teams.a.share") and not is_live("team.share")

@@ -13,7 +13,7 @@ import pytest
 from orchestrator.context import Context
 from orchestrator.daemon import opened
 from orchestrator.lab import Lab
-from orchestrator.measurement.fair_share import Account, credit, in_turn
+from orchestrator.measurement.fair_share import Account, accounts_of, credit, in_turn
 from orchestrator.measurement.judging import Judging
 from orchestrator.measurement.measuring import Measuring
 from orchestrator.store.records import Experiment, RunKind
@@ -84,6 +84,31 @@ def test_in_a_lab_the_slots_go_to_the_team_that_has_had_least(bare: Path) -> Non
             assert wanted is not None and wanted.experiment.id == person.id
 
     asyncio.run(play())
+
+
+def test_a_share_that_is_changed_at_work_holds_from_then_on_and_settles_no_old_account(bare: Path) -> None:
+    set_key(bare, "teams", '["offline", "solo"]')
+
+    async def levels() -> dict[str, float]:
+        async with opened(Lab(bare)) as context:
+            return {account.team: account.level for account in await accounts_of(context)}
+
+    async def play() -> None:
+        async with opened(Lab(bare)) as context:
+            await Judging(context).follow_master()
+            start = await context.master()
+            await accounts_of(context)
+            for team in ("offline", "solo"):
+                for number in range(2):
+                    await ended(context, await ready(context, team, f"{number}", start.commit_id), 60)
+
+    asyncio.run(play())
+    before = asyncio.run(levels())
+    assert before["offline"] == pytest.approx(before["solo"]) == pytest.approx(120, abs=1)
+    with (bare / "autolab.toml").open("a") as file:
+        file.write("\n[teams.solo]\nkind = 'solo'\nshare = 3\n")
+    for _ in range(2):
+        assert asyncio.run(levels()) == pytest.approx(before), "nobody is owed anything for what was"
 
 
 async def ready(context: Context, team: str, title: str, commit: str, priority: int = 0) -> Experiment:
