@@ -45,6 +45,8 @@ class Comparison:
         length = self.pieces.shape[1] - 1
         self._rows = self.random.choice(len(self.pieces), min(self.count, len(self.pieces)), replace=False)
         self._cuts = {int(row): int(self.random.integers(1, length)) if length > 1 else 1 for row in self._rows}
+        # Asked again as they were: else the last answer of a question would be compared nowhere.
+        self._cuts |= dict.fromkeys(map(int, self._rows[::8]), length)
         self._places = {row: self._places_before(cut) for row, cut in self._cuts.items()}
 
     def _places_before(self, cut: int) -> Tokens:
