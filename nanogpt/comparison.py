@@ -1,8 +1,8 @@
 """Whether a model's answers depend on the past of a window alone: what one process said against what another says.
 
 Some questions are put to a second process with another continuation from a random place on, taken from elsewhere in the
-same split, so that it reads like text. What was answered before that place must not change. Each question is put to
-each process once, in orders of their own.
+same split, so that it reads like text. What was answered before that place must not change; of an eighth, which are put
+as they were, nothing must. Each question is put to each process once, in orders of their own.
 """
 
 from __future__ import annotations
@@ -74,8 +74,10 @@ class Comparison:
                 gap = float(np.abs(_weighed(found, self._noted[row])).max())
                 if gap > largest:
                     largest, worst = gap, row
-                true = int(self.pieces[row, self._cuts[row]])  # the token that the first process saw coming
-                gaps.append(float(self._noted[row][-1, true] - found[-1, true]))
+                if self._cuts[row] < length:
+                    true = int(self.pieces[row, self._cuts[row]])  # the token that the first process saw coming
+                    gaps.append(float(self._noted[row][-1, true] - found[-1, true]))
+        gaps = gaps or [0.0]  # a model of one token at once has no future
         error = min(LARGEST_ERROR[self.profile], float(np.std(gaps)) / len(gaps) ** 0.5)
         if largest > LARGEST_GAP[self.profile] or np.mean(gaps) > LARGEST_MEAN_GAP[self.profile] + 3 * error:
             raise Refusal(self._why(second, worst, largest))
@@ -88,7 +90,7 @@ class Comparison:
                 (row + int(random.integers(1, len(self.pieces)))) % len(self.pieces) if len(self.pieces) > 1 else row
             )
             cut = self._cuts[row]
-            if cut == found.shape[1]:  # a model of one token at once has no future
+            if cut == found.shape[1]:  # the question as it was
                 continue
             found[number, cut:] = self.pieces[other, cut:-1]
             if found[number, cut] == self.pieces[row, cut]:  # another continuation begins otherwise

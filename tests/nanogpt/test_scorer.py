@@ -176,6 +176,24 @@ def test_the_scorer_compares_pieces_of_every_length(tmp_path: Path, split: Path)
         score_of(tmp_path, split, answer, torch.randn(256, 256), "\n\nTable.sequence = 65\n")
 
 
+@pytest.mark.parametrize("sequence", [128, 8])
+def test_the_scorer_refuses_a_memory_that_shows_in_the_last_answer_alone(
+    tmp_path: Path, split: Path, sequence: int
+) -> None:
+    more = f"""
+def forward(self, tokens):
+    self.asked = getattr(self, "asked", 0) + 1
+    answer = self.table(tokens)
+    answer[:, -1] += self.asked * torch.linspace(0, 1, 256)
+    return answer
+
+
+Table.forward, Table.sequence = forward, {sequence}
+"""
+    with pytest.raises(Refusal, match="depend on more than the tokens"):
+        score_of(tmp_path, split, more=more)
+
+
 def test_a_refusal_carries_nothing_of_the_text_that_the_model_was_shown(tmp_path: Path, split: Path) -> None:
     answer = "type('A' + bytes(tokens[0].tolist()).hex(), (KeyError,), {}).__call__(1)\n        "
     raising = f"(_ for _ in ()).throw({answer.strip()})"
