@@ -65,7 +65,8 @@ MOST_WORDS = {"id": 1, "id or agent?": 1}
 def _arguments(action: Action, rest: list[str], selected: int | None) -> dict[str, Any]:
     most = MOST_WORDS.get(action.takes)
     if most is not None and len(rest) > most:
-        sentence = f"`{action.verb}` takes one experiment, and `{' '.join(rest[most:])}` is more."
+        one = "one experiment or agent" if "agent" in action.takes else "one experiment"
+        sentence = f"`{action.verb}` takes {one}, and `{' '.join(rest[most:])}` is more."
         raise NotUnderstood(sentence if action.several is None else f"{sentence} Mark several with space.")
     match action.takes:
         case "id":

@@ -17,10 +17,8 @@ from orchestrator.sandbox.view import View
 
 PROBE_SECONDS = 30.0
 START_CUDA = "import ctypes, sys; sys.exit(ctypes.CDLL('libcuda.so.1').cuInit(0) != 0)"
-REMEDY = (
-    'Install bubblewrap (apt-get install bubblewrap), or set `sandbox = "off"` in autolab.toml and have every result'
-    " marked as unsandboxed."
-)
+WITHOUT = 'set `sandbox = "off"` in autolab.toml and have every result marked as unsandboxed.'
+REMEDY = f"Install bubblewrap (apt-get install bubblewrap), or {WITHOUT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,8 @@ def needed_walls(library: Path | None, wanted: Literal["auto", "off"], gpu_nodes
         return found
     without_gpu = walls(library) if gpu_nodes else None
     if without_gpu is not None:
-        raise LabError(f"CUDA does not start inside the sandbox of this machine ({without_gpu.kind}).", REMEDY)
+        remedy = f"Look at `nvidia-smi`, or {WITHOUT}" if without_gpu.kind == "bubblewrap" else REMEDY
+        raise LabError(f"CUDA does not start inside the sandbox of this machine ({without_gpu.kind}).", remedy)
     raise LabError("No sandbox works on this machine: neither bubblewrap nor Landlock with namespaces.", REMEDY)
 
 

@@ -243,7 +243,9 @@ def test_a_sandbox_in_which_cuda_does_not_start_is_refused_with_the_remedy(witho
         pytest.skip("neither bubblewrap nor Landlock works here")
     with pytest.raises(LabError) as told:
         needed_walls(without_text, "auto", ("/dev/full",))  # no GPU
-    assert "CUDA does not start" in told.value.sentence and "bubblewrap" in told.value.remedy
+    assert "CUDA does not start" in told.value.sentence and 'sandbox = "off"' in told.value.remedy
+    installed = shutil.which("bwrap") is not None
+    assert ("Install bubblewrap" in told.value.remedy) is not installed
 
 
 def test_a_child_that_gets_away_dies_with_the_program(without_text: Path, tmp_path: Path) -> None:
