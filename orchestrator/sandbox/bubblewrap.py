@@ -25,7 +25,8 @@ def command(program: str, view: View, library: Path | None, argv: Sequence[str])
     search_path = {"PYTHONPATH": user_packages} if user_packages else {}
     for name, value in {**system.environment(), **search_path, **view.environment}.items():
         words += ["--setenv", name, value]
-    return [*words, "--chdir", view.directory, "--", *argv]
+    # What bubblewrap makes itself is memory that nobody bounds.
+    return [*words, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", view.directory, "--", *argv]
 
 
 def _namespaces() -> list[str]:

@@ -199,6 +199,22 @@ def test_beside_a_gpu_a_program_may_name_its_threads(without_text: Path) -> None
         assert said(found, before, NAMES_ITS_THREADS, ("/dev/full",)) == "worker\n", (found.kind, before)
 
 
+def test_no_program_writes_but_where_its_view_says(without_text: Path) -> None:
+    code = """
+import os
+for place in ("/", "/dev", "/etc", "/usr", "/proc", "/autolab"):
+    try:
+        os.close(os.open(place + "/autolab-test", os.O_CREAT | os.O_WRONLY))
+        print(place)
+    except OSError:
+        pass
+open("/dev/null", "w").write("as ever")
+print("done")
+"""
+    for found, before in every_kind(without_text):
+        assert said(found, before, code, ("/dev/full",)) == "done\n", (found.kind, before)
+
+
 def test_no_program_finds_what_another_left_in_shared_memory_or_queues(without_text: Path) -> None:
     for found, before in every_kind(without_text):
         said(found, before, LEAVES_A_MESSAGE, ())
