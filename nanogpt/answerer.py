@@ -9,6 +9,8 @@ import mmap
 import os
 import socket
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -27,6 +29,7 @@ TOKEN_BYTES = 8
 LOGIT_BYTES = 4
 TICKS = os.sysconf("SC_CLK_TCK")
 LONGEST_SENTENCE = 500
+READ_BYTES = 2**16
 LEAVING_SECONDS = 0.5
 """One that is killed in a sandbox takes the account of its CPU time with it."""
 USUAL_TIMES = 1.5
@@ -75,8 +78,13 @@ class Answerer:
         self._received = Received(memoryview(self._shared)[offset:], most_tokens, vocabulary, self.cores)
         self._line, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = {**os.environ, "AUTOLAB_PROFILE": profile}
-        self._process = subprocess.Popen(command, stdin=far.fileno(), env=environment)
+        # A pipe of its own: what one does to a pipe (its size, its owner, a lock on it) the other could find out.
+        printed, printing = os.pipe()
+        self._process = subprocess.Popen(command, stdin=far.fileno(), stdout=printing, stderr=printing, env=environment)
         far.close()
+        os.close(printing)
+        self._passing_on = threading.Thread(target=_pass_on, args=(printed,), daemon=True)
+        self._passing_on.start()
         words = {"tokens_bytes": offset, "bytes": size}
         with suppress(OSError):  # it has ended already: `load` says so
             socket.send_fds(self._line, [json.dumps(words).encode()], [memory])
@@ -115,6 +123,7 @@ class Answerer:
             self._process.wait(LEAVING_SECONDS)
         self._process.kill()
         self._process.wait()
+        self._passing_on.join(LEAVING_SECONDS)  # one without a sandbox may have left a child that holds it open
 
     @property
     def answering_seconds(self) -> float:
@@ -231,6 +240,14 @@ class Answerer:
     def _seconds(self) -> float:
         """CPU seconds of the process and all below it; wall seconds where a GPU does the work."""
         return _cpu_seconds(self._process.pid) if self._cpu else time.monotonic()
+
+
+def _pass_on(printed: int) -> None:
+    """Whatever is printed there, to where this process prints."""
+    with open(printed, "rb", buffering=0) as source, suppress(OSError):
+        while text := source.read(READ_BYTES):
+            sys.stderr.buffer.write(text)
+            sys.stderr.buffer.flush()
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -20,6 +20,7 @@ from orchestrator.runs.identity import MARKER_VARIABLE, put_mark
 from orchestrator.runs.messages import leave_no_messages
 from orchestrator.runs.result import Cut, Outcome
 from orchestrator.runs.spec import RunSpec
+from orchestrator.runs.uncounted import count_all_memory
 
 INHERITED = (
     "PATH",
@@ -85,10 +86,12 @@ def start(
     directory: str,
     environment: Mapping[str, str],
     line: socket.socket | None = None,
+    trusted: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start a command in its own process group, its output in one pipe. Raises Cut when that cannot be done.
 
-    `line` is its end of the line to the harness, and becomes its standard input.
+    `line` is its end of the line to the harness, and becomes its standard input. Who is `trusted` may have memory that
+    nobody counts: a scorer shares it with what answers it.
     """
     supervisor = os.getpid()
     bounds = _bounds(spec)
@@ -111,6 +114,8 @@ def start(
             leave_no_messages()
         if accounted:
             keep_children_on_account()
+        if accounted and not trusted:  # CUDA may need such memory
+            count_all_memory()
 
     if not Path(directory).is_dir():
         raise Cut(Outcome.CRASH, f"its working directory {directory} is not there")

@@ -1,46 +1,44 @@
-"""Sees to it that a program leaves nothing in the kernel for another that comes after it.
+"""Sees to it that a program leaves no word in the kernel for another, beside it or after it.
 
-Keys outlive who added them: a run could find there what another run learnt, and the second of the processes that answer
-the scorer what the first was asked. The kernel's log tells of programs that crashed. Neither is needed for training.
+Keys outlive who added them. A lock on a file that all runs are shown, a lease, a hint, a watch on who opens it: each is
+one bit that another run can read, or the second of the processes that answer the scorer of the first. The kernel's log
+tells of programs that crashed. Sockets of some families reach beyond a network namespace: those of virtual machines
+reach the host. None of it is needed for training: nobody else uses a run's files, so a lock that does nothing keeps out
+as many as one that does.
 
-Sources: keyrings(7), keyctl(2), syslog(2) of the Linux manual.
+Sources: keyrings(7), keyctl(2), syslog(2), fcntl(2), flock(2), inotify(7), fanotify(7), vsock(7) of the Linux manual.
 """
 
 from __future__ import annotations
 
-import platform
+import fcntl
+import socket
 
-from orchestrator.runs.seccomp import (
-    ALLOWED,
-    ARCHITECTURE,
-    AT_LEAST,
-    EQUAL,
-    LOAD,
+from orchestrator.seccomp import (
+    DONE_WITHOUT_EFFECT,
     NO_SUCH_CALL,
-    OF_ARCHITECTURE,
-    OF_CALL,
-    OTHER_TABLES,
-    RETURN,
+    NOT_PERMITTED,
+    OneOf,
+    Rule,
+    compiled,
     install,
+    rules,
 )
 
-CALLS = {"x86_64": (248, 249, 250, 103), "aarch64": (217, 218, 219, 116)}.get(platform.machine(), ())
-"""add_key, request_key, keyctl, syslog."""
+COMMAND = 1
+"""Which argument of fcntl it is."""
+SPEAKING = (
+    *(fcntl.F_SETLK, fcntl.F_SETLKW, fcntl.F_OFD_SETLK, fcntl.F_OFD_SETLKW, fcntl.F_SETLEASE, fcntl.F_NOTIFY),
+    *(1036, 1038, 1040),  # F_SET_RW_HINT, F_SET_FILE_RW_HINT, F_SETDELEG
+)
+
+KEPT_INSIDE = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
 
 
 def leave_no_messages() -> bool:
     """From here on, for this process and all that it starts; false where that is not known or not allowed."""
-    if ARCHITECTURE is None or not CALLS:
-        return False
-    refused = [(EQUAL, len(CALLS) - number, 0, call) for number, call in enumerate(CALLS)]
-    return install(
-        [
-            (LOAD, 0, 0, OF_ARCHITECTURE),
-            (EQUAL, 0, len(CALLS) + 3, ARCHITECTURE),
-            (LOAD, 0, 0, OF_CALL),
-            (AT_LEAST, len(CALLS) + 1, 0, OTHER_TABLES),
-            *refused,
-            (RETURN, 0, 0, ALLOWED),
-            (RETURN, 0, 0, NO_SUCH_CALL),
-        ]
-    )
+    unheard = rules(NO_SUCH_CALL, "add_key", "request_key", "keyctl", "syslog")
+    unheard += rules(NO_SUCH_CALL, "inotify_init", "inotify_init1", "fanotify_init", "io_uring_setup")
+    locks = [Rule("flock", DONE_WITHOUT_EFFECT), Rule("fcntl", DONE_WITHOUT_EFFECT, (OneOf(COMMAND, SPEAKING),))]
+    sockets = Rule("socket", NOT_PERMITTED, (OneOf(0, KEPT_INSIDE, other=True),))
+    return install(compiled([*unheard, *locks, sockets]))

@@ -3,8 +3,8 @@
     python -I -S enter.py ORDER        ORDER is JSON, made by landlock.py
 
 A plain script that needs nothing but Python's own library. What cannot be had is an error, never a weaker wall: either
-namespaces of its own for processes, network and mounts; or a kernel whose Landlock keeps signals inside (6.12), and a
-filter that lets no socket but local ones be made.
+namespaces of its own for processes, network and mounts; or a kernel whose Landlock keeps signals inside (6.12). In both
+a filter, which ORDER holds, refuses what they leave open.
 
 Sources: landlock(7), user_namespaces(7), seccomp(2) of the Linux manual; for what CUDA needs, pull requests 710 of
 NVIDIA/OpenShell and 673 of nolabs-ai/nono.
@@ -13,7 +13,6 @@ NVIDIA/OpenShell and 673 of nolabs-ai/nono.
 import ctypes
 import json
 import os
-import platform
 import signal
 import stat
 import struct
@@ -24,7 +23,7 @@ CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, TRUNCATE, IOCTL_DEV = 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 14, 1 << 15
 OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 FS_RIGHTS = {1: 2**13 - 1, 2: 2**14 - 1, 3: 2**15 - 1, 4: 2**15 - 1, 5: 2**16 - 1}
-"""By version of Landlock; later ones know no more."""
+"""By version of Landlock; later ones know no more that is needed."""
 TCP = 3
 SCOPES = 3  # abstract sockets and signals
 
@@ -33,11 +32,8 @@ NEW_NAMESPACES = 0x10000000 | 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000 
 PRIVATE_RECURSIVELY = (1 << 18) | (1 << 14)
 NOSUID, NODEV, NOEXEC = 2, 4, 8
 NO_NEW_PRIVILEGES, DEATH_SIGNAL, SECCOMP = 38, 1, 22
-CALLS = {"x86_64": (0xC000003E, 41, 29, 64, 68, 240), "aarch64": (0xC00000B7, 198, 194, 190, 186, 180)}
-"""The architecture's name for the kernel; socket, shmget, semget, msgget, mq_open."""
-IO_URING_SETUP = 425
-NOT_PERMITTED = 0x00050000 | 1
-ALLOWED = 0x7FFF0000
+BIND = 4096
+MOUNT_SETATTR, HERE, RECURSIVELY, READ_ONLY = 442, -100, 0x8000, 1
 
 SCRATCH = "/dev/shm"
 
@@ -50,20 +46,19 @@ def main() -> None:
     version = libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), 1)
     if version < 1:
         leave("this kernel has no Landlock")
-    apart = own_namespaces(order["scratch_bytes"])
+    apart = own_namespaces(order["scratch_bytes"], order["writable"])
     if not apart and version < 6:
         leave("neither namespaces nor a Landlock that keeps signals inside")
     libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     restrict(version, order, apart)
-    if not apart:
-        forbid_company()
+    install(order["filters"]["apart" if apart else "among others"])
     os.chdir(order["directory"])
     scratch = SCRATCH if apart else next(iter(order["writable"]), "/")
     environment = {**order["environment"], "TMPDIR": scratch, "HOME": scratch}
     os.execve(order["argv"][0], order["argv"], environment)
 
 
-def own_namespaces(scratch_bytes: int) -> bool:
+def own_namespaces(scratch_bytes: int, writable: list[str]) -> bool:
     """Go on as the first process of namespaces of one's own; false where that is not allowed."""
     user, group = os.getuid(), os.getgid()
     if libc.unshare(NEW_NAMESPACES) != 0:
@@ -82,6 +77,7 @@ def own_namespaces(scratch_bytes: int) -> bool:
     if program:  # the first process of a namespace has to bury orphans; when it ends, all end
         os._exit(bury_until(program))
     mount("none", "/", None, PRIVATE_RECURSIVELY, None)
+    write_only_to(writable)
     mount("proc", "/proc", "proc", NOSUID | NODEV | NOEXEC, None)
     mount("tmpfs", SCRATCH, "tmpfs", NOSUID | NODEV, f"size={scratch_bytes},mode=1777")
     return True
@@ -107,6 +103,22 @@ def mount(source: str, place: str, kind: str | None, flags: int, data: str | Non
     words = [None if word is None else word.encode() for word in (source, place, kind)]
     if libc.mount(*words, ctypes.c_ulong(flags), None if data is None else data.encode()) != 0:
         leave(f"{place} cannot be mounted ({os.strerror(ctypes.get_errno())})")
+
+
+def write_only_to(places: list[str]) -> None:
+    """Everything else is read-only: Landlock knows no word for owners, modes, times and attributes of files."""
+    for place in places:
+        mount(place, place, None, BIND, None)
+    set_mounts("/", RECURSIVELY, READ_ONLY, 0)
+    for place in places:
+        set_mounts(place, 0, 0, READ_ONLY)
+
+
+def set_mounts(place: str, how: int, on: int, off: int) -> None:
+    attributes = struct.pack("QQQQ", on, off, 0, 0)
+    size = ctypes.c_size_t(len(attributes))
+    if libc.syscall(MOUNT_SETATTR, HERE, place.encode(), how, attributes, size) != 0:
+        leave(f"the mount of {place} cannot be changed ({os.strerror(ctypes.get_errno())})")
 
 
 def restrict(version: int, order: dict[str, Any], apart: bool) -> None:
@@ -157,28 +169,12 @@ def allow(ruleset: int, path: str, rights: int, keep: bool = False) -> None:
         os.close(handle)
 
 
-def forbid_company() -> None:
-    """No socket but a local one, for which Landlock has no word when it comes to datagrams; and no memory, queue or
-    semaphore of System V or POSIX, which would be there for the next program too."""
-    known = CALLS.get(platform.machine())
-    if known is None:
-        leave(f"no filter is known for {platform.machine()}")
-    architecture, socket, *forbidden = known
-    forbidden.append(IO_URING_SETUP)
-    program = [
-        (0x20, 0, 0, 4),  # the architecture
-        (0x15, 0, len(forbidden) + 5, architecture),
-        (0x20, 0, 0, 0),  # the call
-        *((0x15, len(forbidden) - number + 3, 0, call) for number, call in enumerate(forbidden)),
-        (0x15, 0, 2, socket),
-        (0x20, 0, 0, 16),  # its first argument, the family
-        (0x15, 0, 1, 1),
-        (0x06, 0, 0, ALLOWED),
-        (0x06, 0, 0, NOT_PERMITTED),
-    ]
-    code = b"".join(struct.pack("HBBI", *step) for step in program)
+def install(filter_of_calls: str | None) -> None:
+    if filter_of_calls is None:
+        leave("the calls of this processor are not known")
+    code = bytes.fromhex(filter_of_calls)
     kept = ctypes.create_string_buffer(code, len(code))
-    filters = struct.pack("HxxxxxxP", len(program), ctypes.addressof(kept))
+    filters = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(kept))
     if libc.prctl(SECCOMP, 2, filters, 0, 0) != 0:
         leave(f"no filter ({os.strerror(ctypes.get_errno())})")
 

@@ -1,17 +1,25 @@
 """The sandbox where bubblewrap is missing: Landlock and, where they are allowed, namespaces. See enter.py.
 
-Nothing can be shown under another path here: a view's places are the sources themselves.
+Nothing can be shown under another path here: a view's places are the sources themselves. What Landlock has no word for
+is left to the mounts of a namespace, or to a filter on system calls.
+
+Sources: socket(2), unix(7), prlimit(2), setpriority(2), sched(7), ioctl_fs(2) of the Linux manual.
 """
 
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.sandbox import interpreter, system
 from orchestrator.sandbox.view import View
+from orchestrator.seccomp import DONE_WITHOUT_EFFECT, NOT_PERMITTED, OneOf, Rule, compiled, rules
+
+CHANGES_OF_A_FILE = (0x40086602, 0x40087602, 0x401C5820)
+"""Flags, version, extended flags: ioctl's FS_IOC_SETFLAGS, FS_IOC_SETVERSION, FS_IOC_FSSETXATTR."""
 
 
 def command(view: View, library: Path | None, argv: Sequence[str]) -> list[str]:
@@ -37,6 +45,7 @@ def command(view: View, library: Path | None, argv: Sequence[str]) -> list[str]:
         "listable": list(map(str, packages)),  # where not all is readable, Python still has to look through
         "writable": writable,
         "devices": view.gpu_nodes,
+        "filters": {"apart": _text(_in_namespaces()), "among others": _text(_among_others())},
         "scratch_bytes": view.scratch_bytes,
         "directory": view.directory,
         "environment": {
@@ -47,6 +56,43 @@ def command(view: View, library: Path | None, argv: Sequence[str]) -> list[str]:
         "argv": list(argv),
     }
     return [sys.executable, "-I", "-S", str(Path(__file__).with_name("enter.py")), json.dumps(order)]
+
+
+def _in_namespaces() -> list[Rule]:
+    """Landlock lets a program connect to a socket by its path, wherever it is: another program of the person's."""
+    return [Rule("socket", NOT_PERMITTED, (OneOf(0, (socket.AF_UNIX,)),)), Rule("io_uring_setup", NOT_PERMITTED)]
+
+
+def _among_others() -> list[Rule]:
+    """Where namespaces are forbidden: no socket at all; no memory, queue or semaphore of System V or POSIX, which would
+    be there for the next program too; nothing that concerns another process, or changes a file otherwise than by
+    writing. Programs change what is their own in passing, when they copy a file or start a thread; that does nothing.
+    """
+    of_another = OneOf(0, (0,), other=True)
+    names = ("socket", "shmget", "semget", "msgget", "mq_open", "io_uring_setup")
+    attributes = ("setxattr", "lsetxattr", "fsetxattr", "setxattrat", "removexattr", "lremovexattr", "fremovexattr")
+    owners = ("removexattrat", "chown", "fchown", "lchown", "fchownat", "file_setattr")
+    modes = ("chmod", "fchmod", "fchmodat", "fchmodat2", "utime", "utimes", "futimesat", "utimensat")
+    scheduling = ("sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr")
+    priorities = [
+        Rule("setpriority", NOT_PERMITTED, (OneOf(0, (0,), other=True),)),
+        Rule("setpriority", NOT_PERMITTED, (OneOf(1, (0,), other=True),)),
+        Rule("ioprio_set", NOT_PERMITTED, (OneOf(0, (1,), other=True),)),
+        Rule("ioprio_set", NOT_PERMITTED, (OneOf(1, (0,), other=True),)),
+    ]
+    return [
+        *rules(NOT_PERMITTED, *names, *attributes, *owners),
+        *rules(DONE_WITHOUT_EFFECT, *modes),
+        Rule("ioctl", NOT_PERMITTED, (OneOf(1, CHANGES_OF_A_FILE),)),
+        Rule("prlimit64", NOT_PERMITTED, (of_another,)),
+        *(Rule(call, DONE_WITHOUT_EFFECT, (of_another,)) for call in scheduling),
+        *priorities,
+    ]
+
+
+def _text(wanted: list[Rule]) -> str | None:
+    code = compiled(wanted)
+    return None if code is None else code.hex()
 
 
 def _without(hidden: Sequence[Path], places: Sequence[Path]) -> list[Path]:

@@ -194,6 +194,26 @@ Table.forward, Table.sequence = forward, {sequence}
         score_of(tmp_path, split, more=more)
 
 
+def test_nothing_that_the_first_process_does_to_its_output_is_there_for_the_second(
+    tmp_path: Path, split: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    more = """
+
+import fcntl
+import os
+
+pipe = os.fstat(2)
+told = fcntl.fcntl(2, 1032), fcntl.fcntl(2, fcntl.F_GETFL) & os.O_NONBLOCK  # its size
+os.write(2, f"found {told[0]} {told[1]} at {pipe.st_ino}\\n".encode())
+fcntl.fcntl(2, 1031, told[0] // 2)
+fcntl.fcntl(2, fcntl.F_SETFL, os.O_NONBLOCK)
+"""
+    score_of(tmp_path, split, more=more)
+    found = [line.split(" at ") for line in capfd.readouterr().err.splitlines() if line.startswith("found")]
+    assert len(found) == 2 and found[0][0] == found[1][0], found
+    assert all(place != str(os.fstat(2).st_ino) for _, place in found)
+
+
 def test_a_refusal_carries_nothing_of_the_text_that_the_model_was_shown(tmp_path: Path, split: Path) -> None:
     answer = "type('A' + bytes(tokens[0].tolist()).hex(), (KeyError,), {}).__call__(1)\n        "
     raising = f"(_ for _ in ()).throw({answer.strip()})"

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.runs import LocalExecutor
-from orchestrator.runs.messages import CALLS
+from orchestrator.runs import LocalExecutor, RunSpec
+from orchestrator.seccomp import ARCHITECTURES, number_of
 from tests.runs.stand_ins import SCORER, is_scored, result_of, spec_for
 
 JOIN_SESSION_KEYRING = 1
 SPOKEN = f"""
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
-ADD, _, KEYCTL, SYSLOG = {CALLS}
+ADD, KEYCTL, SYSLOG = {[number_of(call) for call in ("add_key", "keyctl", "syslog")]}
 def call(*words):
     return libc.syscall(*words), ctypes.get_errno()
 for ring in (-3, -4):  # the session's, the user's
@@ -25,17 +25,57 @@ for ring in (-3, -4):  # the session's, the user's
     print("search", *call(KEYCTL, 10, ring, b"user", b"autolab", 0))
 print("log", *call(SYSLOG, 10, None, 0))
 """
+LOCKED = """
+import ctypes, fcntl, os, socket
+READING, WRITING, WHOLE = fcntl.F_RDLCK, fcntl.F_WRLCK, (0).to_bytes(32, "little")
+def lock(command, kind):
+    file = os.open(SHARED, os.O_RDONLY)
+    fcntl.fcntl(file, command, kind.to_bytes(8, "little") + WHOLE)
+    return file
+def held(command):
+    found = fcntl.fcntl(os.open(SHARED, os.O_RDONLY), command, WRITING.to_bytes(8, "little") + WHOLE)
+    return int.from_bytes(found[:2], "little") != fcntl.F_UNLCK
+flocked = os.open(SHARED, os.O_RDONLY)
+fcntl.flock(flocked, fcntl.LOCK_EX)
+mine = lock(fcntl.F_SETLK, READING), lock(fcntl.F_OFD_SETLK, READING)
+fcntl.fcntl(flocked, fcntl.F_SETLEASE, READING)
+fcntl.fcntl(flocked, 1036, (5).to_bytes(8, "little"))
+hint = fcntl.fcntl(flocked, 1035, bytes(8)) != bytes(8)
+spoken = {"lease": fcntl.fcntl(flocked, fcntl.F_GETLEASE) != fcntl.F_UNLCK, "hint": hint}
+read, write = os.pipe()
+if os.fork() == 0:
+    try:
+        fcntl.flock(os.open(SHARED, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        word = b"free"
+    except OSError:
+        word = b"taken"
+    os.write(write, word + b" taken" * held(fcntl.F_GETLK) + b" taken" * held(fcntl.F_OFD_GETLK))
+    os._exit(0)
+spoken["locks"] = os.read(read, 99)
+libc = ctypes.CDLL(None)
+spoken["watch"] = libc.inotify_init() >= 0 or libc.fanotify_init(0x200, 0) >= 0
+try:
+    socket.socket(40, socket.SOCK_STREAM)
+    spoken["host"] = True
+except OSError as error:
+    spoken["host"] = error.errno
+print("spoken", spoken)
+"""
 
 
-@pytest.mark.skipif(not CALLS, reason="no filter is known for this processor")
+def enclosed(place: Path, train: str, score: str, clock: str) -> RunSpec:
+    """A run that gets what a sandboxed one gets from its supervisor; the sandbox itself is not what is tried here."""
+    spec = replace(spec_for(place, train, score), sandbox="landlock", clock=clock)
+    command = ["/usr/bin/env", f"RUN_DIR={place / 'run' / 'out'}", *spec.train_command]
+    return replace(spec, env={}, train_command=command)
+
+
+@pytest.mark.skipif(platform.machine() not in ARCHITECTURES, reason="no filter is known for this processor")
 @pytest.mark.parametrize("clock", ["cpu", "wall"])
 async def test_neither_a_run_nor_its_scorer_leaves_a_key_or_reads_the_kernels_log(tmp_path: Path, clock: str) -> None:
-    keyctl = {"x86_64": 250, "aarch64": 219}[platform.machine()]
-    ctypes.CDLL(None).syscall(keyctl, JOIN_SESSION_KEYRING, None)  # as every login has one, and all below it share it
-    spec = replace(spec_for(tmp_path, SPOKEN + "save()\n", SPOKEN + SCORER), sandbox="landlock", clock=clock)
-    spec = replace(
-        spec, env={}, train_command=["/usr/bin/env", f"RUN_DIR={tmp_path / 'run' / 'out'}", *spec.train_command]
-    )
+    # As every login has one, and all below it share it.
+    ctypes.CDLL(None).syscall(number_of("keyctl"), JOIN_SESSION_KEYRING, None)
+    spec = enclosed(tmp_path, SPOKEN + "save()\n", SPOKEN + SCORER, clock)
     assert is_scored(await result_of(LocalExecutor([]), spec))
     said = [
         line
@@ -43,3 +83,31 @@ async def test_neither_a_run_nor_its_scorer_leaves_a_key_or_reads_the_kernels_lo
         if line.split()[0] in ("add", "search", "log")
     ]
     assert said == ["add -1 38", "search -1 38", "add -1 38", "search -1 38", "log -1 38"] * 2  # no such call
+
+
+@pytest.mark.skipif(platform.machine() not in ARCHITECTURES, reason="no filter is known for this processor")
+@pytest.mark.parametrize("clock", ["cpu", "wall"])
+async def test_a_file_that_all_runs_are_shown_carries_no_word_from_one_to_another(tmp_path: Path, clock: str) -> None:
+    """Locks and leases do nothing, nobody is told who opens a file, and no socket reaches the host of a machine."""
+    shared = tmp_path / "shared"
+    shared.write_text("seen by all")
+    spoken = f"SHARED = {str(shared)!r}\n{LOCKED}"
+    spec = enclosed(tmp_path, spoken + "save()\n", spoken + SCORER, clock)
+    assert is_scored(await result_of(LocalExecutor([]), spec))
+    said = [line for line in (tmp_path / "run" / "log").read_text().splitlines() if line.startswith("spoken")]
+    nothing = {"lease": False, "hint": False, "locks": b"free", "watch": False, "host": 1}
+    assert said == [f"spoken {nothing}"] * 2
+
+
+@pytest.mark.skipif(platform.machine() not in ARCHITECTURES, reason="no filter is known for this processor")
+async def test_a_run_on_the_processor_has_no_memory_that_is_mapped_nowhere(tmp_path: Path) -> None:
+    """Its scorer has: it shares such memory with the process that answers it."""
+    holds = (
+        "import ctypes, os\n"
+        "try:\n    print('memory', os.memfd_create('kept') > 0)\n"
+        "except OSError as error:\n    print('memory', error.errno)\n"
+    )
+    spec = enclosed(tmp_path, holds + "save()\n", holds + SCORER, "cpu")
+    assert is_scored(await result_of(LocalExecutor([]), spec))
+    said = [line for line in (tmp_path / "run" / "log").read_text().splitlines() if line.startswith("memory")]
+    assert said == ["memory 38", "memory True"]

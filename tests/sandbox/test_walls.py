@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -219,6 +221,61 @@ def test_no_program_finds_what_another_left_in_shared_memory_or_queues(without_t
     for found, before in every_kind(without_text):
         said(found, before, LEAVES_A_MESSAGE, ())
         assert said(found, before, FINDS_A_MESSAGE, ()) == "-1 -1 -1 -1\n", (found.kind, before)
+
+
+CHANGES_WHAT_IS_NOT_ITS_OWN = """
+import ctypes, fcntl, os, resource, socket, sys
+file, door, parent = sys.argv[1], sys.argv[2], int(sys.argv[3])
+def attempt(name, deed):
+    try:
+        deed()
+    except OSError:
+        return
+    print(name)
+attempt("xattr", lambda: os.setxattr(file, "user.autolab", b"1"))
+attempt("owner", lambda: os.chown(file, os.getuid(), os.getgid()))
+attempt("flags", lambda: fcntl.ioctl(os.open(file, os.O_RDONLY), 0x40086602, b"\\x80" + bytes(7)))
+attempt("door", lambda: socket.socket(socket.AF_UNIX).connect(door))
+attempt("limits", lambda: resource.prlimit(parent, resource.RLIMIT_NOFILE, (64, 64)))
+attempt("priority", lambda: os.setpriority(os.PRIO_PROCESS, parent, 19))
+for deed in (lambda: os.chmod(file, 0o777), lambda: os.utime(file, (1, 1)),
+             lambda: os.sched_setaffinity(parent, {min(os.sched_getaffinity(0))})):
+    attempt("", deed)
+ends = socket.socketpair()
+ends[0].send(b"its own")
+os.sched_setaffinity(0, os.sched_getaffinity(0)), resource.setrlimit(resource.RLIMIT_CORE, (0, 0)), os.nice(1)
+print("done")
+"""
+
+
+def test_no_program_changes_a_persons_files_programs_or_processes(without_text: Path, tmp_path: Path) -> None:
+    """What Landlock has no word for: times, modes and attributes, sockets by their path, limits and priorities."""
+    shown, door = tmp_path / "shown", tmp_path / "door"
+    shown.write_text("a person's")
+    shown.chmod(0o640)
+    before, limits = shown.stat(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    work = View((Mount(str(tmp_path), str(tmp_path)),), "/")
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket(socket.AF_UNIX))
+        server.bind(str(door))
+        server.listen()
+        other = stack.enter_context(subprocess.Popen(["sleep", "60"]))
+        stack.callback(other.kill)
+        cores = os.sched_getaffinity(other.pid)
+        for found, front in every_kind(without_text):
+            if found.kind == "bubblewrap":
+                continue  # of the three only this one shows nothing but what is named
+            program = [sys.executable, "-c", CHANGES_WHAT_IS_NOT_ITS_OWN, str(shown), str(door), str(other.pid)]
+            command = [*front, *enclose(found, work, program)]
+            done = subprocess.run(command, timeout=60, capture_output=True, text=True, check=False)
+            if done.returncode == 126:
+                pytest.skip(done.stderr)
+            assert (done.stdout + done.stderr).split() == ["done"], front
+            after = shown.stat()
+            for name in ("st_mode", "st_mtime_ns", "st_ctime_ns"):
+                assert getattr(after, name) == getattr(before, name), (name, front)
+            assert resource.prlimit(other.pid, resource.RLIMIT_NOFILE) == limits
+            assert os.sched_getaffinity(other.pid) == cores and os.getpriority(os.PRIO_PROCESS, other.pid) == 0
 
 
 @pytest.mark.parametrize("gpu_nodes", [(), ("/dev/full",)])
