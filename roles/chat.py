@@ -27,6 +27,21 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """What came of a try that broke off or was cancelled, and what it has taken: the server has worked for it, and may
+    want to be paid. Without a count of the server's the tokens are guesses by length, which `estimated` says.
+    """
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+    estimated: bool
+    seconds: float
+    first_token_seconds: float | None
+    money: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """A whole answer. `estimated` says that the server counted no tokens and the counts are guesses by length.
 
@@ -34,7 +49,7 @@ class Reply:
     `repetition` for one that was stopped because it repeated itself. `money` is what it cost by the prices that the
     model knows. `first_token_seconds` is from the request to the first piece, None when nothing came. `thought` says
     that the model thought apart from its text. `troubles` are those that the model object itself got over. `pieces` is
-    in how many the reply came, 0 where that is not known.
+    in how many the reply came, 0 where that is not known. `lost` are the tries before this one that broke off.
     """
 
     text: str
@@ -48,6 +63,7 @@ class Reply:
     thought: bool = field(default=False, compare=False)
     troubles: tuple[str, ...] = field(default=(), compare=False)
     pieces: int = field(default=0, compare=False)
+    lost: tuple[Lost, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +88,21 @@ class ChatModel(Protocol):
     ) -> Reply:
         """Answer a conversation; text is handed to `on_text` as it comes. Cancelling stops the stream.
 
-        Raises ModelError, after retrying what may pass by itself.
+        Raises ModelError, after retrying what may pass by itself. An error, that of being cancelled as well, carries
+        what had come until then: see `lost_with`.
         """
         ...
+
+
+def carry(error: BaseException, lost: Sequence[Lost]) -> None:
+    """Give an error what had come of the tries until then."""
+    error.lost = tuple(lost)  # type: ignore[attr-defined]
+
+
+def lost_with(error: BaseException) -> tuple[Lost, ...]:
+    """What `carry` gave an error to carry, nothing otherwise."""
+    found: tuple[Lost, ...] = getattr(error, "lost", ())
+    return found
 
 
 ToolMode = Literal["auto", "native", "text"]

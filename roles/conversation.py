@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from roles.chat import Message, Reply, ToolCall, context_tokens_of
+from roles.chat import Lost, Message, Reply, ToolCall, context_tokens_of, lost_with
 from roles.desk import Desk, Done
 from roles.errors import ContextFull, ModelError, ToolRefusal, ToolsRefused
 from roles.journal import Journal
@@ -99,6 +99,7 @@ class Conversation:
         self.player.left -= 1
         self.asked_at = time.monotonic()
         reply = self._understood(await self._asked())
+        self._lose(reply.lost)
         self.journal.usage(reply.tokens_in, reply.tokens_out)
         if reply.estimated:
             self.troubles.append(Trouble.NO_USAGE)
@@ -139,8 +140,8 @@ class Conversation:
             except ModelError as error:
                 self._failed(error)
                 raise
-            except asyncio.CancelledError:
-                self._enter(NOTHING, Outcome.CANCELLED, tuple(self.troubles))
+            except asyncio.CancelledError as cancelled:
+                self._cancelled(lost_with(cancelled))
                 raise
             else:
                 if not reply.estimated and reply.tokens_in > 0:
@@ -265,11 +266,26 @@ class Conversation:
         troubles = (*(Trouble(name) for name in reply.troubles), *self.troubles)
         self._enter(reply, outcome, troubles)
 
+    def _lose(self, lost: Sequence[Lost]) -> None:
+        """Enter tries that broke off: what they took is gone, but taken."""
+        for one in lost:
+            self.journal.usage(one.tokens_in, one.tokens_out)
+            self._enter(_as_reply(one), Outcome.CUT, (), one.seconds)
+
+    def _cancelled(self, lost: Sequence[Lost]) -> None:
+        self._lose(lost[:-1])
+        for one in lost[-1:]:
+            self.journal.usage(one.tokens_in, one.tokens_out)
+        self._enter(_as_reply(lost[-1]) if lost else NOTHING, Outcome.CANCELLED, tuple(self.troubles))
+
     def _failed(self, error: ModelError) -> None:
+        self._lose(lost_with(error))
         troubles = (*(Trouble(name) for name in error.troubles), *self.troubles, Trouble.MODEL_FAILED)
         self._enter(replace(NOTHING, text=error.sentence), Outcome.FAILED, troubles)
 
-    def _enter(self, reply: Reply, outcome: Outcome, troubles: tuple[Trouble, ...]) -> None:
+    def _enter(
+        self, reply: Reply, outcome: Outcome, troubles: tuple[Trouble, ...], seconds: float | None = None
+    ) -> None:
         self.tally.count(
             CallRecord(
                 model=self.player.model.name,
@@ -280,13 +296,26 @@ class Conversation:
                 tokens_out=reply.tokens_out,
                 estimated=reply.estimated,
                 money=reply.money,
-                seconds=time.monotonic() - self.asked_at,
+                seconds=time.monotonic() - self.asked_at if seconds is None else seconds,
                 first_token_seconds=reply.first_token_seconds,
                 finish_reason=reply.finish_reason,
                 outcome=outcome,
                 troubles=troubles,
             )
         )
+
+
+def _as_reply(lost: Lost) -> Reply:
+    return Reply(
+        lost.text,
+        (),
+        lost.tokens_in,
+        lost.tokens_out,
+        "",
+        estimated=lost.estimated,
+        money=lost.money,
+        first_token_seconds=lost.first_token_seconds,
+    )
 
 
 def _sendable(call: ToolCall) -> ToolCall:

@@ -7,12 +7,12 @@ import importlib
 import json
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from roles.api_key import api_key, inert
-from roles.chat import Message, Reply, ToolMode, ToolSpec
+from roles.chat import Lost, Message, Reply, ToolMode, ToolSpec, carry
 from roles.circuit import Circuit, circuit_of
 from roles.errors import ContextFull, ModelError, ToolsRefused
 from roles.openai_refusals import Passing, refusal, said_by
@@ -114,13 +114,14 @@ class OpenAIModel:
             raise ToolsRefused(self._tools_refused.sentence, self._tools_refused.remedy)
         client = await self._connected()
         troubles: list[str] = []
+        lost: list[Lost] = []
         try:
             async with asyncio.timeout(self._longest) as bound:
                 for attempt in range(self._retries + 1):
                     await self._pass_circuit()
                     entry = await self._admitted(messages, tools, on_text, bound)
                     try:
-                        reply = await self._ask(client, messages, tools, on_text)
+                        reply = await self._ask(client, messages, tools, on_text, lost)
                     except Passing as passing:
                         self._note_failure(passing)
                         troubles.append(passing.trouble)
@@ -138,20 +139,24 @@ class OpenAIModel:
                         self.circuit.worked()
                         entry.tokens = reply.tokens_in + reply.tokens_out
                         cost = self._prices.money(reply.tokens_in, reply.tokens_out)
-                        return replace(reply, money=cost, troubles=tuple(troubles))
+                        return replace(reply, money=cost, troubles=tuple(troubles), lost=tuple(lost))
         except ModelError as error:
             if isinstance(error, ToolsRefused):
                 self._tools_refused = error
             if isinstance(error, ContextFull) and error.limit is not None:
                 self.context_tokens = min(error.limit, self.context_tokens or error.limit)
+            carry(error, lost)
             raise
         except TimeoutError:
             self.circuit.failed("does not finish its replies")
-            raise self._error(
+            slow = self._error(
                 f"has not finished a reply within {self._longest:g} s", "Look at the server, or name a faster model."
-            ) from None
-        except asyncio.CancelledError:
+            )
+            carry(slow, lost)
+            raise slow from None
+        except asyncio.CancelledError as cancelled:
             self.circuit.abandoned()
+            carry(cancelled, lost)
             raise
         raise AssertionError("the last attempt returns or raises")
 
@@ -227,22 +232,25 @@ class OpenAIModel:
         messages: Sequence[Message],
         tools: Sequence[ToolSpec],
         on_text: Callable[[str], None],
+        lost: list[Lost],
     ) -> Reply:
-        """One try. Raises Passing when another may help, else ModelError."""
+        """One try. Raises Passing when another may help, else ModelError; then `lost` gets what has come until then."""
         request = self._request(messages, tools)
         parts = ReplyParts(on_text)
+        whole: Reply | None = None
         try:
-            async with aclosing(self._chunks(client, request)) as chunks:
-                async for chunk in chunks:
-                    parts.take(chunk)
-        except Stopped:
-            pass  # with a finish reason that says why
+            with suppress(Stopped):  # with a finish reason that says why
+                async with aclosing(self._chunks(client, request)) as chunks:
+                    async for chunk in chunks:
+                        parts.take(chunk)
+            whole = parts.whole(json.dumps(request["messages"], ensure_ascii=False), len(messages))
         except CutShort as cut:
             raise self._cut(str(cut)) from None
-        try:
-            return parts.whole(json.dumps(request["messages"], ensure_ascii=False), len(messages))
-        except CutShort as cut:
-            raise self._cut(str(cut)) from None
+        finally:
+            broken = None if whole else parts.lost(json.dumps(request["messages"], ensure_ascii=False))
+            if broken is not None:
+                lost.append(replace(broken, money=self._prices.money(broken.tokens_in, broken.tokens_out)))
+        return whole
 
     def _cut(self, said: str) -> Passing:
         times = f" ({self._retries + 1} times)" if self._retries else ""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from roles.chat import Reply, ToolCall
+from roles.chat import Lost, Reply, ToolCall
 from roles.repetition import Repetition, once
 
 CHARACTERS_PER_TOKEN = 4
@@ -150,6 +150,20 @@ class ReplyParts:
             first_token_seconds=self.first_token_seconds,
             thought=self.thought,
             pieces=self.pieces,
+        )
+
+    def lost(self, asked: str) -> Lost | None:
+        """What has come of a reply that broke off; None where not even its first piece did."""
+        if self.first_token_seconds is None and self.tokens_in is None:
+            return None
+        written = self.characters + sum(len(call.name) for call in self.calls)
+        return Lost(
+            text=_mended("".join([*self.text, *(f"\n{call.name} {call.arguments}" for call in self.calls)])),
+            tokens_in=_estimate(len(asked)) if self.tokens_in is None else self.tokens_in,
+            tokens_out=_estimate(written) if self.tokens_out is None else self.tokens_out,
+            estimated=self.tokens_in is None or self.tokens_out is None,
+            seconds=time.monotonic() - self.started,
+            first_token_seconds=self.first_token_seconds,
         )
 
 

@@ -54,6 +54,8 @@ class Outcome(enum.StrEnum):
     REFUSED = "refused"
     """Every call was refused."""
     NO_CALL = "no call"
+    CUT = "cut"
+    """The reply broke off, and was asked for again or given up."""
     FAILED = "failed"
     """There was no reply."""
     CANCELLED = "cancelled"
@@ -64,7 +66,7 @@ class CallRecord:
     """One call of a model. Times are in seconds, `money` in the currency of the prices; tokens may be estimates.
 
     `seconds` includes waiting and asking again; `first_token_seconds` is that of the request that was answered, None
-    when nothing came. `reply` is what the model said, or why there is no reply.
+    when nothing came. `reply` is what the model said, as far as it came, or why there is no reply.
     """
 
     model: str

@@ -33,11 +33,12 @@ TURN_COLUMNS = (
 LIVE = "live"
 """The key of the row that shows what is being said now."""
 
-SYMBOLS = {"finished": "✓", "went on": "·", "refused": "#", "no call": "?", "failed": "!", "cancelled": "×"}  # noqa: RUF001
+SYMBOLS = {"finished": "✓", "went on": "·", "refused": "#", "no call": "?", "failed": "!", "cancelled": "×", "cut": "~"}  # noqa: RUF001
 TONES = {
     "finished": Tone.GOOD,
     "refused": Tone.WARN,
     "no call": Tone.WARN,
+    "cut": Tone.WARN,
     "failed": Tone.BAD,
     "cancelled": Tone.DIM,
     "went on": Tone.DIM,

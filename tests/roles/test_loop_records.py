@@ -77,6 +77,54 @@ async def test_a_failed_and_a_cancelled_call_are_recorded_too() -> None:
     assert "refuses the key" in records[0].reply
 
 
+async def test_what_broke_off_is_recorded_and_paid_for() -> None:
+    """A budget counts what the server has worked for, whether or not it was of use."""
+    records: list[CallRecord] = []
+    broken = [
+        Scripted(text_pieces("I begin with the learning rate"), end="drop"),
+        Scripted(call_pieces(0, READ[0], json.dumps(READ[1]))[:2]),
+    ]
+    prices = Prices(per_million_in=2.0, per_million_out=10.0)
+    with OpenAIServer([*broken, calls(EDIT), calls(SUBMIT), *broken, broken[0]]) as server:
+        model = model_at(server, prices=prices)
+        done = await converse(model, SYSTEM, BRIEF, Workbench().tools(), Silent(), on_call=records.append)
+        failed = await converse(model, SYSTEM, BRIEF, Workbench().tools(), Silent(), on_call=records.append)
+        await model.aclose()
+    assert [record.outcome for record in records] == [
+        *(Outcome.CUT, Outcome.CUT, Outcome.WENT_ON, Outcome.FINISHED),
+        *(Outcome.CUT, Outcome.CUT, Outcome.CUT, Outcome.FAILED),
+    ]
+    assert records[0].reply == "I begin with the learning rate" and "read_file" in records[1].reply
+    for record in records[:2] + records[4:7]:
+        assert record.estimated and record.tokens_in > 0 and record.tokens_out > 0 and record.troubles == ()
+        assert record.money == pytest.approx((record.tokens_in * 2 + record.tokens_out * 10) / 1e6)
+    assert isinstance(done, Finished) and done.money == pytest.approx(sum(record.money for record in records[:4]))
+    assert records[2].troubles.count(Trouble.CUT_STREAM) == 2
+    assert isinstance(failed, GaveUp) and failed.tokens_out == sum(record.tokens_out for record in records[4:]) > 0
+
+
+async def test_a_cancelled_reply_is_recorded_as_far_as_it_came() -> None:
+    records: list[CallRecord] = []
+    heard = asyncio.Event()
+
+    class Listening(Silent):
+        def text(self, piece: str) -> None:
+            heard.set()
+
+    with OpenAIServer([Scripted([chunk({"content": "I begin"})], end="hang")]) as server:
+        model = model_at(server, prices=Prices(per_million_in=2.0, per_million_out=10.0))
+        job = converse(model, SYSTEM, BRIEF, Workbench().tools(), Listening(), on_call=records.append)
+        talk = asyncio.create_task(job)
+        await asyncio.wait_for(heard.wait(), 10)
+        talk.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await talk
+        await model.aclose()
+    (record,) = records
+    assert (record.outcome, record.reply, record.estimated) == (Outcome.CANCELLED, "I begin", True)
+    assert record.tokens_in > 0 and record.tokens_out > 0 and record.money > 0
+
+
 async def test_the_next_model_is_told_what_the_one_before_has_done() -> None:
     bench = Workbench()
     with OpenAIServer([calls(READ), calls(EDIT), fails(401, "no")]) as first, OpenAIServer([calls(SUBMIT)]) as second:
