@@ -53,7 +53,8 @@ from orchestrator.team.journal import AgentJournal  # noqa: E402
 from orchestrator.team_settings import ROLES  # noqa: E402
 from roles.agent import Finished, GaveUp, Limits, converse  # noqa: E402
 from roles.openai_model import OpenAIModel  # noqa: E402
-from roles.record import CallRecord, Trouble  # noqa: E402
+from roles.playing import Playing  # noqa: E402
+from roles.record import CallRecord, Outcome, Trouble  # noqa: E402
 from roles.role_file import RoleFile  # noqa: E402
 from roles.tools import Answer, Tool  # noqa: E402
 
@@ -72,6 +73,8 @@ class Watched:
     def take(self, record: CallRecord) -> None:
         """A call of the model has ended."""
         self.heard = time.monotonic()
+        if record.outcome is Outcome.CUT:  # a part of the turn that follows
+            return
         self.turns.append(
             Turn(
                 record.reply,
@@ -112,7 +115,7 @@ async def play(
         watched.take(record)
 
     try:
-        prepared = await book.prepare(job, name, model.name, worktree)
+        prepared = await book.prepare(job, name, Playing(model.name), worktree)
         tools = [watched.counted(tool) for tool in prepared.tools if role.tools.get(tool.name, True)]
         limits = Limits(calls=role.steps) if role.steps else Limits()
         held = asyncio.create_task(converse(model, role.prompt, prepared.brief, tools, journal, limits, on_call=heard))
@@ -194,6 +197,8 @@ async def play_role(words: argparse.Namespace, keep: Path, role: str) -> None:
                     raise SystemExit(f"No reply comes: {done.reason}")
                 append(record, done)
                 jobs.append(done)
+                if done.end == CRASHED and not done.turns:
+                    raise SystemExit(f"No job of the {role} begins: {done.reason}")
                 told = f"{role}: {turns + len(done.turns)} of {words.turns} turns; {done.title}: {done.end}"
                 print(f"{told} after {len(done.turns)} turns, {done.seconds:.0f} s ({done.reason})", file=sys.stderr)
 

@@ -176,7 +176,8 @@ class Bench:
 
         Ids run downwards in both tables; those of experiments that only wait are in none.
         """
-        replay, start, places = Replay(self._columns, self._rows), None, []
+        replay, start = Replay(self._columns, self._rows), None
+        places: list[tuple[float, int]] = []
         with closing(sqlite3.connect(self._lab / "runs.db")) as connection:
             rows = connection.execute("SELECT DISTINCT experiment_id FROM runs ORDER BY experiment_id")
             listed = [int(number) for (number,) in rows]

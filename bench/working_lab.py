@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from orchestrator.context import Context
 from orchestrator.create import create_lab
@@ -185,7 +186,7 @@ async def patched(context: Context, idea: Idea) -> Experiment:
     assert source.count(idea.old) == 1, f"{idea.old!r} stands {source.count(idea.old)} times in train.py"
     (tree / "train.py").write_text(source.replace(idea.old, idea.new), "utf-8")
     program = program_hash({"train.py": source.replace(idea.old, idea.new)})
-    told = {"model": "by hand", "actor": "worker-1", "reason": "patch submitted", "program": program}
+    told: dict[str, Any] = {"model": "by hand", "actor": "worker-1", "reason": "patch submitted", "program": program}
     await commit_patch(context, made, tree, master.commit_id, **told)
     await asyncio.to_thread(context.repository.remove_worktree, tree)
     known = await context.store.experiment(made.id)

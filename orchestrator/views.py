@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,9 @@ BUSY_WINDOW_SECONDS = 3600.0
 NO_VAULT = "none: a script brings its own data, so nothing is held out from it"
 EARLY_STOPPING = "early_stopping"
 """The key in the table `meta` of the lab's account of early stopping, a sentence for people."""
+
+DEAD_ENDPOINTS = "dead_endpoints"
+"""Where the daemon keeps which servers of models do not answer: reasons by address, as JSON."""
 
 EARLY_STOPPING_SHORT = "early_stopping_short"
 """The same in a few words; empty before anything was condemned."""
@@ -278,6 +282,12 @@ async def money_spent(reader: Reader) -> float:
     row = await reader.row("SELECT coalesce(sum(money), 0) AS money FROM calls")
     assert row is not None
     return float(row["money"])
+
+
+async def dead_endpoints(reader: Reader) -> dict[str, str]:
+    """Which servers of models do not answer: reasons by address. What a daemon that is gone has known is old."""
+    found: dict[str, str] = json.loads(await reader.meta(DEAD_ENDPOINTS) or "{}")
+    return found
 
 
 async def status_json(lab: Lab, reader: Reader, team: str) -> dict[str, Any]:

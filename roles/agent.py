@@ -17,6 +17,7 @@ from roles.desk import Desk, Done
 from roles.habits import calls_in_text, learn
 from roles.journal import Journal
 from roles.limits import Limits
+from roles.playing import Playing
 from roles.record import CallRecord, Trouble
 from roles.tally import Player, Tally
 from roles.tools import FINISHING, Tool
@@ -71,10 +72,12 @@ async def converse(
     limits: Limits = LIMITS,
     on_call: Callable[[CallRecord], None] = _unheard,
     turn: Callable[[], Awaitable[None]] = _at_once,
+    playing: Playing | None = None,
 ) -> Finished | GaveUp:
     """Hold a job to its end with the first of `models` that can. Cancelling it stops the model's stream at once.
 
-    `on_call` gets the record of every call of a model, as it ends; `turn` is waited for before each.
+    `on_call` gets the record of every call of a model, as it ends; `turn` is waited for before each. `playing` is told
+    which of the models plays.
     """
     listed = list(models) if isinstance(models, Sequence) else [models]
     tally, desk = Tally(on_call), Desk(tools, limits)
@@ -86,6 +89,8 @@ async def converse(
     unreachable = True
     told = brief
     for number, model in enumerate(listed):
+        if playing is not None:
+            playing.model = model.name
         mode = tool_mode_of(model)
         player = Player(
             model,

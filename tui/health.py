@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from rich.cells import cell_len
 
@@ -11,7 +12,7 @@ from orchestrator.store.records import Event, SlotRow, seconds_since
 from orchestrator.store.states import ENDED
 from orchestrator.views import Baseline
 from tui.changes import TOLD, Changes
-from tui.present import age, amount, event_text
+from tui.present import age, amount, event_text, plain
 from tui.tones import Line, Said, Tone, fit
 
 QUIET_SECONDS = 10.0  # without a sign of life; the daemon gives one every 3 s
@@ -32,6 +33,7 @@ class Health:
     last: Event | None
     place: str  # the lab, its profile
     stopping: str = ""  # early stopping so far, in a few words
+    silent: Sequence[str] = ()  # addresses of servers of models that do not answer
     read_only: bool = False  # this room only watches
     money: float = 0.0  # that models have cost
     changes: Changes | None = None  # since the person looked last
@@ -89,6 +91,8 @@ def _facts(health: Health, terse: bool) -> list[list[Said]]:
     facts: list[list[Said]] = [[_daemon(health)]]
     if health.read_only:
         facts.append([Said("read-only", Tone.WARN)])
+    if health.silent and health.alive:
+        facts.append([Said(_silent(health.silent, terse), Tone.BAD)])
     if baseline.val_bpb is None:
         facts.append([Said("the baseline is being measured" if health.alive else "no baseline yet", Tone.DIM)])
     else:
@@ -107,6 +111,13 @@ def _facts(health: Health, terse: bool) -> list[list[Said]]:
     if health.stopping and not terse:
         facts.append([Said(health.stopping, Tone.DIM)])
     return facts
+
+
+def _silent(addresses: Sequence[str], terse: bool) -> str:
+    """Agents wait for these; runs go on."""
+    if terse or len(addresses) > 1:
+        return f"! {len(addresses)} model server{'s' if len(addresses) > 1 else ''} down"
+    return f"! {plain(urlsplit(addresses[0]).netloc or addresses[0])} does not answer"
 
 
 def _uncertainty(baseline: Baseline, terse: bool) -> list[Said]:

@@ -103,6 +103,8 @@ def status(words: Namespace) -> int:
     if account:
         print(f"stopping {account}")
     print(f"vault    {ask(lab, views.vault_account)}")
+    for url, reason in (ask(lab, views.dead_endpoints) if facts["running"] else {}).items():
+        print(f"model    {url} {reason}; it is tried again by itself")
     for event in ask(lab, lambda reader: reader.newest_events("anomaly", MOST_ANOMALIES)):
         print(f"look at  {event.at[:16].replace('T', ' ')} {event.reason}")
     for slot in facts["slots"]:

@@ -22,6 +22,7 @@ from orchestrator.store.records import Level, Run, utc_now
 from orchestrator.team.crew import Crew
 from orchestrator.watching.anomalies import Anomalies
 from orchestrator.watching.delivering import Delivery
+from orchestrator.watching.endpoints import watch_endpoints
 from orchestrator.watching.notebook import Notebook
 from orchestrator.watching.tracking import Tracking
 
@@ -92,6 +93,7 @@ class Engine:
             asyncio.create_task(self._tracking.run(), name="tracking"),
             asyncio.create_task(self._delivery.run(), name="alerts"),
             asyncio.create_task(Anomalies(context).run(), name="anomalies"),
+            asyncio.create_task(watch_endpoints(context.store), name="endpoints"),
             asyncio.create_task(self._notebook.run(), name="notebook"),
             asyncio.create_task(beat(context.lab), name="pulse"),
         ]

@@ -32,7 +32,7 @@ def notes_of(context: Context) -> str | None:
 
 
 def refuse_another_teams(context: Context, *experiments: Experiment) -> None:
-    """Nobody orders, drops or merges what is the competition's. Raises ToolRefusal."""
+    """Nobody orders, drops, merges or comments on what is the competition's. Raises ToolRefusal."""
     others = [team.name for team in context.settings.teams_at_work if team.name != context.team.name]
     for experiment in experiments:
         if experiment.team in others:

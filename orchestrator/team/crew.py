@@ -28,6 +28,7 @@ from orchestrator.team_settings import SOLO, Team, TeamKind
 from roles.agent import Finished, GaveUp, converse
 from roles.chat import ChatModel
 from roles.errors import RoleFileError
+from roles.playing import Playing
 from roles.role_file import RoleFile, load, shipped
 
 FIRST_PAUSE = 5.0
@@ -210,7 +211,8 @@ class Crew:
         await context.store.set_agent(name, "thinking", job.title, job.experiment_id)
         worktree = context.lab.worktrees / name
         try:
-            prepared = await book.prepare(job, name, member.models[0].name, worktree)
+            playing = Playing(member.models[0].name)
+            prepared = await book.prepare(job, name, playing, worktree)
             allowed = [tool for tool in prepared.tools if member.role.tools.get(tool.spec.name, True)]
             came = await converse(
                 member.models,
@@ -221,6 +223,7 @@ class Crew:
                 limits_of(member.team, member.role),
                 on_call=journal.record,
                 turn=lambda: may_go_on(context.store, name),
+                playing=playing,
             )
             await journal.settle()
             await book.conclude(job, name, came)

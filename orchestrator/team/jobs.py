@@ -20,6 +20,7 @@ from orchestrator.team.belonging import notes_of, of_team
 from orchestrator.team.solo import Rests, Solo
 from orchestrator.team.toolbox import Toolbox
 from roles.agent import Finished, GaveUp
+from roles.playing import Playing
 from roles.tools import Tool
 
 
@@ -181,10 +182,10 @@ class JobBook:
 
     # -- what it needs
 
-    async def prepare(self, job: Job, agent: str, model: str, worktree: Path) -> Prepared:
+    async def prepare(self, job: Job, agent: str, playing: Playing, worktree: Path) -> Prepared:
         """The brief and the tools of a job; a patch gets a worktree at the head of master."""
         context = self._context
-        box = Toolbox(context, agent, model)
+        box = Toolbox(context, agent, playing)
         match job.kind:
             case JobKind.RESEARCH:
                 return Prepared(await briefs.research_brief(context, agent, job.wanted), box.researching(job.wanted))
@@ -198,7 +199,7 @@ class JobBook:
                 await asyncio.to_thread(context.repository.checkout_commit, worktree, master.commit_id)
                 crashed = await to_repair(context, experiment)
                 in_place = crashed is not None and await put_in_place(context, crashed, worktree)
-                box = Toolbox(context, agent, model, worktree)
+                box = Toolbox(context, agent, playing, worktree)
                 came_back = await returned(context, experiment) if crashed is None else None
                 combined = await put_together(context, experiment, worktree) if crashed is None else ""
                 brief = await briefs.patching_brief(context, agent, experiment, crashed, in_place, came_back, combined)
@@ -211,11 +212,11 @@ class JobBook:
             case JobKind.REPORT:
                 return Prepared(await briefs.report_brief(context, agent), box.reporting())
             case JobKind.SOLO:
-                return await self._prepare_everything(job, agent, model, worktree)
+                return await self._prepare_everything(job, agent, playing, worktree)
 
-    async def _prepare_everything(self, job: Job, agent: str, model: str, worktree: Path) -> Prepared:
+    async def _prepare_everything(self, job: Job, agent: str, playing: Playing, worktree: Path) -> Prepared:
         at_once = slots_of(self._context)
-        solo = Solo(self._context, agent, model, worktree, at_once=at_once, rests=self._rests)
+        solo = Solo(self._context, agent, playing, worktree, at_once=at_once, rests=self._rests)
         self._solo[agent] = solo
         experiment, opened = None, ""
         if job.experiment_id is None:

@@ -35,6 +35,7 @@ class ResultTools:
 
     async def lesson(self, arguments: dict[str, Any]) -> Answer:
         experiment = await self._experiment(arguments["id"])
+        refuse_another_teams(self._context, experiment)
         if experiment.state not in RAN:
             raise ToolRefusal(f"Experiment {experiment.id} is {experiment.state}; it has taught nothing yet.")
         told = " ".join(str(arguments["lesson"]).split())

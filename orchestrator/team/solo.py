@@ -20,6 +20,7 @@ from orchestrator.store.records import Experiment, Run
 from orchestrator.store.states import ENDED, State
 from orchestrator.team.toolbox import Toolbox
 from roles.errors import ToolRefusal
+from roles.playing import Playing
 from roles.tools import Answer, Handler, Tool, bind
 
 LOOK_SECONDS = 0.5
@@ -33,12 +34,14 @@ Rests = Callable[[], Awaitable[str | None]]
 class Solo:
     """What one conversation has begun and handed in; a fresh context or another model goes on with the same."""
 
-    def __init__(self, context: Context, agent: str, model: str, worktree: Path, *, at_once: int, rests: Rests) -> None:
+    def __init__(
+        self, context: Context, agent: str, playing: Playing, worktree: Path, *, at_once: int, rests: Rests
+    ) -> None:
         """`at_once`: how many experiments may wait or run before a result is read."""
         self._context = context
         self._agent = agent
         self._worktree = worktree
-        self._box = Toolbox(context, agent, model, worktree)
+        self._box = Toolbox(context, agent, playing, worktree)
         self._at_once = at_once
         self._rests = rests
         self._open: Experiment | None = None

@@ -28,6 +28,7 @@ from orchestrator.team.planner_tools import PlannerTools
 from orchestrator.team.result_tools import MOST_LESSONS, ResultTools, refuse_a_persons_own
 from roles.errors import ToolRefusal
 from roles.offline.model import NAME as OFFLINE
+from roles.playing import Playing
 from roles.tools import Answer, Tool, bind
 
 MOST_LINES = 2000
@@ -36,10 +37,10 @@ MOST_LINES = 2000
 class Toolbox:
     """The tools of one agent at one job."""
 
-    def __init__(self, context: Context, agent: str, model: str, worktree: Path | None = None) -> None:
+    def __init__(self, context: Context, agent: str, playing: Playing, worktree: Path | None = None) -> None:
         self._context = context
         self._agent = agent
-        self._model = model
+        self._playing = playing
         self._worktree = worktree
         self._papers = PaperTools(library_of(context))
         self._proposed = 0
@@ -83,7 +84,7 @@ class Toolbox:
         return content.decode("utf-8", errors="replace")
 
     async def _list_experiments(self, arguments: dict[str, Any]) -> Answer:
-        return Answer(await listed(self._context, arguments, whole=self._model == OFFLINE))
+        return Answer(await listed(self._context, arguments, whole=self._playing.model == OFFLINE))
 
     async def _read_diff(self, arguments: dict[str, Any]) -> Answer:
         experiment = await self._experiment(arguments["id"])
@@ -126,7 +127,7 @@ class Toolbox:
                 f"An earlier result is the same idea ({MARK}): {earlier.description!r}, {earlier.status}{score}."
                 " Where you have a reason to try it here all the same, let the title say what is different."
             )
-        by_rules = self._model == OFFLINE
+        by_rules = self._playing.model == OFFLINE
         source, told = await self._papers.cite(str(arguments["source"]).strip(), ask=not by_rules)
         proposal = Proposal(
             title=title,
@@ -275,7 +276,7 @@ class Toolbox:
             experiment,
             self._worktree,
             await checks.base(),
-            model=self._model,
+            model=self._playing.model,
             actor=self._agent,
             reason=f"patch submitted: {summary}" if summary else "patch submitted",
             program=program_hash((await checks.sources())[1]),

@@ -16,6 +16,7 @@ from orchestrator.lab import Lab
 from orchestrator.team import briefs
 from orchestrator.team.toolbox import Toolbox
 from roles.errors import ToolRefusal
+from roles.playing import Playing
 from roles.tools import Tool
 from tests.command_line import autolab
 from tests.conftest import CLI
@@ -92,7 +93,7 @@ def test_wrong_words_are_exit_2(lab: Path) -> None:
 async def test_agents_see_what_was_imported_marked_as_measured_elsewhere(lab: Path) -> None:
     autolab("import", str(lab), str(SAMPLE))
     async with opened(Lab(lab)) as context:
-        tools = Toolbox(context, "researcher", "offline").researching()
+        tools = Toolbox(context, "researcher", Playing("offline")).researching()
         listed = json.loads((await call(tools, "list_experiments")({"limit": 3})).text)
         assert listed["experiments"] == []
         assert "imported, not measured here" in listed["imported"]["note"]
@@ -109,7 +110,7 @@ async def test_agents_see_what_was_imported_marked_as_measured_elsewhere(lab: Pa
 
 async def test_without_an_import_the_listing_and_the_brief_are_as_they_were(lab: Path) -> None:
     async with opened(Lab(lab)) as context:
-        tools = Toolbox(context, "researcher", "offline").researching()
+        tools = Toolbox(context, "researcher", Playing("offline")).researching()
         assert set(json.loads((await call(tools, "list_experiments")({})).text)) == {"baseline", "experiments"}
         assert "imported" not in await briefs.research_brief(context, "researcher", 3)
 
@@ -117,7 +118,7 @@ async def test_without_an_import_the_listing_and_the_brief_are_as_they_were(lab:
 async def test_a_proposal_that_repeats_an_imported_result_is_refused(lab: Path) -> None:
     autolab("import", str(lab), str(SAMPLE))
     async with opened(Lab(lab)) as context:
-        propose = call(Toolbox(context, "researcher", "offline").researching(), "propose")
+        propose = call(Toolbox(context, "researcher", Playing("offline")).researching(), "propose")
         words = {"hypothesis": "h", "source": "s", "variable": "v", "edit": "e"}
         with pytest.raises(ToolRefusal, match=r"'warmup 5% \(hurts\)', discard, val_bpb 1.19"):
             await propose({"title": "Warmup: 5%", **words})

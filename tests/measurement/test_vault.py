@@ -27,6 +27,7 @@ from orchestrator.store.writer import Measurement, Place, Proposal
 from orchestrator.team import briefs
 from orchestrator.team.toolbox import Toolbox
 from orchestrator.watching.notebook import Notebook
+from roles.playing import Playing
 from roles.tools import Tool
 from tests.command_line import autolab
 from tests.conftest import eventually, set_key
@@ -156,7 +157,7 @@ async def everything_an_agent_can_read(context: Context, number: int) -> list[st
     }
     assert set(asked) == {name for name in vars(briefs) if name.endswith("_brief")}, "a brief that is not looked into"
     found = [await brief for brief in asked.values()]
-    box = Toolbox(context, "researcher", "a model")
+    box = Toolbox(context, "researcher", Playing("a model"))
     questions: dict[str, list[dict[str, object]]] = {
         "list_experiments": [{}, {"state": "promoted"}],
         "read_diff": [{"id": number}],

@@ -11,6 +11,7 @@ import pytest
 from roles.agent import CallRecord, Finished, GaveUp, Limits, converse
 from roles.circuit import Circuit
 from roles.openai_model import OpenAIModel
+from roles.playing import Playing
 from roles.prices import Prices
 from roles.record import Outcome, Trouble
 from tests.roles.openai_server import DONE, OpenAIServer, Scripted, call_pieces, calls, chunk, fails, says, text_pieces
@@ -20,7 +21,8 @@ from tests.roles.workbench import BRIEF, SYSTEM, Silent, Workbench
 
 def model_at(server: OpenAIServer, **more: Any) -> OpenAIModel:
     settings: dict[str, Any] = {"timeout_seconds": 5, "retries": 2, "retry_seconds": 0.01, **more}
-    return OpenAIModel(name="test", base_url=server.url, model="m", circuit=Circuit(server.url), **settings)
+    settings = {"model": "m", **settings}
+    return OpenAIModel(name="test", base_url=server.url, circuit=Circuit(server.url), **settings)
 
 
 async def test_every_call_is_recorded_with_its_tokens_money_times_and_outcome() -> None:
@@ -128,14 +130,16 @@ async def test_a_cancelled_reply_is_recorded_as_far_as_it_came() -> None:
 async def test_the_next_model_is_told_what_the_one_before_has_done() -> None:
     bench = Workbench()
     with OpenAIServer([calls(READ), calls(EDIT), fails(401, "no")]) as first, OpenAIServer([calls(SUBMIT)]) as second:
-        models = [model_at(first), model_at(second)]
-        came = await converse(models, SYSTEM, BRIEF, bench.tools(), Silent())
+        models = [model_at(first), model_at(second, model="its stand-in")]
+        playing = Playing("")
+        came = await converse(models, SYSTEM, BRIEF, bench.tools(), Silent(), playing=playing)
         for model in models:
             await model.aclose()
     assert isinstance(came, Finished) and came.troubles[Trouble.NEXT_MODEL] == 1
     brief = second.requests[0].body["messages"][1]["content"]
     assert brief.startswith(BRIEF) and "- edit_file" in brief and "What was done then stands" in brief
     assert "'relu'" in bench.submitted
+    assert playing.model == came.model == "its stand-in"
 
 
 async def test_when_every_model_fails_the_reason_names_each() -> None:

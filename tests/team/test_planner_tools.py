@@ -13,6 +13,7 @@ from orchestrator.team.jobs import Job, JobBook, JobKind
 from orchestrator.team.requests import open_requests
 from orchestrator.team.toolbox import Toolbox
 from roles.offline.constants import constants
+from roles.playing import Playing
 from roles.tools import Tool
 from tests.team.team_lab import baseline, call, ended, in_lab, told_of, waiting
 
@@ -21,7 +22,7 @@ CLIP = ("BETA2 = 0.95", "BETA2 = 0.99")
 
 
 def planning(context: Context) -> list[Tool]:
-    return Toolbox(context, "planner", "a model").planning()
+    return Toolbox(context, "planner", Playing("a model")).planning()
 
 
 def test_one_experiment_absorbs_another_and_both_say_so(bare: Path) -> None:
@@ -56,7 +57,7 @@ def test_a_follow_up_that_is_asked_for_stands_in_the_researchers_brief_until_it_
         assert "follow up what has run" in await call(tools, "request_follow_up", id=waits.id, reason="try this")
         brief = await briefs.research_brief(context, "researcher", 3)
         assert "The planner asks for a follow-up" in brief and "Wanted: try it with warm-up" in brief
-        research = Toolbox(context, "researcher", "a model").researching()
+        research = Toolbox(context, "researcher", Playing("a model")).researching()
         told = await call(
             research,
             "propose",
@@ -89,7 +90,7 @@ def test_two_gains_are_combined_and_the_worker_finds_both_patches_in_its_tree(ba
         assert made.source == f"experiments {first.id} and {second.id}" and made.priority == 60
         tree = context.lab.worktrees / "worker-1"
         job = Job(JobKind.PATCH, "patch it", made.id)
-        prepared = await JobBook(context).prepare(job, "worker-1", "a model", tree)
+        prepared = await JobBook(context).prepare(job, "worker-1", Playing("a model"), tree)
         text = (tree / "train.py").read_text()
         assert RATE[1] in text and CLIP[1] in text
         assert "holds the patches of both already" in prepared.brief
@@ -106,7 +107,9 @@ def test_parts_that_touch_the_same_line_are_left_to_the_worker_by_name(bare: Pat
         await call(planning(context), "combine", first=first.id, second=second.id, reason="as a test of conflicts")
         (made,) = await context.store.in_states([State.QUEUED])
         tree = context.lab.worktrees / "worker-1"
-        prepared = await JobBook(context).prepare(Job(JobKind.PATCH, "p", made.id), "worker-1", "a model", tree)
+        prepared = await JobBook(context).prepare(
+            Job(JobKind.PATCH, "p", made.id), "worker-1", Playing("a model"), tree
+        )
         assert RATE[1] in (tree / "train.py").read_text()
         assert f"The patch of experiment {second.id} does not fit by itself" in prepared.brief
         context.repository.remove_worktree(tree)

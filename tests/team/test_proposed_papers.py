@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.daemon import opened
 from orchestrator.lab import Lab
 from orchestrator.team.toolbox import Toolbox
+from roles.playing import Playing
 from roles.tools import Tool
 
 IDEA = {
@@ -23,7 +24,7 @@ def test_an_experiment_shows_title_and_link_of_the_paper_that_its_proposal_names
     async def play() -> None:
         async with opened(Lab(lab)) as context:
             await context.store.keep_papers([("2109.08668", "Primer: Efficient Transformers", "An abstract.", "")])
-            tools = Toolbox(context, "researcher", "a model").researching()
+            tools = Toolbox(context, "researcher", Playing("a model")).researching()
             told = await call(tools, "propose", **IDEA)
             assert 'is proposed. Its source, arXiv:2109.08668, is called "Primer: Efficient Transformers".' in told
             made = (await context.store.rows("SELECT source FROM experiments ORDER BY id DESC LIMIT 1"))[0]
@@ -42,7 +43,7 @@ def test_an_experiment_shows_title_and_link_of_the_paper_that_its_proposal_names
 def test_papers_are_the_researchers_alone(lab: Path) -> None:
     async def play() -> None:
         async with opened(Lab(lab)) as context:
-            box = Toolbox(context, "anybody", "a model")
+            box = Toolbox(context, "anybody", Playing("a model"))
             papers = {"search_papers", "list_papers", "read_paper"}
             assert papers <= {tool.name for tool in box.researching()}
             for tools in (box.planning(), box.reviewing(), box.handing_over(), box.reporting()):
@@ -59,7 +60,7 @@ async def call(tools: list[Tool], name: str, **arguments: Any) -> str:
 def test_what_a_proposal_expects_stands_in_its_hypothesis(bare: Path) -> None:
     async def play() -> None:
         async with opened(Lab(bare)) as context:
-            tools = Toolbox(context, "researcher", "a model").researching()
+            tools = Toolbox(context, "researcher", Playing("a model")).researching()
             await call(tools, "propose", **{**IDEA, "source": "own reasoning", "expected": -0.05})
             made = (await context.store.rows("SELECT hypothesis FROM experiments ORDER BY id DESC LIMIT 1"))[0]
             assert made["hypothesis"] == f"{IDEA['hypothesis']} Expected: -0.05 val_bpb."

@@ -14,6 +14,7 @@ from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Proposal
 from orchestrator.team import briefs
 from orchestrator.team.toolbox import Toolbox
+from roles.playing import Playing
 from tests.team.team_lab import PLACE, baseline, call, ended, in_lab, told_of, waiting
 
 RATE = ("LEARNING_RATE = 1e-3", "LEARNING_RATE = 2e-3")
@@ -28,7 +29,7 @@ def test_lessons_are_asked_for_kept_with_their_experiment_and_told_in_the_next_b
         other = await ended(context, "A slower moment", MOMENT, None, State.CRASHED)
         brief = await briefs.wave_brief(context, "reviewer")
         assert f"Results without a lesson:\n- {one.id} A higher rate: discarded" in brief
-        tools = Toolbox(context, "reviewer", "a model").handing_over()
+        tools = Toolbox(context, "reviewer", Playing("a model")).handing_over()
         early = await call(tools, "hand_over", findings="Nothing won.", priorities=[])
         assert early.startswith("refused: ") and f"experiments {one.id}, {other.id} teach" in early
         assert "is written down" in await call(tools, "lesson", id=one.id, lesson=TAUGHT)
@@ -41,7 +42,7 @@ def test_lessons_are_asked_for_kept_with_their_experiment_and_told_in_the_next_b
         assert TAUGHT in await told_of(context, one.id)
         for brief in (await briefs.research_brief(context, "r", 2), await briefs.planning_brief(context, "p")):
             assert f"It taught: {TAUGHT}" in brief
-        listed = await call(Toolbox(context, "researcher", "a model").researching(), "list_experiments")
+        listed = await call(Toolbox(context, "researcher", Playing("a model")).researching(), "list_experiments")
         assert TAUGHT in listed
 
     in_lab(bare, play)
@@ -73,7 +74,7 @@ def test_a_reporter_cancels_what_waits_or_runs_first_and_nothing_else(bare: Path
         ready = await store.move(runs.id, State.READY, "ready", commit_id="c" * 40, parent=start)
         run = await store.begin_run(ready, RunKind.SCREEN, 1, PLACE, "c" * 40)
         done = await ended(context, "Done", RATE, 3.01, State.DISCARDED)
-        tools = Toolbox(context, "reporter", "a model").reporting()
+        tools = Toolbox(context, "reporter", Playing("a model")).reporting()
         why = "three patches of this kind died in the same line"
         assert "a person's own" in await call(tools, "cancel", id=own.id, reason=why)
         assert "is discarded; only what waits, or a first run" in await call(tools, "cancel", id=done.id, reason=why)
@@ -93,7 +94,7 @@ def test_a_reporter_cancels_what_waits_or_runs_first_and_nothing_else(bare: Path
 def test_a_report_with_open_questions_reaches_the_researcher_and_the_notebook(bare: Path) -> None:
     async def play(context: Context) -> None:
         await baseline(context)
-        tools = Toolbox(context, "reporter", "a model").reporting()
+        tools = Toolbox(context, "reporter", Playing("a model")).reporting()
         question = "Does the rate want to be lower once positions rotate?"
         await call(
             tools, "report", works="Muon.", does_not_work="Depth.", looks_wrong="nothing", open_questions=question
@@ -135,7 +136,7 @@ def test_lists_stay_short_for_a_language_model_and_are_read_on_page_by_page(bare
         for number in range(130):
             proposal = Proposal(f"Idea {number}", "It may help. " * 60, "a test", f"v{number}", "edit " * 200)
             await context.store.add_experiment(proposal, author="r", team="offline", state=State.QUEUED)
-        tools = Toolbox(context, "researcher", "a model").researching()
+        tools = Toolbox(context, "researcher", Playing("a model")).researching()
         first = await call(tools, "list_experiments", limit=5000)
         assert first.count('"title"') == 100 and len(first) < 100_000
         assert 'list_experiments with {\\"before\\": 31}' in first
@@ -162,14 +163,16 @@ def test_among_several_teams_each_has_its_own_balance_and_its_own_lessons_to_wri
         await baseline(context)
         of_offline = await ended(context, "A higher rate", RATE, 3.01, State.DISCARDED)  # the helper's team: offline
         specialists = context.of(next(team for team in context.settings.teams_at_work if team.name == "specialists"))
-        planner = Toolbox(specialists, "planner", "a model").planning()
+        planner = Toolbox(specialists, "planner", Playing("a model")).planning()
         stated = await call(planner, "state_balance", exploring=0.8, reason="the wins are few")
         assert "80%" in stated
         told = [await brief(specialists, "r", 2) for brief in (briefs.research_brief, research_of_planner)]
         assert all("80%" in one for one in told), told
-        tools = Toolbox(specialists, "reviewer", "a model").handing_over()
+        tools = Toolbox(specialists, "reviewer", Playing("a model")).handing_over()
         brief = await briefs.wave_brief(specialists, "reviewer")
         assert "Results without a lesson" not in brief, f"experiment {of_offline.id} is the other team's"
+        foreign = await call(tools, "lesson", id=of_offline.id, lesson="Their rate is too high.")
+        assert "competes with yours" in foreign
         handed = await call(tools, "hand_over", findings="Nothing of ours ran.", priorities=[])
         assert handed == "The planner has your findings."
 

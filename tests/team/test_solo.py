@@ -24,6 +24,7 @@ from orchestrator.team.models import limits_of
 from orchestrator.team.solo import Solo
 from roles.agent import Finished, converse
 from roles.errors import ToolRefusal
+from roles.playing import Playing
 from tests.conftest import set_key
 from tests.team.stand_in_runs import PLACE, baseline, screen_for_ever
 
@@ -69,7 +70,7 @@ async def desk(
         return None
 
     worktree = context.lab.worktrees / "solo"
-    solo = Solo(context, "solo", "a model", worktree, at_once=1, rests=rests or goes_on)
+    solo = Solo(context, "solo", Playing("a model"), worktree, at_once=1, rests=rests or goes_on)
     await solo.fresh_tree()
     await context.store.set_agents([("solo", "solo", "solo", "a model")])
 
@@ -88,7 +89,7 @@ def test_the_offline_model_makes_its_experiments_in_one_conversation(bare: Path)
         book = JobBook(context)
         job = await book.take("solo", "solo")
         assert job is not None and job.kind is JobKind.SOLO and job.wanted == 2
-        prepared = await book.prepare(job, "solo", member.models[0].name, context.lab.worktrees / "solo")
+        prepared = await book.prepare(job, "solo", Playing(member.models[0].name), context.lab.worktrees / "solo")
         journal = AgentJournal(context.lab.agent_log("solo"), context.store, "solo", "solo", "solo")
         async with runs(context):
             came = await converse(

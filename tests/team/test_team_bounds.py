@@ -22,6 +22,7 @@ from orchestrator.team.budget import Budget
 from orchestrator.team.crew import muster
 from orchestrator.team.toolbox import Toolbox
 from roles.errors import ToolRefusal
+from roles.playing import Playing
 from tests.conftest import set_key
 
 
@@ -84,7 +85,7 @@ def test_an_experiment_is_its_teams_and_one_of_a_team_long_gone_goes_to_the_firs
         assert [one.team for one in await of_team(specialists, [State.QUEUED])] == ["specialists", "offline", "person"]
         assert [one.team for one in await of_team(solo, [State.QUEUED])] == ["solo"]
         assert not belongs(solo, made["person"])
-        tools = {tool.name: tool for tool in Toolbox(specialists, "specialists.planner", "m").planning()}
+        tools = {tool.name: tool for tool in Toolbox(specialists, "specialists.planner", Playing("m")).planning()}
         for name, words in (("drop", {"reason": "no use"}), ("queue", {"priority": 1, "reason": "no use"})):
             with pytest.raises(ToolRefusal, match="the team solo's, which competes with yours"):
                 await tools[name]({"id": made["solo"].id, **words})

@@ -11,25 +11,27 @@ from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
 from orchestrator.team.jobs import Job, JobBook, JobKind, Prepared
 from roles.agent import GaveUp
+from roles.playing import Playing
 from tests.conftest import set_key
 from tests.team.team_lab import baseline, call, ended, in_lab, waiting
 
 RATE = ("LEARNING_RATE = 1e-3", "LEARNING_RATE = 2e-3")
 
 
-async def patching(context: Context, experiment: Experiment) -> Prepared:
+async def patching(context: Context, experiment: Experiment, playing: Playing | None = None) -> Prepared:
     if experiment.state is State.QUEUED:
         await context.store.move(experiment.id, State.PATCHING, "worker-1 makes the patch", actor="worker-1")
     tree = context.lab.worktrees / "worker-1"
     job = Job(JobKind.PATCH, "patch it", experiment.id)
-    return await JobBook(context).prepare(job, "worker-1", "a model", tree)
+    return await JobBook(context).prepare(job, "worker-1", playing or Playing("a model"), tree)
 
 
 def test_a_patch_is_made_by_function_checked_tried_and_submitted(bare: Path) -> None:
     async def play(context: Context) -> None:
         await baseline(context)
         made = await waiting(context, "Squared ReLU", variable="activation")
-        tools = (await patching(context, made)).tools
+        playing = Playing("a model")
+        tools = (await patching(context, made, playing)).tools
         assert "The patch would be refused: The patch changes nothing." in await call(tools, "check_patch")
         crash = "def activation(x):\n    return x @ torch.zeros(3, 4)\n"
         assert "activation is replaced" in await call(
@@ -45,9 +47,10 @@ def test_a_patch_is_made_by_function_checked_tried_and_submitted(bare: Path) -> 
         checked = await call(tools, "check_patch")
         assert checked == "The rules let it pass. It changes: function activation. It was to change: activation."
         assert await call(tools, "smoke_run") == "It trained a few steps and saved its model."
+        playing.model = "its stand-in"  # the first one has failed
         assert await call(tools, "submit_patch", summary="squared") == "The patch is submitted."
         stored = await context.store.experiment(made.id)
-        assert stored is not None and stored.commit_id is not None and stored.role_model == "a model"
+        assert stored is not None and stored.commit_id is not None and stored.role_model == "its stand-in"
 
     in_lab(bare, play)
 

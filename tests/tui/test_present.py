@@ -77,6 +77,14 @@ def test_the_health_strip_says_what_to_believe_and_how_many_promotions_are_none(
     assert "gain 0.9000 (0.83 believed, 0.4 of 9 false)" in text_of(first_line(told, 200))
 
 
+def test_the_health_strip_names_the_model_server_that_does_not_answer() -> None:
+    silent = replace(health(), silent=["http://models.example:8000/v1"])
+    assert "at work   ! models.example:8000 does not answer" in text_of(first_line(silent, 200))
+    assert "! 1 model server down" in text_of(first_line(silent, 60))
+    assert "! 2 model servers down" in text_of(first_line(replace(silent, silent=["http://a/v1", "http://b/v1"]), 200))
+    assert "answer" not in text_of(first_line(replace(silent, alive=False), 200)), "nobody asks it now"
+
+
 def test_a_room_that_only_watches_says_so_before_any_figure() -> None:
     watching = replace(health(quiet=9999, busy=True), read_only=True)
     for width in (60, 80, 120):
