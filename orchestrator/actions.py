@@ -149,7 +149,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "edit_requeue",
         Kind.COMMAND,
-        "edit an experiment's patch or hypothesis, then queue it as a new attempt",
+        "edit the patch or hypothesis of what waits, or of a new attempt",
         ("R",),
         takes="id",
         footer="edit",

@@ -12,7 +12,7 @@ from orchestrator.errors import LabError
 from orchestrator.lab import Lab
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
-from orchestrator.store.states import ENDED, State
+from orchestrator.store.states import EDITABLE, ENDED, State
 from tui.commands import Order
 from tui.copying import Copying
 from tui.present import plain
@@ -115,7 +115,7 @@ class Deeds:
             experiment = await self._experiment(screen)
             if experiment.state is State.PROMOTED:
                 raise LabError(f"Experiment {experiment.id} is part of master already.", "a adds a follow-up.")
-            if experiment.state not in ENDED:
+            if experiment.state not in ENDED | EDITABLE:
                 raise LabError(
                     f"Experiment {experiment.id} is {experiment.state} and has no outcome yet.",
                     "Kill or drop it first.",

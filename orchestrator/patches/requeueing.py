@@ -1,4 +1,5 @@
-"""A new attempt of an experiment: its patch anew on the present master, on a branch of its own."""
+"""A new attempt of an experiment: its patch anew on the present master, on a branch of its own; or, while it waits for
+its first run, another patch or hypothesis in the place of what it has."""
 
 from __future__ import annotations
 
@@ -12,26 +13,40 @@ from orchestrator.errors import LabError
 from orchestrator.guard import program_hash
 from orchestrator.patches.submitting import against_guard, applied_to_master, commit_on_branch
 from orchestrator.store.records import Experiment
-from orchestrator.store.states import ENDED, State
+from orchestrator.store.states import EDITABLE, ENDED, IllegalMove, State
 
 
 async def requeue(context: Context, experiment: Experiment, words: dict[str, Any], actor: str) -> str:
     """Queue attempt n + 1; runs, branch and results of the attempts before stay as they are.
 
     `words` may say what is different: `patch`, a unified diff against master that takes the place of the one before,
-    and `hypothesis`. With another hypothesis alone a worker makes the patch anew. Raises LabError.
+    and `hypothesis`. With another hypothesis alone a worker makes the patch anew. An experiment that waits can be
+    changed as well; one without a patch so far stays the attempt that it is. Raises LabError.
     """
-    _require_outcome(experiment)
     hypothesis = str(words.get("hypothesis") or "").strip() or experiment.hypothesis
-    if words.get("patch"):
-        return await _with_patch(context, replace(experiment, hypothesis=hypothesis), str(words["patch"]), actor)
-    if hypothesis != experiment.hypothesis:
-        return await _for_a_worker(context, replace(experiment, hypothesis=hypothesis), actor)
-    return await new_attempt(context, experiment, actor)
+    changed = bool(words.get("patch")) or hypothesis != experiment.hypothesis
+    if not (changed and experiment.state in EDITABLE):
+        _require_outcome(experiment)
+    edited = replace(experiment, hypothesis=hypothesis)
+    try:
+        if words.get("patch"):
+            return await _with_patch(context, edited, str(words["patch"]), actor)
+        if hypothesis == experiment.hypothesis:
+            return await new_attempt(context, experiment, actor)
+        if experiment.state in (State.PROPOSED, State.QUEUED):
+            await context.store.annotate(
+                experiment.id, f"{actor} has changed the hypothesis", actor=actor, hypothesis=hypothesis
+            )
+            return f"experiment {experiment.id} waits with your hypothesis"
+        return await _for_a_worker(context, edited, actor)
+    except IllegalMove as late:
+        raise LabError(
+            f"Experiment {experiment.id} went on meanwhile ({late}).", "Look at it, and try again."
+        ) from None
 
 
 async def _with_patch(context: Context, experiment: Experiment, diff: str, actor: str) -> str:
-    attempt = experiment.attempt + 1
+    attempt = experiment.attempt + (experiment.branch is not None or experiment.state in ENDED)
     async with applied_to_master(context, diff, experiment.line) as (worktree, base, before, after):
         refused = await against_guard(context, before, after, experiment.id, worktree)
         if refused:
@@ -39,11 +54,16 @@ async def _with_patch(context: Context, experiment: Experiment, diff: str, actor
         branch, commit = await commit_on_branch(
             context, replace(experiment, attempt=attempt), worktree, base, model="", actor=actor
         )
+    told, state = f"attempt {attempt}, asked for by {actor}, with a patch of their own", experiment.state
+    if state is State.PROPOSED:
+        await context.store.move(experiment.id, State.QUEUED, told, actor=actor, only_from=state)
+        state = State.QUEUED
     await context.store.move(
         experiment.id,
         State.READY,
-        f"attempt {attempt}, asked for by {actor}, with a patch of their own",
+        told,
         actor=actor,
+        only_from=state,
         attempt=attempt,
         commit_id=commit,
         parent=base,
@@ -63,6 +83,7 @@ async def _for_a_worker(context: Context, experiment: Experiment, actor: str) ->
         State.QUEUED,
         f"attempt {attempt}, asked for by {actor}: a worker makes the patch anew",
         actor=actor,
+        only_from=experiment.state,
         attempt=attempt,
         commit_id=None,
         parent=None,

@@ -52,6 +52,9 @@ ENDED = RAN | {State.DROPPED, State.GIVEN_UP, State.REJECTED}
 WAITING = (State.PROPOSED, State.QUEUED, State.PATCHING, State.READY)
 """Listed by `autolab queue`."""
 
+EDITABLE = frozenset({State.PROPOSED, State.QUEUED, State.READY})
+"""Waits in nobody's hands: a person may change what is to be tried."""
+
 ACTIVE = (State.RUNNING, State.SCORED, State.CONFIRMING)
 """Has started a run and has no outcome yet."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator.store.papers import PaperBook
 from orchestrator.store.records import Decision, Experiment, Run, RunKind, utc_now
-from orchestrator.store.states import State, check_move
+from orchestrator.store.states import IllegalMove, State, check_move
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +141,22 @@ class Writer(PaperBook):
         return experiment
 
     async def move(
-        self, experiment_id: int, after: State, reason: str, *, actor: str = "autolab", **changes: Any
+        self,
+        experiment_id: int,
+        after: State,
+        reason: str,
+        *,
+        actor: str = "autolab",
+        only_from: State | None = None,
+        **changes: Any,
     ) -> Experiment:
         """Take an experiment to another state, with `changes` to its columns, in one transaction.
 
-        Raises IllegalMove when the chart has no such arrow.
+        Raises IllegalMove when the chart has no such arrow, or the experiment is no longer in the state `only_from`.
         """
         async with self._change():
+            if only_from is not None and (now := (await self._known(experiment_id)).state) is not only_from:
+                raise IllegalMove(f"experiment {experiment_id} is {now} by now, no longer {only_from}")
             await self._move(experiment_id, after, reason, actor, changes)
         return await self._known(experiment_id)
 

@@ -36,7 +36,7 @@ STATES = set(State)
 
 ALLOWED: dict[str, set[State]] = {
     "requeue": AGAIN,
-    "edit_requeue": AGAIN,
+    "edit_requeue": AGAIN | (WAITING - {State.PATCHING}),
     "raise": STATES - set(ENDED),
     "lower": STATES - set(ENDED),
     "priority": STATES - set(ENDED),
@@ -156,10 +156,10 @@ async def test_the_room_tells_the_answer_and_with_the_daemon_down_that_the_order
         assert command.arguments["id"] == experiments[State.RUNNING] and "@" in command.actor
 
 
-async def test_editing_opens_a_form_where_there_is_an_outcome_and_else_says_why_not(made: Made) -> None:
+async def test_editing_opens_a_form_where_nobody_is_at_work_and_else_says_why_not(made: Made) -> None:
     lab, experiments = made
     async with room(lab, (120, 40)) as pilot:
-        for state in (State.PROMOTED, State.RUNNING, State.READY, State.CRASHED, State.DISCARDED):
+        for state in State:
             number = experiments[state]
             await begin(pilot, lab, "edit_requeue", number)
             if state in ALLOWED["edit_requeue"]:

@@ -87,7 +87,7 @@ async def test_with_the_daemon_down_the_order_waits_and_the_room_says_so(tmp_pat
         assert (command.verb, command.arguments["title"], "strict" in command.arguments) == ("add", "Wider", False)
 
 
-async def test_an_experiment_is_requeued_with_another_hypothesis_and_only_when_it_is_over(tmp_path: Path) -> None:
+async def test_an_experiment_is_requeued_with_another_hypothesis_and_edited_while_it_waits(tmp_path: Path) -> None:
     lab = await make_room_lab(tmp_path / "lab")
     async with room(lab, (120, 40)) as pilot, answered(lab) as store:
         await pilot.press("colon", *"show 4", "enter")
@@ -101,7 +101,14 @@ async def test_an_experiment_is_requeued_with_another_hypothesis_and_only_when_i
         experiment = await store.experiment(4)
         assert experiment is not None and experiment.hypothesis == "slower is better"
         await pilot.press("R")
-        await until(pilot, lambda: "Experiment 4 is queued and has no outcome yet" in notices(pilot))
+        await on(pilot, EditForm)
+        await until(pilot, lambda: "4.2, while it waits: Idea number 4" in screen_text(pilot))
+        await fill(pilot, hypothesis="slower is much better")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "waits with your hypothesis" in notices(pilot))
+        await store.move(4, State.PATCHING, "a worker has it")
+        await pilot.press("R")
+        await until(pilot, lambda: "Experiment 4 is patching and has no outcome yet" in notices(pilot))
         await pilot.press("z")
         await until(pilot, lambda: "requeue of experiment 4, cannot be undone" in notices(pilot))
         await pilot.press("escape", "4", "space", "space", "R")

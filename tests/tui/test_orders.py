@@ -90,8 +90,54 @@ async def test_a_requeue_with_a_patch_is_a_new_attempt_on_a_branch_of_its_own(de
     repository = Repository(desk.lab.root)
     assert repository.show_file("exp/4.2-idea-number-4", "train.py") == TRAIN_PY.replace("1e-3", "2e-3", 1).encode()
     assert before.commit_id is not None and repository.exists(before.commit_id)
-    again = await desk.order("requeue", id=4, patch=DIFF)
+    again = await desk.order("requeue", id=4)
     assert again.state == "refused" and "has no outcome yet" in again.answer
+
+
+async def test_what_waits_is_edited_before_anything_runs_for_it(desk: Desk) -> None:
+    added = await desk.order("add", title="A slower rate", hypothesis="it may help")
+    number = int(added.answer)
+    told = await desk.order("requeue", id=number, hypothesis="it surely helps")
+    assert told.answer == f"experiment {number} waits with your hypothesis", told.answer
+    waiting = await desk.store.experiment(number)
+    assert waiting is not None and waiting.hypothesis == "it surely helps"
+    assert (waiting.state, waiting.attempt, waiting.branch) == (State.QUEUED, 1, None)
+
+    told = await desk.order("requeue", id=number, patch=DIFF)
+    assert told.state == "done" and f"exp/{number}-a-slower-rate" in told.answer, told.answer
+    ready = await desk.store.experiment(number)
+    assert ready is not None and (ready.state, ready.attempt, ready.patch) == (State.READY, 1, DIFF)
+
+    other = diff("LEARNING_RATE = 4e-3")
+    told = await desk.order("requeue", id=number, patch=other)
+    assert told.state == "done" and f"exp/{number}.2-a-slower-rate" in told.answer, told.answer
+    refused = await desk.order("requeue", id=number, patch=diff("LEARNING_RATE = ("))
+    ready = await desk.store.experiment(number)
+    assert refused.state == "refused" and ready is not None and ready.patch == other
+
+    told = await desk.order("requeue", id=number, hypothesis="it may hurt")
+    back = await desk.store.experiment(number)
+    assert back is not None and "a worker makes its patch anew" in told.answer
+    assert (back.state, back.attempt, back.commit_id, back.hypothesis) == (State.QUEUED, 3, None, "it may hurt")
+
+    proposed = await desk.order("requeue", id=13, patch=diff("LEARNING_RATE = 6e-3"))
+    assert proposed.state == "done" and await desk.state(13) is State.READY, proposed.answer
+
+
+async def test_an_edit_that_comes_too_late_changes_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The experiment began to run while the guard looked at the new patch."""
+    added = await desk.order("add", title="A slower rate", hypothesis="it may help", patch=DIFF)
+    number = int(added.answer)
+
+    async def meanwhile(*words: object, **more: object) -> list[str]:
+        await desk.store.move(number, State.RUNNING, "it got a slot")
+        return []
+
+    monkeypatch.setattr("orchestrator.patches.requeueing.against_guard", meanwhile)
+    late = await desk.order("requeue", id=number, patch=diff("LEARNING_RATE = 4e-3"))
+    assert late.state == "refused" and "is running by now, no longer ready" in late.answer, late.answer
+    running = await desk.store.experiment(number)
+    assert running is not None and (running.state, running.patch) == (State.RUNNING, DIFF)
 
 
 async def test_another_hypothesis_goes_to_a_worker_and_a_refused_patch_changes_nothing(desk: Desk) -> None:

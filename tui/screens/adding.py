@@ -13,6 +13,7 @@ from orchestrator.lab import Lab, daemon_of
 from orchestrator.patches.submitting import PERSON_PRIORITY
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
+from orchestrator.store.states import EDITABLE
 from tui.present import plain
 from tui.screens.form import FormScreen
 
@@ -75,14 +76,14 @@ class AddForm(FormScreen):
 
 
 class EditForm(FormScreen):
-    """The patch or the hypothesis of an experiment, changed; then it is queued as a new attempt."""
-
-    HAND_IN = "Requeue it"
+    """The patch or the hypothesis of an experiment, changed; then it is queued as a new attempt, or goes on waiting."""
 
     def __init__(self, lab: Lab, reader: Reader, experiment: Experiment) -> None:
         super().__init__(lab, reader, experiment)
         self._edited = experiment
-        self.HEADING = f"another attempt of {experiment.label}  {plain(experiment.title)}"
+        waits = experiment.state in EDITABLE
+        what = f"{experiment.label}, while it waits:" if waits else f"another attempt of {experiment.label} "
+        self.HEADING, self.HAND_IN = f"{what} {plain(experiment.title)}", "Change it" if waits else "Requeue it"
 
     def fields(self) -> list[tuple[str, Widget]]:
         return [("hypothesis", _area(self._edited.hypothesis, "hypothesis"))]
@@ -104,5 +105,7 @@ class EditForm(FormScreen):
         elif self.draft is not None:
             raise LabError("The edited files are those of master: nothing would be tried.", "Edit them, or cancel.")
         if len(words) == 1:
-            raise LabError("Nothing is changed.", "Edit the files or the hypothesis; r requeues it as it is.")
+            waits = self._edited.state in EDITABLE
+            other = "esc leaves it as it is." if waits else "r requeues it as it is."
+            raise LabError("Nothing is changed.", f"Edit the files or the hypothesis; {other}")
         return "requeue", words

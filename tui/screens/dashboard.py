@@ -42,7 +42,7 @@ class Dashboard(RoomScreen):
         "slots": ("open", "pause_run", "stop_run", "kill", "log", "diff"),
         "agents": ("open", "pause_run", "message", "follow", "wrap"),
         "results": ("open", "filter", "order", "log", "diff", "requeue", "edit_requeue", "mark", "copy"),
-        "queue": ("open", "raise", "lower", "drop", "add", "filter", "diff", "mark", "copy"),
+        "queue": ("open", "raise", "lower", "drop", "edit_requeue", "add", "filter", "diff", "mark", "copy"),
         "plot": ("series",),
         STRIP: ("open",),
     }
