@@ -198,6 +198,8 @@ class ControlRoom(PacedApp[str]):
                 self._at_tables().clear(self.dashboard.table)
             case "follow" | "wrap" | "next_match" | "previous_match":
                 self.notify("That is for logs: l opens the log of the selected run.")
+            case "filter" | "order" | "turn_order":
+                self.notify("Nothing is looked for or sorted here: the tables and an experiment's log can be.")
             case "leave":
                 self.exit()
             case _:
