@@ -8,9 +8,11 @@ import pytest
 from textual.widgets import Button
 
 from orchestrator.actions import ACTIONS
+from orchestrator.actor import who
 from orchestrator.lab import LabLock
 from orchestrator.store.writer import Writer
-from tests.tui.driving import orders, posted, room, say_who, screen_text, until
+from tests.tui.answering import answered
+from tests.tui.driving import notices, on, orders, posted, room, say_who, screen_text, until, watching
 from tests.tui.room_lab import make_empty_lab, make_room_lab
 from tui.app import ControlRoom
 from tui.panes.rows import Rows
@@ -231,3 +233,22 @@ async def test_leaving_never_asks_the_lab_to_stop(tmp_path: Path) -> None:
     async with room(lab) as pilot:
         await pilot.press("q")
     assert await posted(lab) == []
+
+
+async def test_two_people_watch_one_lab_and_what_one_orders_the_other_sees_with_who_asked(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, (120, 40)) as working, answered(lab), watching(lab) as looking:
+        assert "read-only" in screen_text(looking)
+        await until(looking, lambda: "An idea that waits" in screen_text(looking))
+        await working.press("P")
+        await until(looking, lambda: "QUEUE PAUSED" in screen_text(looking))
+        await working.press("colon", *"drop 13", "enter")
+        await on(working, Confirm)
+        await working.press("y")
+        await looking.press("colon", *"show 13", "enter")
+        await until(looking, lambda: "dropped" in screen_text(looking) and who() in screen_text(looking))
+        await looking.press("R")
+        await until(looking, lambda: "only watches" in notices(looking))
+        await working.press("P")
+        await looking.press("escape")
+        await until(looking, lambda: "at work" in screen_text(looking))
