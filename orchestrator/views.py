@@ -210,7 +210,9 @@ async def vault_account(reader: Reader) -> str:
 
 
 async def results_json(reader: Reader, only: Filter = EVERYTHING) -> list[dict[str, Any]]:
-    noise = noise_of(await reader.score_groups()) if any(term.column == "error" for term in only.terms) else None
+    noise = noise_of(await reader.score_groups()) if "error" in only.columns else None
+    if "believed" in only.columns:
+        reader.believes({number: belief.gain for number, belief in (await beliefs_of(reader)).items()})
     experiments = await reader.results(
         only=only,
         noise=None if noise is None else noise.deviation,

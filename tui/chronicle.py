@@ -71,6 +71,7 @@ async def read_story(reader: Reader, believing: Believing, changing: Changing, w
     queue = await reader.queue(wish.queue)
     waiting = len(queue) if not wish.queue.terms else len(await reader.queue())
     queue = queue[:MOST_ROWS]
+    reader.believes(baseline.gains)
     matching = await reader.count_results(only=wish.results, noise=baseline.noise)
     wish = replace(wish, first=max(0, min(wish.first, matching - WINDOW)))
     results = await reader.results(

@@ -12,7 +12,7 @@ from orchestrator.store.filters import EVERYTHING, Filter, column_named, underst
 from tui.screens.dialogs import Ask
 from tui.watch import Watch
 
-RESULT_ORDERS = ("id", "val_bpb", "delta", "error", "state", "title", "source", "age")
+RESULT_ORDERS = ("id", "val_bpb", "delta", "believed", "error", "state", "title", "source", "age")
 """What `o` goes through; `:results sort=COLUMN` takes any column."""
 
 HINT = "words, ~letters of a title, state=discarded delta<0 by=ada title~muon age<2h sort=delta; empty shows all"

@@ -45,6 +45,7 @@ COLUMNS: dict[str, Column] = {
     "state": Column(Kind.STATE, "state"),
     "val_bpb": Column(Kind.NUMBER, "val_bpb"),
     "delta": Column(Kind.NUMBER, "delta"),
+    "believed": Column(Kind.NUMBER, "believed_delta(experiments.id)"),  # a function of the reader's: see its `believes`
     "error": Column(Kind.NUMBER, f"nullif({_RUNS}, 0)"),  # noise / sqrt(runs): see _error
     "runs": Column(Kind.NUMBER, _RUNS),
     "title": Column(Kind.TEXT, "title"),
@@ -93,6 +94,11 @@ class Filter:
         order = f"sort={'-' * self.descending}{self.sort}" if self.sort is not None else ""
         return f"{self.text} {order}".strip()
 
+    @property
+    def columns(self) -> set[str]:
+        """Those that it compares, or sorts by."""
+        return {term.column for term in self.terms} | ({self.sort} if self.sort is not None else set())
+
     def condition(self, noise: float | None = None) -> Condition:
         """The condition on a row of `experiments`, and its values. `noise` is one run's deviation, for `error`."""
         parts, values = [], []
@@ -139,7 +145,9 @@ def order_by(sort: str, descending: bool) -> str:
     column = COLUMNS[sort]
     falling = descending != (column.kind is Kind.AGE or sort == "error")  # the youngest, the surest come first
     collation = " COLLATE NOCASE" if column.kind is Kind.TEXT else ""
-    absent = f"{column.sql} IS NULL, " if sort in ("val_bpb", "delta", "error") else ""  # id goes by its index alone
+    absent = (
+        f"{column.sql} IS NULL, " if sort in ("val_bpb", "delta", "believed", "error") else ""
+    )  # id goes by its index alone
     last = "" if sort == "id" else ", id DESC"
     return f"{absent}{column.sql}{collation} {'DESC' if falling else 'ASC'}{last}"
 

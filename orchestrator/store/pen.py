@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from orchestrator.store.database import connect, database_error, transaction
+from orchestrator.store.database import database_error, transaction
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import utc_now
 
@@ -22,7 +22,7 @@ class Pen(Reader):
         self._turn = asyncio.Lock()
 
     async def open(self) -> Self:
-        self._connection = await connect(self.path, create=True)
+        await self._connect(create=True)
         return self
 
     @asynccontextmanager

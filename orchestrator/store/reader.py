@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -45,11 +45,24 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection: aiosqlite.Connection | None = None
+        self._gains: Mapping[int, float] = {}
 
     async def open(self) -> Self:
         """Connect; raises LabError (missing, damaged, locked, newer)."""
-        self._connection = await connect(self.path)
+        await self._connect()
         return self
+
+    async def _connect(self, create: bool = False) -> None:
+        self._connection = await connect(self.path, create=create)
+        await self._connection.create_function("believed_delta", 1, self._believed_delta)
+
+    def believes(self, gains: Mapping[int, float]) -> None:
+        """What is believed of gains, bits per byte by experiment: from here on the column `believed` goes by it."""
+        self._gains = gains
+
+    def _believed_delta(self, experiment_id: int) -> float | None:
+        gain = self._gains.get(experiment_id)
+        return None if gain is None else -gain
 
     async def close(self) -> None:
         connection, self._connection = self._connection, None

@@ -104,8 +104,15 @@ async def test_filters_find_what_they_say(tmp_path: Path) -> None:
             ("age>1h", []),
             ("by=ada id<3 id>1", [2]),
             ("/a=b", []),
+            ("believed<0", []),
+            ("believed=none", [0, 1, 2, 3]),
         ):
             assert await found(text) == expected, text
+        store.believes({1: 0.02, 2: -0.01, 3: 0.05})  # gains; the column has the sign of `delta`
+        assert await found("believed<0") == [1, 3] and await found("believed<=-0.05 team=b") == [3]
+        assert [e.id for e in await store.results(sort="believed", descending=False)] == [3, 1, 2, 0]
+        assert [e.id for e in await store.results(sort="believed", descending=True)] == [2, 1, 3, 0]
+        assert await store.queue(understood("believed<0")) == []
         for column in COLUMNS:
             for descending in (False, True):
                 assert len(await store.results(sort=column, descending=descending)) == 4

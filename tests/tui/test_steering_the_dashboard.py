@@ -46,6 +46,8 @@ async def test_results_are_filtered_by_column_and_the_queue_keeps_its_own(tmp_pa
         await pilot.press("escape", "O")
         await until(pilot, lambda: f"3 results {everything}  by delta ↑" in screen_text(pilot))
         await pilot.press("o")
+        await until(pilot, lambda: "by believed ↑" in screen_text(pilot))
+        await pilot.press("o")
         await until(pilot, lambda: "by error ↑" in screen_text(pilot))
         await pilot.press("4", "slash", *"id=13", "enter")
         await until(pilot, lambda: "4 queue /id=13 1 of 2" in screen_text(pilot))
