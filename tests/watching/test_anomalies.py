@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from orchestrator.context import Context
 from orchestrator.daemon import opened
@@ -11,7 +15,11 @@ from orchestrator.lab import Lab
 from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal
+from orchestrator.watching import anomalies
 from orchestrator.watching.anomalies import EXPLORING, Anomalies
+from roles import circuit
+from roles.circuit import circuit_of
+from tests.team.team_lab import waiting
 
 PLACE = Place("cpu0", "a core", "bubblewrap")
 
@@ -164,5 +172,76 @@ def test_a_simplification_and_a_persons_merge_end_no_plateau(bare: Path) -> None
         (sentence,) = await told(context)
         assert "no win in the last 20 outcomes" in sentence
         assert float(await context.store.meta(EXPLORING)) == 0.6
+
+    in_lab(bare, play)
+
+
+def test_an_agent_that_gives_up_job_after_job_is_told_with_its_last_reason(bare: Path) -> None:
+    async def play(context: Context) -> None:
+        for number in range(2):
+            await context.store.event("agent", "worker-1", f"gave up a job: it goes round ({number})")
+        await context.store.event("agent", "worker-2", "gave up a job: no idea")
+        assert await told(context) == []
+        await context.store.event("agent", "worker-1", "gave up a job: the model was silent")
+        (sentence,) = await told(context)
+        assert sentence == "worker-1 gave up 3 jobs within half an hour, the last: the model was silent"
+        assert await told(context) == []
+
+    in_lab(bare, play)
+
+
+def test_a_slot_that_has_nothing_to_run_is_told_once_and_not_while_the_queue_is_paused(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With nothing that runs since the lab went to work, a while ago."""
+
+    async def play(context: Context) -> None:
+        await context.store.set_slots([("cpu0", "a core")])
+        await waiting(context, "An idea")
+        assert await told(context) == []
+        monkeypatch.setattr(anomalies, "IDLE_SECONDS", -1.0)
+        await context.store.set_meta("paused", "yes")
+        assert await told(context) == []
+        await context.store.set_meta("paused", "")
+        watch = Anomalies(context)
+        assert await watch.look() == 1 and await watch.look() == 0
+        (event,) = await context.store.newest_events("anomaly", 1)
+        assert event.reason.startswith("slot cpu0 has had nothing to run since")
+        assert "0 proposed, 1 queued, 0 patching, 0 ready" in event.reason
+
+    in_lab(bare, play)
+
+
+def test_a_disk_that_fills_up_is_told_at_every_gibibyte_and_loudly_at_the_end(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(context: Context) -> None:
+        for free, expected, level in ((50.0, [], ""), (4.5, ["4.5 GiB left"], "warn"), (0.5, ["0.5 GiB"], "error")):
+            usage = SimpleNamespace(free=int(free * 2**30))
+            monkeypatch.setattr(shutil, "disk_usage", lambda _, usage=usage: usage)
+            sentences = await told(context)
+            assert len(sentences) == len(expected)
+            assert all(words in one for words, one in zip(expected, sentences, strict=True)), sentences
+            assert await told(context) == [], "told already"
+            if level:
+                (event,) = await context.store.newest_events("anomaly", 1)
+                assert (event.after == "error") is (level == "error"), event
+
+    in_lab(bare, play)
+
+
+def test_a_model_server_that_does_not_answer_is_told_and_when_none_is_left_loudly(bare: Path) -> None:
+    async def play(context: Context) -> None:
+        one, other = circuit_of("http://one.example/v1"), circuit_of("http://other.example/v1")
+        for _ in range(circuit.FAILURES):
+            one.failed("cannot be reached")
+        (sentence,) = await told(context)
+        assert "http://one.example/v1 has failed 5 times in a row (cannot be reached)" in sentence
+        for _ in range(circuit.FAILURES):
+            other.failed("fails (502)")
+        (sentence,) = await told(context)
+        assert "no server of models answers" in sentence and "the agents wait" in sentence
+        (event,) = await context.store.newest_events("anomaly", 1)
+        assert event.after == "error"
 
     in_lab(bare, play)
