@@ -17,8 +17,7 @@ from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal
 from orchestrator.watching import anomalies
 from orchestrator.watching.anomalies import EXPLORING, Anomalies
-from roles import circuit
-from roles.circuit import circuit_of
+from roles.circuit import FAILURES, Circuit
 from tests.team.team_lab import waiting
 
 PLACE = Place("cpu0", "a core", "bubblewrap")
@@ -230,14 +229,17 @@ def test_a_disk_that_fills_up_is_told_at_every_gibibyte_and_loudly_at_the_end(
     in_lab(bare, play)
 
 
-def test_a_model_server_that_does_not_answer_is_told_and_when_none_is_left_loudly(bare: Path) -> None:
+def test_a_model_server_that_does_not_answer_is_told_and_when_none_is_left_loudly(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def play(context: Context) -> None:
-        one, other = circuit_of("http://one.example/v1"), circuit_of("http://other.example/v1")
-        for _ in range(circuit.FAILURES):
+        one, other = Circuit("http://one.example/v1"), Circuit("http://other.example/v1")
+        monkeypatch.setattr(anomalies, "circuits", lambda: [one.shown, other.shown])
+        for _ in range(FAILURES):
             one.failed("cannot be reached")
         (sentence,) = await told(context)
         assert "http://one.example/v1 has failed 5 times in a row (cannot be reached)" in sentence
-        for _ in range(circuit.FAILURES):
+        for _ in range(FAILURES):
             other.failed("fails (502)")
         (sentence,) = await told(context)
         assert "no server of models answers" in sentence and "the agents wait" in sentence

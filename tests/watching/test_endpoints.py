@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from orchestrator.context import Context
 from orchestrator.daemon import opened
 from orchestrator.lab import Lab
 from orchestrator.views import dead_endpoints
+from orchestrator.watching import endpoints
 from orchestrator.watching.endpoints import watch_endpoints
-from roles.circuit import FAILURES, circuit_of
+from roles.circuit import FAILURES, Circuit
 
 URL = "http://models.example:8000/v1"
 
@@ -21,10 +24,13 @@ async def knows(context: Context, expected: dict[str, str]) -> None:
             await asyncio.sleep(0.05)
 
 
-def test_a_server_that_does_not_answer_is_known_until_it_does_and_a_new_daemon_begins_anew(bare: Path) -> None:
+def test_a_server_that_does_not_answer_is_known_until_it_does_and_a_new_daemon_begins_anew(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def play() -> None:
         async with opened(Lab(bare)) as context:
-            circuit = circuit_of(URL)
+            circuit = Circuit(URL)
+            monkeypatch.setattr(endpoints, "circuits", lambda: [circuit.shown])
             watch = asyncio.create_task(watch_endpoints(context.store))
             for _ in range(FAILURES):
                 circuit.failed("cannot be reached")
