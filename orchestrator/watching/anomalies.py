@@ -248,7 +248,7 @@ class Anomalies:
         dead = [shown for shown in circuits() if shown.state is not Circuit.CLOSED]
         if dead and len(dead) == len(circuits()):
             told = "; ".join(f"{shown.base_url}: {shown.reason}" for shown in dead)
-            sentence = f"no server of models answers ({told}); the agents wait until one does"
+            sentence = f"no server of models answers ({told}); agents without another model wait"
             yield Finding("endpoints", _window(), sentence, level=Level.ERROR)
             return
         for shown in dead:

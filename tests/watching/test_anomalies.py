@@ -242,7 +242,7 @@ def test_a_model_server_that_does_not_answer_is_told_and_when_none_is_left_loudl
         for _ in range(FAILURES):
             other.failed("fails (502)")
         (sentence,) = await told(context)
-        assert "no server of models answers" in sentence and "the agents wait" in sentence
+        assert "no server of models answers" in sentence and "agents without another model wait" in sentence
         (event,) = await context.store.newest_events("anomaly", 1)
         assert event.after == "error"
 
