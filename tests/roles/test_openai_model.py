@@ -273,7 +273,7 @@ async def test_a_refusal_is_final_and_told_with_a_remedy_and_without_the_key(
         error = await failure(server, api_key_env="MY_KEY", environment={"MY_KEY": KEY})
     assert len(server.requests) == 1
     assert sentence in error.sentence and remedy in error.remedy
-    told = "".join(traceback.format_exception(error))
+    told = "".join(traceback.format_exception(error)).replace(server.url, "")  # a port may have any digits
     assert KEY not in told and "sk-ver" not in told and "6789" not in told
 
 

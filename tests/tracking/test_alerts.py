@@ -14,10 +14,11 @@ from orchestrator.settings import AlertsSection, read_settings
 from orchestrator.settings_text import settings_text
 from orchestrator.store.records import Level
 from orchestrator.tracking.webhook import Outcome, Posted
+from orchestrator.watching import anomalies
 from orchestrator.watching.alerts import alerts_after
 from orchestrator.watching.anomalies import Anomalies
 from orchestrator.watching.delivering import MOST_TRIES, SETTLED, Delivery
-from roles.circuit import FAILURES, circuit_of
+from roles.circuit import FAILURES, Circuit
 from tests.tracking.bench_lab import START, bare_lab
 from tests.tracking.hook_server import Hook, hook_server
 
@@ -202,9 +203,12 @@ def test_a_real_server_that_fails_and_recovers_gets_every_alert_in_order(
         in_bare_lab(tmp_path, play)
 
 
-def test_one_dead_server_of_models_is_an_anomaly_and_the_last_one_an_error(tmp_path: Path) -> None:
+def test_one_dead_server_of_models_is_an_anomaly_and_the_last_one_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def play(context: Context) -> None:
-        first, second = circuit_of("http://one/v1"), circuit_of("http://two/v1")
+        first, second = Circuit("http://one/v1"), Circuit("http://two/v1")
+        monkeypatch.setattr(anomalies, "circuits", lambda: [first.shown, second.shown])
         told: list[tuple[str, str]] = []
         for circuit in (first, second):
             for _ in range(FAILURES):
