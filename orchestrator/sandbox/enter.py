@@ -3,11 +3,11 @@
     python -I -S enter.py ORDER        ORDER is JSON, made by landlock.py
 
 A plain script that needs nothing but Python's own library. What cannot be had is an error, never a weaker wall: either
-namespaces of its own for processes, network and mounts; or a kernel whose Landlock keeps signals inside (6.12). In both
-a filter, which ORDER holds, refuses what they leave open.
+namespaces of its own for processes, network and mounts, and a root with nothing in it but what ORDER names; or a kernel
+whose Landlock keeps signals inside (6.12), and a filter, which ORDER holds, that refuses what it leaves open.
 
-Sources: landlock(7), user_namespaces(7), seccomp(2) of the Linux manual; for what CUDA needs, pull requests 710 of
-NVIDIA/OpenShell and 673 of nolabs-ai/nono.
+Sources: landlock(7), user_namespaces(7), mount_namespaces(7), pivot_root(2), seccomp(2) of the Linux manual; for what
+CUDA needs, pull requests 710 of NVIDIA/OpenShell and 673 of nolabs-ai/nono.
 """
 
 import ctypes
@@ -32,10 +32,14 @@ NEW_NAMESPACES = 0x10000000 | 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000 
 PRIVATE_RECURSIVELY = (1 << 18) | (1 << 14)
 NOSUID, NODEV, NOEXEC = 2, 4, 8
 NO_NEW_PRIVILEGES, DEATH_SIGNAL, SECCOMP = 38, 1, 22
-BIND = 4096
+BIND, WITH_ALL_BELOW = 4096, 1 << 14
 MOUNT_SETATTR, HERE, RECURSIVELY, READ_ONLY = 442, -100, 0x8000, 1
+DETACH = 2
 
+OLD = "/.old"
 SCRATCH = "/dev/shm"
+NODES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+STREAMS = (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2"))
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -46,19 +50,20 @@ def main() -> None:
     version = libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), 1)
     if version < 1:
         leave("this kernel has no Landlock")
-    apart = own_namespaces(order["scratch_bytes"], order["writable"])
+    apart = own_namespaces(order)
     if not apart and version < 6:
         leave("neither namespaces nor a Landlock that keeps signals inside")
     libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     restrict(version, order, apart)
-    install(order["filters"]["apart" if apart else "among others"])
+    if not apart:
+        install(order["filter"])
     os.chdir(order["directory"])
     scratch = SCRATCH if apart else next(iter(order["writable"]), "/")
     environment = {**order["environment"], "TMPDIR": scratch, "HOME": scratch}
     os.execve(order["argv"][0], order["argv"], environment)
 
 
-def own_namespaces(scratch_bytes: int, writable: list[str]) -> bool:
+def own_namespaces(order: dict[str, Any]) -> bool:
     """Go on as the first process of namespaces of one's own; false where that is not allowed."""
     user, group = os.getuid(), os.getgid()
     if libc.unshare(NEW_NAMESPACES) != 0:
@@ -77,9 +82,7 @@ def own_namespaces(scratch_bytes: int, writable: list[str]) -> bool:
     if program:  # the first process of a namespace has to bury orphans; when it ends, all end
         os._exit(bury_until(program))
     mount("none", "/", None, PRIVATE_RECURSIVELY, None)
-    write_only_to(writable)
-    mount("proc", "/proc", "proc", NOSUID | NODEV | NOEXEC, None)
-    mount("tmpfs", SCRATCH, "tmpfs", NOSUID | NODEV, f"size={scratch_bytes},mode=1777")
+    own_root(order)
     return True
 
 
@@ -105,13 +108,64 @@ def mount(source: str, place: str, kind: str | None, flags: int, data: str | Non
         leave(f"{place} cannot be mounted ({os.strerror(ctypes.get_errno())})")
 
 
-def write_only_to(places: list[str]) -> None:
-    """Everything else is read-only: Landlock knows no word for owners, modes, times and attributes of files."""
-    for place in places:
-        mount(place, place, None, BIND, None)
-    set_mounts("/", RECURSIVELY, READ_ONLY, 0)
-    for place in places:
-        set_mounts(place, 0, 0, READ_ONLY)
+def own_root(order: dict[str, Any]) -> None:
+    """What is not named is not there: Landlock hides no name, guards no mode, owner or time of a file, and lets a
+    program reach the sockets of others by their path."""
+    mount("tmpfs", SCRATCH, "tmpfs", NOSUID | NODEV, "mode=755")
+    os.mkdir(SCRATCH + OLD)
+    if libc.pivot_root(SCRATCH.encode(), (SCRATCH + OLD).encode()) != 0:
+        leave(f"no root of its own ({os.strerror(ctypes.get_errno())})")
+    os.chdir("/")
+    os.makedirs(SCRATCH)
+    mount("tmpfs", SCRATCH, "tmpfs", NOSUID | NODEV, f"size={order['scratch_bytes']},mode=1777")
+    os.mkdir("/proc")
+    for path in order["links"]:
+        way_to(path)
+    shown = {way_to(path): way_to(path) for path in (*order["readable"], *NODES, *order["devices"])}
+    shown |= {way_to(place): way_to(source) for source, place in order["moved"]}
+    for place, source in sorted(shown.items()):  # who holds another comes before it
+        if os.path.lexists(OLD + source):
+            bind(source, place)
+            set_mounts(place, RECURSIVELY, READ_ONLY, 0)
+    for path in order["writable"]:
+        bind(way_to(path), way_to(path))
+    for name, number in STREAMS:
+        os.symlink(f"/proc/self/fd{number}", f"/dev/{name}")
+    mount("proc", "/proc", "proc", NOSUID | NODEV | NOEXEC, None)
+    if libc.umount2(OLD.encode(), DETACH) != 0:
+        leave(f"the old root stays ({os.strerror(ctypes.get_errno())})")
+    os.rmdir(OLD)
+    set_mounts("/", 0, READ_ONLY, 0)
+
+
+def way_to(path: str) -> str:
+    """Make the directories and links that lead to `path` in the old root; where it really is."""
+    here, waiting = "/", path.split("/")
+    while waiting:
+        name = waiting.pop(0)
+        if name in ("", "."):
+            continue
+        if name == "..":
+            here = os.path.dirname(here)
+            continue
+        there = os.path.join(here, name)
+        if os.path.islink(OLD + there):
+            target = os.readlink(OLD + there)
+            if not os.path.lexists(there):
+                os.symlink(target, there)
+            here = "/" if target.startswith("/") else here
+            waiting = target.split("/") + waiting
+        else:
+            if os.path.isdir(OLD + there) and not os.path.isdir(there):
+                os.mkdir(there)
+            here = there
+    return here
+
+
+def bind(source: str, place: str) -> None:
+    if not os.path.lexists(place):
+        open(place, "x").close()
+    mount(OLD + source, place, None, BIND | WITH_ALL_BELOW, None)
 
 
 def set_mounts(place: str, how: int, on: int, off: int) -> None:
@@ -129,18 +183,18 @@ def restrict(version: int, order: dict[str, Any], apart: bool) -> None:
     if ruleset < 0:
         leave(f"no Landlock ruleset ({os.strerror(ctypes.get_errno())})")
     reading = READ_FILE | READ_DIR | EXECUTE
-    for path in order["readable"]:
-        allow(ruleset, path, reading)
-    for path in order["listable"]:
-        allow(ruleset, path, READ_DIR)
     for path in order["writable"]:
         allow(ruleset, path, rights)
-    for path in ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", *order["devices"]):
+    for path in (*NODES, *order["devices"]):
         allow(ruleset, path, READ_FILE | WRITE_FILE | (IOCTL_DEV & rights))
     if apart:
-        allow(ruleset, "/proc", reading)
+        allow(ruleset, "/", reading)
         allow(ruleset, SCRATCH, rights)
     else:
+        for path in order["readable"]:
+            allow(ruleset, path, reading)
+        for path in order["listable"]:
+            allow(ruleset, path, READ_DIR)
         for name in ("self", "cpuinfo", "meminfo", "stat", "loadavg", "filesystems", "sys/vm"):
             allow(ruleset, f"/proc/{name}", reading, keep=True)
         for name in ("driver/nvidia", "driver/nvidia-uvm", "devices", "modules") if order["devices"] else ():

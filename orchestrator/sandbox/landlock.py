@@ -1,7 +1,7 @@
 """The sandbox where bubblewrap is missing: Landlock and, where they are allowed, namespaces. See enter.py.
 
-Nothing can be shown under another path here: a view's places are the sources themselves. What Landlock has no word for
-is left to the mounts of a namespace, or to a filter on system calls.
+Nothing of a view can be shown under another path here, since namespaces may be forbidden: its places are the sources
+themselves. What Landlock has no word for is left to a root of its own, or to a filter on system calls.
 
 Sources: socket(2), unix(7), prlimit(2), setpriority(2), sched(7), ioctl_fs(2) of the Linux manual.
 """
@@ -9,7 +9,6 @@ Sources: socket(2), unix(7), prlimit(2), setpriority(2), sched(7), ioctl_fs(2) o
 from __future__ import annotations
 
 import json
-import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,24 +27,28 @@ def command(view: View, library: Path | None, argv: Sequence[str]) -> list[str]:
     """
     hidden = [] if library is None else [*interpreter.library_places(), interpreter.own_library()]
     facts = system.machine_facts(bool(view.gpu_nodes))
-    system_parts = [Path(part) for part in (*system.parts(), *system.FILES, *facts)]
+    system_parts = [Path(part) for part in (*system.parts(), *system.FILES, *facts, *system.library_path())]
     system_parts += [Path("/", name) for name in system.ROOT_LIBRARIES] + interpreter.shown_parts()
     packages = interpreter.package_places()
     copies = [] if library is None else [path.resolve() for path in interpreter.copies_of_the_library()]
     shown = [*_without(hidden, system_parts), library or interpreter.own_library(), *_without(copies, packages)]
     readable = list(map(str, shown))
+    moved = [] if library is None else [(str(library), str(interpreter.own_library()))]
     extensions = interpreter.extension_modules()
     if extensions is not None:
         readable.append(str(extensions))
+        moved += [(str(extensions), str(interpreter.own_library() / "lib-dynload"))] if moved else []
     readable += [mount.source for mount in view.mounts if not mount.writable]
     writable = [mount.source for mount in view.mounts if mount.writable]
     search_path = [str(library or ""), interpreter.further_search_path()]
     order = {
         "readable": readable,
         "listable": list(map(str, packages)),  # where not all is readable, Python still has to look through
+        "links": [str(path) for path in (*system_parts, *packages, Path(sys.executable)) if path.exists()],
+        "moved": moved,
         "writable": writable,
         "devices": view.gpu_nodes,
-        "filters": {"apart": _text(_in_namespaces()), "among others": _text(_among_others())},
+        "filter": _text(_among_others()),
         "scratch_bytes": view.scratch_bytes,
         "directory": view.directory,
         "environment": {
@@ -56,11 +59,6 @@ def command(view: View, library: Path | None, argv: Sequence[str]) -> list[str]:
         "argv": list(argv),
     }
     return [sys.executable, "-I", "-S", str(Path(__file__).with_name("enter.py")), json.dumps(order)]
-
-
-def _in_namespaces() -> list[Rule]:
-    """Landlock lets a program connect to a socket by its path, wherever it is: another program of the person's."""
-    return [Rule("socket", NOT_PERMITTED, (OneOf(0, (socket.AF_UNIX,)),)), Rule("io_uring_setup", NOT_PERMITTED)]
 
 
 def _among_others() -> list[Rule]:

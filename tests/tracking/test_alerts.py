@@ -14,11 +14,8 @@ from orchestrator.settings import AlertsSection, read_settings
 from orchestrator.settings_text import settings_text
 from orchestrator.store.records import Level
 from orchestrator.tracking.webhook import Outcome, Posted
-from orchestrator.watching import anomalies
 from orchestrator.watching.alerts import alerts_after
-from orchestrator.watching.anomalies import Anomalies
 from orchestrator.watching.delivering import MOST_TRIES, SETTLED, Delivery
-from roles.circuit import FAILURES, Circuit
 from tests.tracking.bench_lab import START, bare_lab
 from tests.tracking.hook_server import Hook, hook_server
 
@@ -201,25 +198,6 @@ def test_a_real_server_that_fails_and_recovers_gets_every_alert_in_order(
             assert len(await told(context)) == 2 and not any("s3cret" in one for one in everything)
 
         in_bare_lab(tmp_path, play)
-
-
-def test_one_dead_server_of_models_is_an_anomaly_and_the_last_one_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def play(context: Context) -> None:
-        first, second = Circuit("http://one/v1"), Circuit("http://two/v1")
-        monkeypatch.setattr(anomalies, "circuits", lambda: [first.shown, second.shown])
-        told: list[tuple[str, str]] = []
-        for circuit in (first, second):
-            for _ in range(FAILURES):
-                circuit.failed("connection refused")
-            await Anomalies(context).look()
-            told += [(str(one.level), one.text[:40]) for one in await alerts_after(context.store, 0, 100)][len(told) :]
-        told = [one for one in told if "disk" not in one[1]]  # of the machine that runs this
-        assert told[0] == ("warn", "http://one/v1 has failed 5 times in a ro")
-        assert told[1] == ("error", "no server of models answers (http://one/")
-
-    in_bare_lab(tmp_path, play)
 
 
 def test_a_url_in_place_of_a_variable_s_name_is_refused_without_repeating_it(tmp_path: Path) -> None:

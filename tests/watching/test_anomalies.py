@@ -16,6 +16,7 @@ from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal
 from orchestrator.watching import anomalies
+from orchestrator.watching.alerts import alerts_after
 from orchestrator.watching.anomalies import EXPLORING, Anomalies
 from roles.circuit import FAILURES, Circuit
 from tests.team.team_lab import waiting
@@ -243,7 +244,6 @@ def test_a_model_server_that_does_not_answer_is_told_and_when_none_is_left_loudl
             other.failed("fails (502)")
         (sentence,) = await told(context)
         assert "no server of models answers" in sentence and "agents without another model wait" in sentence
-        (event,) = await context.store.newest_events("anomaly", 1)
-        assert event.after == "error"
+        assert [str(one.level) for one in await alerts_after(context.store, 0, 100)] == ["warn", "error"]
 
     in_lab(bare, play)
