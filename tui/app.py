@@ -19,7 +19,7 @@ from orchestrator.runs.log_text import inert
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import utc_now
 from tui.arranging import STRIP
-from tui.commands import NotUnderstood, Order, understand
+from tui.commands import ON_THE_COMMAND_LINE, NotUnderstood, Order, understand
 from tui.deeds import Deeds
 from tui.keys import bindings
 from tui.meaning import order_of
@@ -290,7 +290,9 @@ class ControlRoom(PacedApp[str]):
                 self._read(action, arguments)
             case Kind.LAB if action.name == "start":
                 self._steering.start_daemon()
-            case Kind.COMMAND | Kind.LAB if action.name not in ("add", "import", "init", "run", "trackio"):
+            case Kind.COMMAND if action.name == "import":
+                self._steering.import_results(arguments["words"])
+            case Kind.COMMAND | Kind.LAB if action.verb not in ("add", *ON_THE_COMMAND_LINE):
                 self._steering.order(order)
             case _:
                 self.notify(f"On the command line: autolab {action.verb} --help")

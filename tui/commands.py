@@ -10,6 +10,9 @@ from typing import Any
 
 from orchestrator.actions import BY_VERB, Action, Kind
 
+ON_THE_COMMAND_LINE = ("init", "run", "trackio")
+"""Verbs that need a terminal to themselves, or a lab that is not there yet."""
+
 
 class NotUnderstood(Exception):
     """One sentence for the person at the keyboard."""
@@ -37,7 +40,7 @@ def understand(text: str, selected: int | None, marked: Sequence[int] = ()) -> O
         near = difflib.get_close_matches(verb, BY_VERB, n=1)
         hint = f" Did you mean `{near[0]}`?" if near else " `?` lists them."
         raise NotUnderstood(f"There is no command `{verb}`.{hint}")
-    if action.kind is Kind.LAB and verb in ("init", "run", "trackio"):
+    if verb in ON_THE_COMMAND_LINE:
         raise NotUnderstood(f"`{verb}` works on the command line only: `autolab {verb}`.")
     if marked and action.kind is Kind.COMMAND and len(rest) == {"id": 0, "id value": 1}.get(action.takes):
         value = {"value": _integer(rest[0])} if rest else {}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.actions import BY_VERB, Action, Kind
+from orchestrator.actions import BY_VERB, Action
 from orchestrator.store.states import ACTIVE, ENDED, WAITING, State
+from tui.commands import ON_THE_COMMAND_LINE
 
 MOST = 60
 
@@ -32,6 +33,7 @@ class Known:
     agents: Sequence[str] = ()
     settings: Mapping[str, str] = field(default_factory=dict)  # those to change now, with their values
     papers: Sequence[tuple[str, str]] = ()
+    files: Sequence[tuple[str, str]] = ()  # with results of earlier work, and where they lie
     filters: Sequence[str] = ()  # what a filter of tables knows
     sorts: Sequence[str] = ()
 
@@ -61,7 +63,7 @@ def offers(line: str, known: Known) -> list[Offer]:
 
 
 def _here(action: Action) -> bool:
-    return not (action.kind is Kind.LAB and action.verb in ("init", "run"))
+    return action.verb not in ON_THE_COMMAND_LINE
 
 
 def _candidates(action: Action, given: Sequence[str], known: Known) -> Iterable[tuple[str, str]]:
@@ -81,6 +83,8 @@ def _candidates(action: Action, given: Sequence[str], known: Known) -> Iterable[
             yield from ((one, "as it is" if one == value else "") for one in _values(value))
     elif takes == "paper" and not given:
         yield from known.papers
+    elif action.name == "import" and not given:
+        yield from known.files
     elif action.name in ("results", "queue"):
         if given == ["sort"]:
             yield from ((one, "") for one in known.sorts)

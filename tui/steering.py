@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from textual.app import App
@@ -158,6 +158,18 @@ class Steering:
         if status != 0:
             words = plain(errors or said).removeprefix("autolab: ") or "The daemon could not be started."
             self._app.notify(words, title="start", severity="error", timeout=15, markup=False)
+
+    def import_results(self, words: Sequence[str]) -> None:
+        """What `autolab import` says of the file that is named."""
+        if len(words) != 1:
+            self._app.notify("`import` takes one file: a results.tsv.", severity="warning")
+            return
+        self._app.run_worker(self._import_results(words[0]), group="orders")
+
+    async def _import_results(self, file: str) -> None:
+        status, said, errors = await run_autolab("import", str(self._lab.root), file)
+        words = plain(errors or said).strip().removeprefix("autolab: ")
+        self._app.notify(words, title="import", severity="warning" if status or errors else "information", markup=False)
 
     async def run(self, verb: str, *words: str) -> tuple[int, str, str]:
         """`autolab VERB WORDS LAB` as a child process: its status, what it printed, its errors."""

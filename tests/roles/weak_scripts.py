@@ -7,7 +7,8 @@ only say when it does something else.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tests.roles.openai_server import (
@@ -31,14 +32,32 @@ SUBMIT = ("submit_patch", {"summary": "relu instead of gelu"})
 
 Script = Callable[[Request, int], Scripted | None]
 """Gets the request and its number, from 0; None means the right reply."""
+Step = Callable[[Request], tuple[str, dict[str, Any]]]
 
 
 def step(request: Request) -> tuple[str, dict[str, Any]]:
     """The call that is due, by what the conversation shows."""
+    return _steps[-1](request)
+
+
+@contextmanager
+def steps_by(rule: Step) -> Iterator[None]:
+    """Meanwhile another rule says what is due: the scripts misbehave in another job."""
+    _steps.append(rule)
+    try:
+        yield
+    finally:
+        _steps.pop()
+
+
+def _workers_step(request: Request) -> tuple[str, dict[str, Any]]:
     shown = "\n".join(str(message["content"]) for message in request.body["messages"][1:])
     if CHANGED in shown:
         return SUBMIT
     return EDIT if MARK in shown else READ
+
+
+_steps: list[Step] = [_workers_step]
 
 
 def in_text(name: str, arguments: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Label
+from textual.widgets import Input, Label
 
 from orchestrator.actions import ACTIONS, BY_NAME, Kind
 from orchestrator.engine.answering import Answering, NoHands
@@ -183,6 +183,30 @@ async def test_a_change_is_picked_onto_a_branch_where_there_is_one(made: Made) -
             pilot.app.clear_notifications()
 
 
+async def test_earlier_results_are_imported_from_a_file_that_tab_completes(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab, _ = made
+    columns = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
+    place = tmp_path / "earlier"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    (place / "good.tsv").write_text(f"{columns}a1b2c3d\t0.99\t44.0\tkeep\thalve the batch\n")
+    (place / "bad.tsv").write_text(f"{columns}a1b2c3d\tfast\t44.0\tkeep\thalve the batch\n")
+    async with answered(lab), room(lab, (120, 40)) as pilot:
+        await pilot.press("colon", *"import", "space")
+        line = pilot.app.screen.query_one(Input)
+        await until(pilot, lambda: "good.tsv" in screen_text(pilot))
+        await pilot.press("g", "tab")
+        assert line.value == "import good.tsv "
+        await pilot.press("enter")
+        await until(pilot, lambda: "1 result of good.tsv imported as history" in notices(pilot))
+        await pilot.press("colon", *"import", "space", *"bad.tsv", "enter")
+        await until(pilot, lambda: "bad.tsv: line 2" in notices(pilot))
+        await pilot.press("colon", *"import", "space", *"none.tsv", "enter")
+        await until(pilot, lambda: "none.tsv" in notices(pilot))
+
+
 async def test_what_is_of_no_experiment_is_done_too_and_waits_while_the_daemon_is_down(made: Made) -> None:
     lab, _ = made
     async with answered(lab), room(lab, (120, 40)) as pilot:
@@ -213,7 +237,9 @@ async def test_what_is_of_no_experiment_is_done_too_and_waits_while_the_daemon_i
         await on(pilot, Ask)
         await pilot.press("escape")
         await pilot.press("colon", *"import", "enter")
-        await until(pilot, lambda: "autolab import" in notices(pilot))
+        await until(pilot, lambda: "`import` takes one file" in notices(pilot))
+        await pilot.press("colon", *"trackio", "enter")
+        await until(pilot, lambda: "on the command line only" in notices(pilot))
     async with room(lab, (120, 40), alive=False) as pilot:
         await pilot.press("P")
         await until(pilot, lambda: "The daemon is not running: the order waits" in notices(pilot))

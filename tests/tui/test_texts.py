@@ -131,6 +131,7 @@ KNOWN = Known(
     agents=["worker-1", "planner"],
     settings={"team.wave": "5", "early_stopping.enabled": "true"},
     papers=[("2104.09864", "RoFormer")],
+    files=[("results.tsv", "in this directory")],
     sorts=["id", "delta"],
     filters=FILTERS,
 )
@@ -148,6 +149,8 @@ KNOWN = Known(
         ("set wave", ["set team.wave"]),
         ("set early_stopping.enabled f", ["set early_stopping.enabled false"]),
         ("paper ro", ["paper 2104.09864"]),
+        ("import ", ["import results.tsv"]),
+        ("track", []),
         ("results sort d", ["results sort delta"]),
         ("results del", ["results delta<"]),
         ("queue state=disc", ["queue state=discarded"]),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
+from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
@@ -79,6 +81,7 @@ class CommandLine(ModalScreen[str | None]):
                 agents=list(dict.fromkeys([*(one.name for one in agents), *(one.role for one in agents)])),
                 settings={key: as_toml(value) for key, value in values.items() if is_live(key)},
                 papers=[(one.id, plain(one.title)) for one in await papers_of(self._reader)],
+                files=await asyncio.to_thread(result_files, self._lab),
                 filters=FILTERS,
                 sorts=list(COLUMNS),
             )
@@ -137,6 +140,16 @@ class CommandLine(ModalScreen[str | None]):
             with contextlib.suppress(OSError):  # a home that cannot be written keeps no history
                 write_whole(state_directory() / "commands", "\n".join(self._history.with_line(line)) + "\n")
         self.dismiss(line)
+
+
+def result_files(lab: Lab) -> list[tuple[str, str]]:
+    """Tables beside the person and in the lab, as `import` takes them, and where they lie."""
+    found = []
+    for place, about in ((Path.cwd(), "in this directory"), (lab.root, "in the lab")):
+        with contextlib.suppress(OSError):
+            for path in sorted(path for path in place.iterdir() if path.suffix == ".tsv"):
+                found.append((shlex.quote(path.name if about != "in the lab" else str(path)), about))
+    return found
 
 
 def remembered() -> list[str]:
