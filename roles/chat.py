@@ -84,9 +84,16 @@ class ChatModel(Protocol):
         ...
 
     async def reply(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec], on_text: Callable[[str], None]
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        on_text: Callable[[str], None],
+        must_call: Sequence[ToolSpec] = (),
     ) -> Reply:
         """Answer a conversation; text is handed to `on_text` as it comes. Cancelling stops the stream.
+
+        `must_call` are tools of which the reply ought to call one and say nothing else, natively if `tools` are given,
+        else as text; a model whose endpoint cannot hold it to that answers as it likes.
 
         Raises ModelError, after retrying what may pass by itself. An error, that of being cancelled as well, carries
         what had come until then: see `lost_with`.

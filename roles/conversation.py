@@ -28,6 +28,8 @@ FEWEST_PER_CHARACTER = 0.15
 """Tokens; a server that counts fewer leaves something out."""
 SHRINKINGS = 4
 """Tries to make a conversation fit that the endpoint finds too long."""
+FREE_ENDINGS = 2
+"""Turns without a call that a job allows a model; from then on each of its replies is held to one."""
 NOTHING = Reply("", (), 0, 0, "")
 """Where there is no reply."""
 
@@ -124,7 +126,8 @@ class Conversation:
             sent = [] if self.player.as_text else specs
             self.prompt = prompt_hash(messages, sent)
             try:
-                reply = await self.player.model.reply(tuple(messages), sent, self.journal.text)
+                held_to = specs if self.nudges or self.player.endings >= FREE_ENDINGS else []
+                reply = await self.player.model.reply(tuple(messages), sent, self.journal.text, held_to)
             except ToolsRefused as refused:
                 if self.player.as_text or self.player.native:
                     self._failed(refused)
@@ -248,9 +251,12 @@ class Conversation:
         trouble = trouble_of(reply, names)
         self.troubles.append(trouble)
         self.nudges += 1
+        self.player.endings += 1
         if self.nudges > self.limits.nudges:
             return
-        self.journal.note(f"no tool was called; nudge {self.nudges} of {self.limits.nudges}")
+        self.journal.note(
+            f"no tool was called; nudge {self.nudges} of {self.limits.nudges}, and nothing but a call is asked for"
+        )
         told = nudge(trouble, self.desk.offered, self.player.as_text, self.nudges - 1)
         self.messages.append(Message("user", told))
 

@@ -15,6 +15,7 @@ from roles.api_key import api_key, inert
 from roles.chat import Lost, Message, Reply, ToolMode, ToolSpec, carry
 from roles.circuit import Circuit, circuit_of
 from roles.errors import ContextFull, ModelError, ToolsRefused
+from roles.holding import may_be_refused, way_of, ways
 from roles.openai_refusals import Passing, refusal, said_by
 from roles.openai_reply import CHARACTERS_PER_TOKEN, CutShort, ReplyParts, Stopped
 from roles.openai_request import message_json, tool_json
@@ -92,7 +93,7 @@ class OpenAIModel:
         self.circuit = circuit or circuit_of(base_url)
         self._rate = rate or rate_of(base_url, model, requests_per_minute, tokens_per_minute)
         self._tools_refused: ToolsRefused | None = None
-        self._refused: set[str] = set()  # of OPTIONAL
+        self._refused: set[str] = set()  # of OPTIONAL, and ways to hold a reply to a call
         self._client: openai.AsyncOpenAI | None = None
 
     @property
@@ -107,7 +108,11 @@ class OpenAIModel:
             self._client = None
 
     async def reply(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec], on_text: Callable[[str], None]
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        on_text: Callable[[str], None],
+        must_call: Sequence[ToolSpec] = (),
     ) -> Reply:
         """See ChatModel. A reply that was cut short is asked for again, from its beginning."""
         if tools and self._tools_refused is not None:
@@ -121,7 +126,9 @@ class OpenAIModel:
                     await self._pass_circuit()
                     entry = await self._admitted(messages, tools, on_text, bound)
                     try:
-                        reply = await self._ask(client, messages, tools, on_text, lost)
+                        reply = await self._ask(
+                            client, lambda: self._request(messages, tools, must_call), on_text, lost
+                        )
                     except Passing as passing:
                         self._note_failure(passing)
                         troubles.append(passing.trouble)
@@ -229,25 +236,26 @@ class OpenAIModel:
     async def _ask(
         self,
         client: openai.AsyncOpenAI,
-        messages: Sequence[Message],
-        tools: Sequence[ToolSpec],
+        make: Callable[[], dict[str, Any]],
         on_text: Callable[[str], None],
         lost: list[Lost],
     ) -> Reply:
-        """One try. Raises Passing when another may help, else ModelError; then `lost` gets what has come until then."""
-        request = self._request(messages, tools)
+        """One try with the request that `make` makes. Raises Passing when another may help, else ModelError; then
+        `lost` gets what has come until then."""
+        messages = make()["messages"]
+        prompt = json.dumps(messages, ensure_ascii=False)
         parts = ReplyParts(on_text)
         whole: Reply | None = None
         try:
             with suppress(Stopped):  # with a finish reason that says why
-                async with aclosing(self._chunks(client, request)) as chunks:
+                async with aclosing(self._chunks(client, make)) as chunks:
                     async for chunk in chunks:
                         parts.take(chunk)
-            whole = parts.whole(json.dumps(request["messages"], ensure_ascii=False), len(messages))
+            whole = parts.whole(prompt, len(messages))
         except CutShort as cut:
             raise self._cut(str(cut)) from None
         finally:
-            broken = None if whole else parts.lost(json.dumps(request["messages"], ensure_ascii=False))
+            broken = None if whole else parts.lost(prompt)
             if broken is not None:
                 lost.append(replace(broken, money=self._prices.money(broken.tokens_in, broken.tokens_out)))
         return whole
@@ -258,20 +266,27 @@ class OpenAIModel:
         passing.args = (said,)
         return passing
 
-    async def _chunks(self, client: openai.AsyncOpenAI, request: dict[str, Any]) -> AsyncGenerator[Any, None]:
+    async def _chunks(
+        self, client: openai.AsyncOpenAI, make: Callable[[], dict[str, Any]]
+    ) -> AsyncGenerator[Any, None]:
         """The chunks of the stream; whatever goes wrong with it is Passing, CutShort or ModelError."""
         import openai
 
+        left_out: set[str] = set()
         while True:
+            request = make()
             try:
                 stream: Any = await client.chat.completions.create(**request)
                 break
             except openai.APIStatusError as error:
-                dropped = self._does_without(request, error)
-                if dropped is None:
-                    said = self._inert(said_by(error))
-                    raise refusal(error, self._label, said, self._key_env, "tools" in request) from None
-                del request[dropped]
+                said = self._inert(said_by(error))
+                refused = refusal(error, self._label, said, self._key_env, "tools" in request)
+                part = None if isinstance(refused, ContextFull) else self._does_without(request, error)
+                if part is None:
+                    self._refused -= left_out  # that was not the reason
+                    raise refused from None
+                left_out.add(part)
+                self._refused.add(part)
             except openai.APITimeoutError:
                 raise Passing(
                     self._error(
@@ -304,7 +319,9 @@ class OpenAIModel:
             # Older client libraries pass on the errors of their HTTP library as they are.
             raise CutShort(f"broke off a reply ({type(error).__name__})") from None
 
-    def _request(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> dict[str, Any]:
+    def _request(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], must_call: Sequence[ToolSpec]
+    ) -> dict[str, Any]:
         request: dict[str, Any] = {
             "model": self._model,
             "messages": [message_json(message) for message in messages],
@@ -319,18 +336,20 @@ class OpenAIModel:
             request["top_p"] = self._top_p
         if self._max_tokens is not None:
             request["max_tokens"] = self._max_tokens
+        for way, part in ways(bool(tools), must_call) if must_call else ():
+            if way not in self._refused:
+                request |= part
+                break
         return {key: value for key, value in request.items() if key not in self._refused}
 
     def _does_without(self, request: Mapping[str, Any], error: openai.APIStatusError) -> str | None:
-        """The optional part of the request that the server refuses, which is left out from now on."""
-        if error.status_code not in (400, 422):
-            return None
+        """What the server may have refused the request for, and a request can do without."""
         said = said_by(error)
-        for part in OPTIONAL:
-            if part in request and part in said:
-                self._refused.add(part)
-                return part
-        return None
+        if error.status_code in (400, 422):
+            for part in OPTIONAL:
+                if part in request and part in said:
+                    return part
+        return way_of(request) if may_be_refused(error.status_code, said) else None
 
     def _error(self, sentence: str, remedy: str = "") -> ModelError:
         return ModelError(f"{self._label} {sentence}.", remedy)

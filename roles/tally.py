@@ -53,6 +53,7 @@ class Player:
     called: bool = False  # natively, at least once
     called_in_text: bool = False
     native: bool = False  # and never as text
+    endings: int = 0  # turns that ended without a call
     tokens_per_character: float = TOKENS_PER_CHARACTER
     window: int | None = None  # tokens, as learnt; the model's own knowledge goes before
 

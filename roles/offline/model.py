@@ -22,7 +22,11 @@ class OfflineModel:
         return NAME
 
     async def reply(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec], on_text: Callable[[str], None]
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        on_text: Callable[[str], None],
+        must_call: Sequence[ToolSpec] = (),
     ) -> Reply:
         # In a thread: TPE computes, and the event loop must not wait for it.
         turn = await asyncio.to_thread(next_turn, messages, {tool.name for tool in tools}, self._seed)

@@ -24,8 +24,11 @@ from tests.roles.weak_scripts import (
     cut_call,
     dropped,
     due_as,
+    held_by_schema,
+    held_only,
     hermes,
     in_text,
+    never_held,
     no_id_no_index,
     numbered_zero,
     prose_only,
@@ -73,6 +76,14 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "drafts a call in its thought": Misbehaviour(
         at({0}, lambda _: says(f"<think>{hermes(*SUBMIT)}</think>Well.")), 4, one("no_call")
     ),
+    "calls only when it is held to it": Misbehaviour(always(held_only), 5, one("no_call")),
+    "calls only when a schema holds it": Misbehaviour(
+        always(held_by_schema("json_schema")), 6, one("no_call", "tools_refused")
+    ),
+    "calls only when another form of schema holds it": Misbehaviour(
+        always(held_by_schema("json_object")), 7, one("no_call", "tools_refused")
+    ),
+    "cannot be held to a call": Misbehaviour(never_held, 6, one("no_call")),
     "never calls anything": Misbehaviour(always(counting()), 8, one("no_call"), "without calling a tool (in 2 cont"),
     # -- calls in prose
     "writes Hermes calls as text": Misbehaviour(always(prose_only), 5, one("call_in_prose")),

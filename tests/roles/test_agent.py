@@ -30,7 +30,11 @@ class ScriptedModel:
         return "scripted"
 
     async def reply(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec], on_text: Callable[[str], None]
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        on_text: Callable[[str], None],
+        must_call: Sequence[ToolSpec] = (),
     ) -> Reply:
         self.told.append(messages)
         reply = self._replies[min(len(self.told), len(self._replies)) - 1]
@@ -287,7 +291,7 @@ async def test_a_reply_without_a_call_is_nudged_with_what_is_missing_and_an_exam
     assert nudge.role == "user" and why in nudge.content
     assert "end it with `submit_patch` or `give_up`" in nudge.content
     assert "Example:" in nudge.content
-    assert journal.of("note") == [("no tool was called; nudge 1 of 3",)]
+    assert journal.of("note") == [("no tool was called; nudge 1 of 3, and nothing but a call is asked for",)]
     assert all(message.content for message in model.told[-1])
 
 

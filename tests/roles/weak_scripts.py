@@ -118,6 +118,40 @@ def blind(request: Request) -> Scripted:
     return counting()(request) if "tools" in request.body else right(request)
 
 
+def held_only(request: Request) -> Scripted | None:
+    """A model that calls only where it is held to it: natively, else by a schema."""
+    if "tools" in request.body:
+        return None if request.body.get("tool_choice") == "required" else counting()(request)
+    return by_schema(request)
+
+
+def held_by_schema(form: str) -> Callable[[Request], Scripted]:
+    """The same on a server without tools that knows this form of a schema only."""
+
+    def make(request: Request) -> Scripted:
+        if "tools" in request.body:
+            return fails(400, "this model does not support tools")
+        held = request.body.get("response_format", {}).get("type")
+        if held not in (None, form):
+            return fails(422, f"body.response_format.type: input should be 'text' or '{form}'")
+        return by_schema(request)
+
+    return make
+
+
+def by_schema(request: Request) -> Scripted:
+    if "response_format" not in request.body:
+        return counting()(request)
+    name, given = step(request)
+    return says(json.dumps({"tool": name, "arguments": given}))
+
+
+def never_held(request: Request, number: int) -> Scripted | None:
+    if "tool_choice" in request.body:
+        return fails(400, "tool_choice 'required' is not supported")
+    return counting()(request) if number in (0, 3) else None
+
+
 def prose_only(request: Request) -> Scripted:
     """A model that writes its calls as Hermes does, whatever it is offered."""
     return says(hermes(*step(request)))

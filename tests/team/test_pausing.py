@@ -24,11 +24,15 @@ class HeldModel(ScriptedModel):
         self.asked, self.let_go = asyncio.Event(), asyncio.Event()
 
     async def reply(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec], on_text: Callable[[str], None]
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        on_text: Callable[[str], None],
+        must_call: Sequence[ToolSpec] = (),
     ) -> Reply:
         self.asked.set()
         await self.let_go.wait()
-        return await super().reply(messages, tools, on_text)
+        return await super().reply(messages, tools, on_text, must_call)
 
 
 async def state_of(store: Writer) -> str:
