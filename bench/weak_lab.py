@@ -37,6 +37,7 @@ from orchestrator.lab import Lab  # noqa: E402
 from orchestrator.store.states import RAN  # noqa: E402
 from roles.chat import Message, ToolCall  # noqa: E402
 from roles.offline.scripts import next_turn  # noqa: E402
+from roles.offline.transcript import calls  # noqa: E402
 from roles.text_calls import ANSWER, calls_in  # noqa: E402
 from tests.conftest import record_baseline, set_key  # noqa: E402
 from tests.roles.misbehaviours import MISBEHAVIOURS, Misbehaviour  # noqa: E402
@@ -46,7 +47,7 @@ from tests.roles.weak_scripts import right, steps_by  # noqa: E402
 AUTOLAB = [sys.executable, "-m", "orchestrator.cli.main"]
 OUTCOMES = {state.value for state in RAN}
 ROLES = ("researcher", "planner", "worker", "reviewer", "reporter")
-LONGEST = 420.0
+LONGEST = 150.0
 SETTINGS = {"timeout_seconds": 3, "longest_seconds": 20}
 NOT_CARRIED_OUT = ("takes one JSON object of this schema", "There is no tool", "Not carried out, because", "very call")
 
@@ -60,8 +61,24 @@ def due(request: Request) -> tuple[str, dict[str, Any]]:
     else:
         tools = set(re.findall(r"^(\w+): .*\nits arguments, as a JSON schema", entries[0]["content"], re.MULTILINE))
         messages = _from_text(entries, sorted(tools))
-    turn = next_turn([one for one in messages if not _not_carried_out(one)], tools, 0)
-    return turn.calls[0].name, json.loads(turn.calls[0].arguments)
+    return _next_call(messages, tools)
+
+
+def _next_call(messages: list[Message], tools: set[str]) -> tuple[str, dict[str, Any]]:
+    """The rules make several calls in a turn: the first of them that was not carried out yet."""
+    made = calls([one for one in messages if not _not_carried_out(one)])
+    replayed = messages[:2]
+    while True:
+        turn = next_turn(replayed, tools, 0)
+        answers = []
+        for call in turn.calls:
+            given = json.loads(call.arguments)
+            same = next((one for one in made if (one.name, one.arguments) == (call.name, given)), None)
+            if same is None:
+                return call.name, given
+            made.remove(same)
+            answers.append(Message("tool", same.answer, tool_call_id=call.id))
+        replayed = [*replayed, Message("assistant", turn.words, turn.calls), *answers]
 
 
 def _native(entry: dict[str, Any]) -> Message:
@@ -79,9 +96,9 @@ def _from_text(entries: list[dict[str, Any]], tools: list[str]) -> list[Message]
     for number, entry in enumerate(entries):
         if entry["role"] == "assistant":
             _, written = calls_in(entry["content"], tools)
-            calls = tuple(ToolCall(f"{number}.{n}", *call) for n, call in enumerate(written))
-            waiting = [call.id for call in calls]
-            found.append(Message("assistant", entry["content"], calls))
+            written_calls = tuple(ToolCall(f"{number}.{n}", *call) for n, call in enumerate(written))
+            waiting = [call.id for call in written_calls]
+            found.append(Message("assistant", entry["content"], written_calls))
         elif entry["role"] == "user" and waiting:
             parts = re.split(rf"^{re.escape(ANSWER)}\w+\]\n", entry["content"], flags=re.MULTILINE)[1:]
             found += [
