@@ -165,7 +165,7 @@ def tried(bad: Misbehaviour, experiments: int) -> Came:
         words = [*AUTOLAB, "run", str(root), "--experiments", str(experiments)]
         try:
             done = subprocess.run(words, capture_output=True, text=True, timeout=LONGEST, cwd=ROOT, check=False)
-            said = "" if done.returncode == 0 else done.stderr.strip()
+            said = "" if done.returncode == 0 else (done.stderr.strip() or done.stdout.strip().splitlines()[-1])
         except subprocess.TimeoutExpired:
             said = f"not within {LONGEST:g} s"
             subprocess.run([*AUTOLAB, "stop", "--now", str(root)], capture_output=True, cwd=ROOT, check=False)

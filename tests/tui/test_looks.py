@@ -23,6 +23,7 @@ from tests.tui.driving import say_who, screen_text
 from tests.tui.lab_maker import make_lab
 from tui import app, pages
 from tui.app import ControlRoom
+from tui.screens.setup import Setup
 
 NOW = datetime(2026, 3, 1, 7, 30, tzinfo=UTC)
 SIZES = ((80, 24), (120, 40), (200, 50))
@@ -99,6 +100,19 @@ async def test_the_screens_look_as_they_did(
         looks = await looks_of(lab, size, lambda name: kept / f"{request.node.name}[{name}].txt")
     for name, look in looks.items():
         assert look == snapshot(name=name, extension_class=AsText)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_the_making_of_a_lab_looks_as_it_did(
+    size: tuple[int, int], frozen: Path, snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def half_way(setup: Setup) -> None:
+        setup._show("writing the corpus", 9, 20)
+
+    monkeypatch.setattr(Setup, "_work", half_way)
+    async with ControlRoom(Lab(frozen)).run_test(size=size) as pilot:
+        look = placeless(await settled(pilot, lambda now: "45%" in now), Lab(frozen))
+    assert look == snapshot(name="setup", extension_class=AsText)
 
 
 async def looks_of(lab: Lab, size: tuple[int, int], file_of: Callable[[str], Path]) -> dict[str, str]:
