@@ -42,7 +42,7 @@ from roles.text_calls import ANSWER, calls_in  # noqa: E402
 from tests.conftest import record_baseline, set_key  # noqa: E402
 from tests.roles.misbehaviours import MISBEHAVIOURS, Misbehaviour  # noqa: E402
 from tests.roles.openai_server import OpenAIServer, Request, Scripted  # noqa: E402
-from tests.roles.weak_scripts import right, steps_by  # noqa: E402
+from tests.roles.weak_scripts import right, turns_by  # noqa: E402
 
 AUTOLAB = [sys.executable, "-m", "orchestrator.cli.main"]
 OUTCOMES = {state.value for state in RAN}
@@ -52,8 +52,11 @@ SETTINGS = {"timeout_seconds": 3, "longest_seconds": 20}
 NOT_CARRIED_OUT = ("takes one JSON object of this schema", "There is no tool", "Not carried out, because", "very call")
 
 
-def due(request: Request) -> tuple[str, dict[str, Any]]:
-    """The first call that the offline model would make now, whichever way the tools are offered."""
+Call = tuple[str, dict[str, Any]]
+
+
+def due(request: Request) -> list[Call]:
+    """The calls that the offline model would make now, whichever way the tools are offered."""
     entries = request.body["messages"]
     if "tools" in request.body:
         tools = {tool["function"]["name"] for tool in request.body["tools"]}
@@ -61,23 +64,27 @@ def due(request: Request) -> tuple[str, dict[str, Any]]:
     else:
         tools = set(re.findall(r"^(\w+): .*\nits arguments, as a JSON schema", entries[0]["content"], re.MULTILINE))
         messages = _from_text(entries, sorted(tools))
-    return _next_call(messages, tools)
+    return _next_calls(messages, tools)
 
 
-def _next_call(messages: list[Message], tools: set[str]) -> tuple[str, dict[str, Any]]:
-    """The rules make several calls in a turn: the first of them that was not carried out yet."""
+def _next_calls(messages: list[Message], tools: set[str]) -> list[Call]:
+    """The rules make several calls in a turn: those of them that were not carried out yet."""
     made = calls([one for one in messages if not _not_carried_out(one)])
     replayed = messages[:2]
     while True:
         turn = next_turn(replayed, tools, 0)
-        answers = []
+        missing: list[Call] = []
+        answers: list[Message] = []
         for call in turn.calls:
             given = json.loads(call.arguments)
             same = next((one for one in made if (one.name, one.arguments) == (call.name, given)), None)
             if same is None:
-                return call.name, given
-            made.remove(same)
-            answers.append(Message("tool", same.answer, tool_call_id=call.id))
+                missing.append((call.name, given))
+            else:
+                made.remove(same)
+                answers.append(Message("tool", same.answer, tool_call_id=call.id))
+        if missing:
+            return missing
         replayed = [*replayed, Message("assistant", turn.words, turn.calls), *answers]
 
 
@@ -158,7 +165,7 @@ async def lab_with(root: Path, bad: Misbehaviour, url: str) -> None:
 
 def tried(bad: Misbehaviour, experiments: int) -> Came:
     """One lab with it, until so many experiments have come to an outcome, or too long."""
-    with tempfile.TemporaryDirectory() as directory, OpenAIServer(Weak(bad)) as server, steps_by(due):
+    with tempfile.TemporaryDirectory() as directory, OpenAIServer(Weak(bad)) as server, turns_by(due):
         root = Path(directory) / "lab"
         asyncio.run(lab_with(root, bad, server.url))
         begun = time.monotonic()

@@ -21,7 +21,7 @@ ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 OTHER_TABLES = 0x40000000
 """Calls from here on are those of another table (x32)."""
 
-LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
+LOAD, MASK, EQUAL, AT_LEAST, RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 OF_ARCHITECTURE, OF_CALL, OF_ARGUMENTS, ARGUMENT_BYTES = 4, 0, 16, 8
 """Where they stand in what a filter is shown."""
 
@@ -52,6 +52,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "lsetxattr": (189, 6),
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
+    "mmap": (9, 222),
     "mq_open": (240, 180),
     "msgget": (68, 186),
     "prlimit64": (302, 261),
@@ -69,12 +70,22 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "setxattrat": (463, 463),
     "shmget": (29, 194),
     "socket": (41, 198),
+    "socketpair": (53, 199),
     "syslog": (103, 116),
     "utime": (132, None),
     "utimensat": (280, 88),
     "utimes": (235, None),
 }
 """Of the calls that filters name, on x86_64 and on aarch64, which has not all of them."""
+
+TIMES = ("utime", "utimes", "futimesat", "utimensat")
+MODES = ("chmod", "fchmod", "fchmodat", "fchmodat2")
+OWNERS = ("chown", "fchown", "lchown", "fchownat")
+ATTRIBUTES = (
+    *("setxattr", "lsetxattr", "fsetxattr", "setxattrat", "file_setattr"),
+    *("removexattr", "lremovexattr", "fremovexattr", "removexattrat"),
+)
+"""The calls that change what is kept of a file beside its content."""
 
 Step = tuple[int, int, int, int]
 """What is done; steps to skip if so, and if not; with what."""
@@ -84,11 +95,13 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """An argument, counted from 0, whose lower 32 bits are one of these; `other`: none of them."""
+    """An argument, counted from 0, whose lower 32 bits are one of these, so far as they stand in `mask`; `other`: none
+    of them."""
 
     argument: int
     values: tuple[int, ...]
     other: bool = False
+    mask: int = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,4 +186,4 @@ def _tested(test: OneOf | Given, then: Sequence[Step]) -> list[Step]:
             compares.append((EQUAL, left + beyond, 0, value))
         else:
             compares.append((EQUAL, left, 0 if left else beyond, value))
-    return [(LOAD, 0, 0, place), *compares, *then]
+    return [(LOAD, 0, 0, place), (MASK, 0, 0, test.mask), *compares, *then]

@@ -49,6 +49,9 @@ def _system(view: View) -> Iterator[str]:
     for file in system.FILES:
         yield from ("--ro-bind-try", file, file)
     yield from ("--proc", "/proc", "--dev", "/dev")
+    # A terminal of its own would show when it was written to; and of /dev/zero comes memory that nobody counts.
+    for node in ("/dev/tty", *(() if view.gpu_nodes else ("/dev/zero",))):
+        yield from ("--ro-bind", "/dev/null", node)
     for settings in system.kernel_settings():
         yield from ("--ro-bind-try", settings, settings)
     size = str(view.scratch_bytes)
@@ -69,9 +72,11 @@ def _python(library: Path | None) -> Iterator[str]:
         yield from ("--ro-bind", str(part), str(part))
     own = interpreter.own_library()
     shown = [*map(Path, system.parts()), *interpreter.shown_parts()]
+    hidden = [] if library is None else interpreter.copies_of_the_library()
     for place in interpreter.library_places():
         if library is not None and place != own and any(place.is_relative_to(part) for part in shown):
-            yield from ("--tmpfs", str(place))
+            yield from ("--size", "4096", "--tmpfs", str(place))
+            hidden.append(place)
     yield from ("--ro-bind", str(library or own), str(own))
     extensions = interpreter.extension_modules()
     if extensions is not None and library is not None:
@@ -79,6 +84,8 @@ def _python(library: Path | None) -> Iterator[str]:
     for place in interpreter.package_places():
         yield from ("--ro-bind", str(place), str(place))
     for place in interpreter.copies_of_the_library() if library is not None else ():
-        yield from ("--tmpfs", str(place))
+        yield from ("--size", "4096", "--tmpfs", str(place))
+    for place in hidden:
+        yield from ("--remount-ro", str(place))
     for directory in system.library_path():
         yield from ("--ro-bind-try", directory, directory)

@@ -9,14 +9,27 @@ Sources: socket(2), unix(7), prlimit(2), setpriority(2), sched(7), ioctl_fs(2) o
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.sandbox import interpreter, system
 from orchestrator.sandbox.view import View
-from orchestrator.seccomp import DONE_WITHOUT_EFFECT, NOT_PERMITTED, OneOf, Rule, compiled, rules
+from orchestrator.seccomp import (
+    ATTRIBUTES,
+    DONE_WITHOUT_EFFECT,
+    MODES,
+    NOT_PERMITTED,
+    OWNERS,
+    TIMES,
+    OneOf,
+    Rule,
+    compiled,
+    rules,
+)
 
+KIND_OF_SOCKET = 0x0F
 CHANGES_OF_A_FILE = (0x40086602, 0x40087602, 0x401C5820)
 """Flags, version, extended flags: ioctl's FS_IOC_SETFLAGS, FS_IOC_SETVERSION, FS_IOC_FSSETXATTR."""
 
@@ -67,10 +80,9 @@ def _among_others() -> list[Rule]:
     writing. Programs change what is their own in passing, when they copy a file or start a thread; that does nothing.
     """
     of_another = OneOf(0, (0,), other=True)
+    # Pairs of the other kind can be connected to another socket, by its path.
+    pairs = OneOf(1, (socket.SOCK_STREAM, socket.SOCK_SEQPACKET), other=True, mask=KIND_OF_SOCKET)
     names = ("socket", "shmget", "semget", "msgget", "mq_open", "io_uring_setup")
-    attributes = ("setxattr", "lsetxattr", "fsetxattr", "setxattrat", "removexattr", "lremovexattr", "fremovexattr")
-    owners = ("removexattrat", "chown", "fchown", "lchown", "fchownat", "file_setattr")
-    modes = ("chmod", "fchmod", "fchmodat", "fchmodat2", "utime", "utimes", "futimesat", "utimensat")
     scheduling = ("sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr")
     priorities = [
         Rule("setpriority", NOT_PERMITTED, (OneOf(0, (0,), other=True),)),
@@ -79,8 +91,10 @@ def _among_others() -> list[Rule]:
         Rule("ioprio_set", NOT_PERMITTED, (OneOf(1, (0,), other=True),)),
     ]
     return [
-        *rules(NOT_PERMITTED, *names, *attributes, *owners),
-        *rules(DONE_WITHOUT_EFFECT, *modes),
+        *rules(NOT_PERMITTED, *names, *ATTRIBUTES, *OWNERS),
+        *rules(DONE_WITHOUT_EFFECT, *TIMES, *MODES),
+        Rule("socketpair", NOT_PERMITTED, (pairs,)),
+        Rule("socketpair", NOT_PERMITTED, (OneOf(0, (socket.AF_UNIX,), other=True),)),
         Rule("ioctl", NOT_PERMITTED, (OneOf(1, CHANGES_OF_A_FILE),)),
         Rule("prlimit64", NOT_PERMITTED, (of_another,)),
         *(Rule(call, DONE_WITHOUT_EFFECT, (of_another,)) for call in scheduling),

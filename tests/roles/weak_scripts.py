@@ -32,32 +32,37 @@ SUBMIT = ("submit_patch", {"summary": "relu instead of gelu"})
 
 Script = Callable[[Request, int], Scripted | None]
 """Gets the request and its number, from 0; None means the right reply."""
-Step = Callable[[Request], tuple[str, dict[str, Any]]]
+Turn = Callable[[Request], list[tuple[str, dict[str, Any]]]]
 
 
 def step(request: Request) -> tuple[str, dict[str, Any]]:
     """The call that is due, by what the conversation shows."""
-    return _steps[-1](request)
+    return turn(request)[0]
+
+
+def turn(request: Request) -> list[tuple[str, dict[str, Any]]]:
+    """All calls that might be made at once now."""
+    return _turns[-1](request)
 
 
 @contextmanager
-def steps_by(rule: Step) -> Iterator[None]:
+def turns_by(rule: Turn) -> Iterator[None]:
     """Meanwhile another rule says what is due: the scripts misbehave in another job."""
-    _steps.append(rule)
+    _turns.append(rule)
     try:
         yield
     finally:
-        _steps.pop()
+        _turns.pop()
 
 
-def _workers_step(request: Request) -> tuple[str, dict[str, Any]]:
+def _workers_turn(request: Request) -> list[tuple[str, dict[str, Any]]]:
     shown = "\n".join(str(message["content"]) for message in request.body["messages"][1:])
     if CHANGED in shown:
-        return SUBMIT
-    return EDIT if MARK in shown else READ
+        return [SUBMIT]
+    return [EDIT, SUBMIT] if MARK in shown else [READ, EDIT, SUBMIT]
 
 
-_steps: list[Step] = [_workers_step]
+_turns: list[Turn] = [_workers_turn]
 
 
 def in_text(name: str, arguments: dict[str, Any]) -> str:
@@ -118,10 +123,10 @@ def blind(request: Request) -> Scripted:
     return counting()(request) if "tools" in request.body else right(request)
 
 
-def held_only(request: Request) -> Scripted | None:
+def held_only(request: Request) -> Scripted:
     """A model that calls only where it is held to it: natively, else by a schema."""
     if "tools" in request.body:
-        return None if request.body.get("tool_choice") == "required" else counting()(request)
+        return right(request) if request.body.get("tool_choice") == "required" else counting()(request)
     return by_schema(request)
 
 
@@ -184,9 +189,9 @@ def no_id_no_index(request: Request) -> Scripted:
 
 def numbered_zero(request: Request) -> Scripted:
     pieces = [
-        *call_pieces(0, READ[0], json.dumps(READ[1]), "a"),
-        *call_pieces(0, EDIT[0], json.dumps(EDIT[1]), "b"),
-        *call_pieces(0, SUBMIT[0], json.dumps(SUBMIT[1]), "c"),
+        piece
+        for number, (name, given) in enumerate(turn(request))
+        for piece in call_pieces(0, name, json.dumps(given), f"call-{number}")
     ]
     return Scripted([*pieces, chunk({}, "tool_calls"), usage_chunk(), DONE])
 

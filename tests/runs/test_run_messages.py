@@ -99,6 +99,31 @@ async def test_a_file_that_all_runs_are_shown_carries_no_word_from_one_to_anothe
     assert said == [f"spoken {nothing}"] * 2
 
 
+MARKED = """
+import os
+before = os.stat(SHARED)
+os.utime(SHARED, ns=(1, 1))
+os.utime(SHARED)
+if os.geteuid() == 0:  # whom the devices belong to
+    os.chmod(SHARED, 0o777)
+    os.chown(SHARED, 0, 0)
+print("marked", before != os.stat(SHARED))
+"""
+
+
+@pytest.mark.skipif(platform.machine() not in ARCHITECTURES, reason="no filter is known for this processor")
+@pytest.mark.parametrize("clock", ["cpu", "wall"])
+async def test_nobody_marks_a_device_of_the_machine(tmp_path: Path, clock: str) -> None:
+    """The times of /dev/null would be read by the next run. A file stands for it here."""
+    shared = tmp_path / "shared"
+    shared.write_text("seen by all")
+    marked = f"SHARED = {str(shared)!r}\n{MARKED}"
+    spec = enclosed(tmp_path, marked + "save()\n", marked + SCORER, clock)
+    assert is_scored(await result_of(LocalExecutor([]), spec))
+    said = [line for line in (tmp_path / "run" / "log").read_text().splitlines() if line.startswith("marked")]
+    assert said == ["marked False"] * 2
+
+
 @pytest.mark.skipif(platform.machine() not in ARCHITECTURES, reason="no filter is known for this processor")
 async def test_a_run_on_the_processor_has_no_memory_that_is_mapped_nowhere(tmp_path: Path) -> None:
     """Its scorer has: it shares such memory with the process that answers it."""
@@ -106,8 +131,13 @@ async def test_a_run_on_the_processor_has_no_memory_that_is_mapped_nowhere(tmp_p
         "import ctypes, os\n"
         "try:\n    print('memory', os.memfd_create('kept') > 0)\n"
         "except OSError as error:\n    print('memory', error.errno)\n"
+        "import mmap\n"
+        "for kind in (mmap.MAP_SHARED, mmap.MAP_SHARED | 0x4000, mmap.MAP_PRIVATE):\n"
+        "    try:\n        mmap.mmap(-1, 2**20, kind | mmap.MAP_ANONYMOUS), print('memory', 'kept')\n"
+        "    except OSError as error:\n        print('memory', error.errno)\n"
     )
     spec = enclosed(tmp_path, holds + "save()\n", holds + SCORER, "cpu")
     assert is_scored(await result_of(LocalExecutor([]), spec))
     said = [line for line in (tmp_path / "run" / "log").read_text().splitlines() if line.startswith("memory")]
-    assert said == ["memory 38", "memory True"]
+    assert said[:4] == ["memory 38", "memory 1", "memory 1", "memory kept"], "but its own, which is counted"
+    assert said[4:] == ["memory True", "memory kept", "memory kept", "memory kept"]

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from orchestrator.errors import LabError
-from orchestrator.sandbox import Mount, View, Walls, enclose, library, needed_walls, system, walls
+from orchestrator.sandbox import Mount, View, Walls, enclose, interpreter, library, needed_walls, system, walls
 
 TRY = """
 import json, os, socket, subprocess, sys, sysconfig
@@ -165,6 +165,52 @@ print("done")
 """
 
 
+def test_no_program_opens_a_terminal_or_without_a_gpu_memory_that_nobody_counts(without_text: Path) -> None:
+    code = """
+import os
+for name in ("tty", "zero"):
+    try:
+        os.open(f"/dev/{name}", os.O_RDWR)
+        print(name)
+    except OSError:
+        pass
+print("done")
+"""
+    for found, before in every_kind(without_text):
+        assert said(found, before, code, ()) == "done\n", (found.kind, before)
+        assert said(found, before, code, ("/dev/full",)) == "zero\ndone\n", (found.kind, before)
+
+
+def test_where_namespaces_are_forbidden_a_pair_of_sockets_reaches_nobody_else(
+    without_text: Path, tmp_path: Path
+) -> None:
+    """One that carries datagrams could be connected anew, to the socket of a person's program."""
+    code = f"""
+import socket
+for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK):
+    for door in ("stream", "datagrams"):
+        try:
+            socket.socketpair(socket.AF_UNIX, kind)[0].connect({str(tmp_path)!r} + "/" + door)
+            print("connected to", door)
+        except OSError:
+            pass
+print("done")
+"""
+    with socket.socket(socket.AF_UNIX) as stream, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams:
+        stream.bind(str(tmp_path / "stream"))
+        stream.listen()
+        datagrams.bind(str(tmp_path / "datagrams"))
+        *_, (found, before) = every_kind(without_text)
+        assert said(found, before, code, ()) == "done\n"
+
+
+def test_no_program_makes_namespaces_of_its_own(without_text: Path) -> None:
+    """In one of its own it could mount memory that nobody counts; nor has it privileges where Autolab runs as root."""
+    code = "import ctypes; print([ctypes.CDLL(None).unshare(kind) for kind in (0x10000000, 0x10020000, 0x00020000)])"
+    for found, before in every_kind(without_text):
+        assert said(found, before, code, ()) == "[-1, -1, -1]\n", (found.kind, before)
+
+
 LEAVES_A_MESSAGE = """
 import ctypes
 libc = ctypes.CDLL(None)
@@ -202,9 +248,11 @@ def test_beside_a_gpu_a_program_may_name_its_threads(without_text: Path) -> None
 
 
 def test_no_program_writes_but_where_its_view_says(without_text: Path) -> None:
-    code = """
+    """Nor where something is hidden; what covers it is memory that nobody counts."""
+    hidden = [str(place) for place in (*interpreter.library_places(), *interpreter.copies_of_the_library())]
+    code = f"""
 import os
-for place in ("/", "/dev", "/etc", "/usr", "/proc", "/autolab"):
+for place in ("/", "/dev", "/etc", "/usr", "/proc", "/autolab", *{hidden}):
     try:
         os.close(os.open(place + "/autolab-test", os.O_CREAT | os.O_WRONLY))
         print(place)
