@@ -16,6 +16,7 @@ from orchestrator.context import Context
 from orchestrator.guard.size import PROBE, probe
 from orchestrator.runs.child import NICENESS, of_slot
 from orchestrator.runs.family import has_ended, kill_group
+from orchestrator.runs.filters import behind, may_filter
 from orchestrator.runs.slots import gpu_reading, machine_memory
 from orchestrator.sandbox import Mount, View, enclose
 
@@ -45,6 +46,7 @@ def _refused(context: Context, worktree: Path) -> list[str]:
         if walls.sealed:
             view = View((Mount(str(worktree), work), Mount(str(PROBE), program)), work, environment)
             command = enclose(walls, view, command)
+            command = behind(command) if may_filter(walls.kind) else command
         return bounded(command, {} if walls.sealed else {**environment, "PATH": os.defpath, "HOME": "/nonexistent"})
 
     found = probe(Path(work) / "train.py", run, _memory(context), Path(program))

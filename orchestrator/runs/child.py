@@ -6,21 +6,17 @@ import contextlib
 import fcntl
 import os
 import resource
-import shutil
 import signal
 import socket
-import stat
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.runs.burial import keep_children_on_account
 from orchestrator.runs.family import die_with_parent
+from orchestrator.runs.filters import may_filter, put_on
 from orchestrator.runs.identity import MARKER_VARIABLE, put_mark
-from orchestrator.runs.messages import leave_no_messages
 from orchestrator.runs.result import Cut, Outcome
 from orchestrator.runs.spec import RunSpec
-from orchestrator.runs.uncounted import count_all_memory
 
 INHERITED = (
     "PATH",
@@ -96,8 +92,7 @@ def start(
     supervisor = os.getpid()
     bounds = _bounds(spec)
     niceness = NICENESS if spec.clock == "cpu" else 0
-    filtered = spec.sandbox != "off" and not (spec.sandbox == "bubblewrap" and _takes_rights(shutil.which("bwrap")))
-    accounted = filtered and spec.clock == "cpu"
+    filtered, accounted = may_filter(spec.sandbox), spec.clock == "cpu"
 
     def settle() -> None:
         die_with_parent(supervisor)
@@ -111,11 +106,7 @@ def start(
         with contextlib.suppress(OSError):
             os.nice(niceness)
         if filtered:
-            leave_no_messages()
-        if accounted:
-            keep_children_on_account()
-        if accounted and not trusted:  # CUDA may need such memory
-            count_all_memory()
+            put_on(children_on_account=accounted, all_memory=accounted and not trusted)
 
     if not Path(directory).is_dir():
         raise Cut(Outcome.CRASH, f"its working directory {directory} is not there")
@@ -138,15 +129,6 @@ def start(
     with contextlib.suppress(OSError):  # room for what is printed between two looks
         fcntl.fcntl(process.stdout.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     return process
-
-
-def _takes_rights(program: str | None) -> bool:
-    """Whether a program becomes another user when it starts, as old installations of bubblewrap do: a process with a
-    filter may not."""
-    try:
-        return program is not None and bool(Path(program).stat().st_mode & stat.S_ISUID)
-    except OSError:
-        return False
 
 
 def _bounds(spec: RunSpec) -> dict[int, int]:

@@ -54,9 +54,11 @@ def main() -> None:
     version = libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), 1)
     if version < 1:
         leave("this kernel has no Landlock")
-    apart = own_namespaces(order)
-    if not apart and version < 6:
-        leave("neither namespaces nor a Landlock that keeps signals inside")
+    apart = bool(order["namespaces"])
+    if apart:
+        own_namespaces(order)
+    elif version < 6:
+        leave("its Landlock keeps no signals inside")
     libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     restrict(version, order, apart)
     if not apart:
@@ -68,11 +70,11 @@ def main() -> None:
     os.execve(order["argv"][0], order["argv"], environment)
 
 
-def own_namespaces(order: dict[str, Any]) -> bool:
-    """Go on as the first process of namespaces of one's own; false where that is not allowed."""
+def own_namespaces(order: dict[str, Any]) -> None:
+    """Go on in namespaces of one's own, with a root of one's own."""
     user, group = os.getuid(), os.getgid()
     if libc.unshare(NEW_NAMESPACES) != 0:
-        return False
+        leave(f"no namespaces ({os.strerror(ctypes.get_errno())})")
     for name, content in (("setgroups", "deny"), ("uid_map", f"1000 {user} 1"), ("gid_map", f"1000 {group} 1")):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(content)
@@ -88,7 +90,6 @@ def own_namespaces(order: dict[str, Any]) -> bool:
         os._exit(bury_until(program))
     mount("none", "/", None, PRIVATE_RECURSIVELY, None)
     own_root(order)
-    return True
 
 
 def wait_for(child: int) -> int:

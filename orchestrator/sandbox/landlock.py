@@ -30,13 +30,15 @@ from orchestrator.seccomp import (
 )
 
 KIND_OF_SOCKET = 0x0F
-CHANGES_OF_A_FILE = (0x40086602, 0x40087602, 0x401C5820)
-"""Flags, version, extended flags: ioctl's FS_IOC_SETFLAGS, FS_IOC_SETVERSION, FS_IOC_FSSETXATTR."""
+TYPE_OF_CONTROL = 0xFF00
+OF_TERMINALS, OF_NVIDIA, WITHOUT_TYPE = 0x5400, 0x4600, 0
+"""Of ioctl's second argument: terminals and descriptors, the driver of GPUs, its unified memory. Those of file systems
+change a file that may only be read: its flags, its version, how it is kept."""
 
 
-def command(view: View, library: Path | None, argv: Sequence[str]) -> list[str]:
+def command(view: View, library: Path | None, namespaces: bool, argv: Sequence[str]) -> list[str]:
     """The command line that runs `argv` inside; `library` is what `library.build` made, or None where
-    the text of the standard library is no secret.
+    the text of the standard library is no secret. With `namespaces` it is an error when they cannot be had.
     """
     hidden = [] if library is None else [*interpreter.library_places(), interpreter.own_library()]
     facts = system.machine_facts(bool(view.gpu_nodes))
@@ -61,6 +63,7 @@ def command(view: View, library: Path | None, argv: Sequence[str]) -> list[str]:
         "moved": moved,
         "writable": writable,
         "devices": view.gpu_nodes,
+        "namespaces": namespaces,
         "filter": _text(_among_others()),
         "scratch_bytes": view.scratch_bytes,
         "directory": view.directory,
@@ -80,7 +83,8 @@ def _among_others() -> list[Rule]:
     writing. Programs change what is their own in passing, when they copy a file or start a thread; that does nothing.
     """
     of_another = OneOf(0, (0,), other=True)
-    # Pairs of the other kind can be connected to another socket, by its path.
+    controls = OneOf(1, (OF_TERMINALS, OF_NVIDIA, WITHOUT_TYPE), other=True, mask=TYPE_OF_CONTROL)
+    # A pair that carries datagrams can be connected anew, to another socket by its path.
     pairs = OneOf(1, (socket.SOCK_STREAM, socket.SOCK_SEQPACKET), other=True, mask=KIND_OF_SOCKET)
     names = ("socket", "shmget", "semget", "msgget", "mq_open", "io_uring_setup")
     scheduling = ("sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr")
@@ -95,7 +99,7 @@ def _among_others() -> list[Rule]:
         *rules(DONE_WITHOUT_EFFECT, *TIMES, *MODES),
         Rule("socketpair", NOT_PERMITTED, (pairs,)),
         Rule("socketpair", NOT_PERMITTED, (OneOf(0, (socket.AF_UNIX,), other=True),)),
-        Rule("ioctl", NOT_PERMITTED, (OneOf(1, CHANGES_OF_A_FILE),)),
+        Rule("ioctl", NOT_PERMITTED, (controls,)),
         Rule("prlimit64", NOT_PERMITTED, (of_another,)),
         *(Rule(call, DONE_WITHOUT_EFFECT, (of_another,)) for call in scheduling),
         *priorities,

@@ -28,6 +28,7 @@ class Walls:
     kind: Literal["bubblewrap", "landlock", "off"]
     library: Path | None  # what `library.build` made; None shows the library with its text
     program: str = ""
+    namespaces: bool = True  # those of Landlock; bubblewrap has them always
 
     @property
     def sealed(self) -> bool:
@@ -44,7 +45,7 @@ def enclose(walls: Walls, view: View, argv: Sequence[str]) -> list[str]:
     if walls.kind == "bubblewrap":
         return bubblewrap.command(walls.program, view, walls.library, argv)
     if walls.kind == "landlock":
-        return landlock.command(view, walls.library, argv)
+        return landlock.command(view, walls.library, walls.namespaces, argv)
     raise ValueError(f"there is no sandbox of kind {walls.kind}")
 
 
@@ -54,7 +55,10 @@ def walls(library: Path | None, gpu_nodes: tuple[str, ...] = ()) -> Walls | None
     program = shutil.which("bwrap")
     if program is not None and _works(found := Walls("bubblewrap", library, program), gpu_nodes):
         return found
-    return found if _works(found := Walls("landlock", library), gpu_nodes) else None
+    for namespaces in (True, False):
+        if _works(found := Walls("landlock", library, namespaces=namespaces), gpu_nodes):
+            return found
+    return None
 
 
 def needed_walls(library: Path | None, wanted: Literal["auto", "off"], gpu_nodes: tuple[str, ...] = ()) -> Walls:

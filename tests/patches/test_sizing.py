@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
+from orchestrator.daemon import opened
+from orchestrator.lab import Lab
 from orchestrator.patches import sizing
 
 PYTHON = [sys.executable, "-S", "-c"]
@@ -16,6 +21,24 @@ PYTHON = [sys.executable, "-S", "-c"]
 
 def test_what_it_prints_comes_back() -> None:
     assert sizing.bounded([*PYTHON, "print('{}')"], {}).stdout == "{}\n"
+
+
+def test_the_patch_s_own_code_runs_behind_the_filters_of_a_run(bare: Path, tmp_path: Path) -> None:
+    """It is built in the sandbox like a run, where a key or the time of a device file would tell the run something."""
+
+    async def refused() -> list[str]:
+        async with opened(Lab(bare)) as context:
+            if not context.walls.sealed:
+                pytest.skip("no sandbox works here")
+            return await sizing.against_size(context, tmp_path)
+
+    (tmp_path / "train.py").write_text(
+        "filters = open('/proc/self/status').read().split('Seccomp_filters:')[1].split()[0]\n"
+        "raise SystemExit(f'behind {filters} filters')\n"
+    )
+    shutil.copy(bare / "prepare.py", tmp_path)
+    (said,) = asyncio.run(refused())
+    assert "behind 3 filters" in said
 
 
 @pytest.mark.parametrize(
