@@ -191,7 +191,7 @@ def numbered_zero(request: Request) -> Scripted:
     pieces = [
         piece
         for number, (name, given) in enumerate(turn(request))
-        for piece in call_pieces(0, name, json.dumps(given), f"call-{number}")
+        for piece in call_pieces(0, name, json.dumps(given), f"call-{len(request.body['messages'])}-{number}")
     ]
     return Scripted([*pieces, chunk({}, "tool_calls"), usage_chunk(), DONE])
 
