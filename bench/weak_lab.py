@@ -157,9 +157,12 @@ async def lab_with(root: Path, bad: Misbehaviour, url: str) -> None:
     for role in ROLES:
         set_key(root, role, '["weak", "offline"]' if bad.ends else '"weak"')
     settings = {"kind": "openai", "base_url": url, "model": "weak", **SETTINGS, **dict(bad.settings)}
+    temperature = settings.pop("temperature", None)  # in a lab that is the role's
     lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
     with (root / "autolab.toml").open("a") as file:
         file.write(f"\n[models.weak]\n{lines}")
+        for role in ROLES if temperature is not None else ():
+            file.write(f"\n[team.roles.{role}]\ntemperature = {temperature}\n")
     await record_baseline(Lab(root))
 
 
