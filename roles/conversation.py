@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from roles.chat import Lost, Message, Reply, ToolCall, context_tokens_of, lost_with
+from roles.chat import Lost, Message, Reply, ToolCall, ToolSpec, context_tokens_of, lost_with
 from roles.desk import Desk, Done
 from roles.errors import ContextFull, ModelError, ToolRefusal, ToolsRefused
 from roles.journal import Journal
@@ -58,6 +58,7 @@ class Conversation:
         self.nudges = 0
         self.refusals = 0
         self.in_prose = 0
+        self.repeated: set[str] = set()  # tools that the last reply called as before
         self.troubles: list[Trouble] = []
         self.asked_at = 0.0
         self.prompt = ""
@@ -78,6 +79,7 @@ class Conversation:
             else:
                 self._nudge(reply)
             self._record(reply, done, answered)
+            self.repeated = {call.name for call in reply.tool_calls} if Trouble.SAME_CALL in self.troubles else set()
             if done is not None:
                 return done
             if (why := self._stuck()) is not None:
@@ -126,7 +128,7 @@ class Conversation:
             sent = [] if self.player.as_text else specs
             self.prompt = prompt_hash(messages, sent)
             try:
-                held_to = specs if self.nudges or self.player.endings >= FREE_ENDINGS else []
+                held_to = self._held_to(specs)
                 reply = await self.player.model.reply(tuple(messages), sent, self.journal.text, held_to)
             except ToolsRefused as refused:
                 if self.player.as_text or self.player.native:
@@ -154,6 +156,13 @@ class Conversation:
         too_long = ModelError("The conversation does not fit the model's window.", "Name a model with a longer one.")
         self._failed(too_long)
         raise too_long
+
+    def _held_to(self, specs: list[ToolSpec]) -> list[ToolSpec]:
+        """The tools of which the next reply has to call one; none while the model calls by itself and gets on. One that
+        goes round is held to another tool than the one it repeats."""
+        if self.repeated:
+            return [spec for spec in specs if spec.name not in self.repeated] or specs
+        return specs if self.nudges or self.player.endings >= FREE_ENDINGS else []
 
     def _understood(self, reply: Reply) -> Reply:
         """The reply with calls that stand in its text, where the model may or keeps writing them so."""

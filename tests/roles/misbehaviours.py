@@ -24,6 +24,7 @@ from tests.roles.weak_scripts import (
     cut_call,
     dropped,
     due_as,
+    going_round,
     held_by_schema,
     held_only,
     hermes,
@@ -189,6 +190,7 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "makes the same call for ever": Misbehaviour(
         always(lambda _: calls(READ)), 10, one("same_call"), "the same call again and again (in 2 contexts)"
     ),
+    "goes round until a schema leads it on": Misbehaviour(always(going_round), 12, one("same_call", "tools_refused")),
     "goes round between two calls": Misbehaviour(alternating, 13, one("same_call", "fresh_context")),
     # -- the job
     "submits what it has not changed": Misbehaviour(at({0}, lambda _: calls(SUBMIT)), 4, one("refused")),

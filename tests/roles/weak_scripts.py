@@ -151,6 +151,16 @@ def by_schema(request: Request) -> Scripted:
     return says(json.dumps({"tool": name, "arguments": given}))
 
 
+def going_round(request: Request) -> Scripted:
+    """A model without tools that reads on and on, unless a schema leaves it something else only."""
+    if "tools" in request.body:
+        return fails(400, "this model does not support tools")
+    held = json.dumps(request.body.get("response_format", {}))
+    if not held.count('"enum"') or '"read_file"' in held:
+        return says(in_text(*READ))
+    return by_schema(request)
+
+
 def never_held(request: Request, number: int) -> Scripted | None:
     if "tool_choice" in request.body:
         return fails(400, "tool_choice 'required' is not supported")
