@@ -5,7 +5,7 @@ A class's docstring is the tool's description, as the models read it; its `examp
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,6 +29,29 @@ class ReadFile(Parameters):
     lines: int = Field(default=1000, ge=1, description="how many lines to read at most")
 
 
+ExperimentState = Literal[
+    "proposed",
+    "queued",
+    "patching",
+    "ready",
+    "running",
+    "scored",
+    "confirming",
+    "promoted",
+    "discarded",
+    "not_confirmed",
+    "dropped",
+    "given_up",
+    "rejected",
+    "crashed",
+    "killed",
+    "pruned",
+    "invalid",
+    "lost",
+]
+"""As the lab knows them. A server that holds a reply to a schema leaves a model no other word."""
+
+
 class ListExperiments(Parameters):
     """List the baseline and the experiments so far, newest first, as JSON: what each changed, its state, its val_bpb,
     its `delta` against the baseline it was measured on (negative is better), and why it ended. Look here before you
@@ -45,7 +68,7 @@ class ListExperiments(Parameters):
         le=LARGEST_ID,
         description="only those with a smaller number than this, to read further back",
     )
-    state: str | None = Field(
+    state: ExperimentState | None = Field(
         default=None,
         description="only those in this state: proposed, queued, patching, ready, running, scored, confirming, promoted"
         " (merged: a real gain), discarded (no gain), not_confirmed (the gain was noise), dropped, given_up, rejected,"

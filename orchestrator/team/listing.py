@@ -10,9 +10,8 @@ from orchestrator.context import Context
 from orchestrator.history import MARK
 from orchestrator.lessons import lessons_of
 from orchestrator.store.records import Earlier, Experiment
-from orchestrator.store.states import RAN, State
+from orchestrator.store.states import RAN
 from orchestrator.views import baseline_of
-from roles.errors import ToolRefusal
 
 MOST_LISTED = 100
 """Experiments in one answer to a language model, so that no window is flooded; `before` goes on from there."""
@@ -31,8 +30,6 @@ async def listed(context: Context, arguments: Mapping[str, Any], *, whole: bool)
     """The answer to list_experiments, as JSON. `whole` is for a model that reads all of it, by rule, for no tokens."""
     limit, state, before = int(arguments.get("limit") or 30), arguments.get("state"), arguments.get("before")
     limit = limit if whole else min(limit, MOST_LISTED)
-    if state is not None and state not in list(State):
-        raise ToolRefusal(f"There is no state {state!r}. States: {', '.join(State)}.")
     baseline = await baseline_of(context.store, context.line)
     where, values = "id > 0 AND line = ?", list[Any]([context.line])
     if state is not None:

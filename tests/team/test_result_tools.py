@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from orchestrator.context import Context
 from orchestrator.lessons import without_lesson
@@ -14,6 +14,7 @@ from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Proposal
 from orchestrator.team import briefs
 from orchestrator.team.toolbox import Toolbox
+from roles.parameters import ExperimentState
 from roles.playing import Playing
 from tests.team.team_lab import PLACE, baseline, call, ended, in_lab, told_of, waiting
 
@@ -181,3 +182,7 @@ def test_among_several_teams_each_has_its_own_balance_and_its_own_lessons_to_wri
 
 async def research_of_planner(context: Context, agent: str, _: int) -> str:
     return await briefs.planning_brief(context, agent)
+
+
+def test_the_states_that_a_model_may_ask_for_are_those_of_the_lab() -> None:
+    assert set(get_args(ExperimentState)) == {state.value for state in State}

@@ -33,7 +33,7 @@ OPEN_ENDS = ("=", "~", "<")  # of a filter: its value comes next
 _SIGNS = {Kind.TEXT: "~", Kind.STATE: "=", Kind.NUMBER: "<", Kind.AGE: "<"}
 FILTERS = [f"{name}{_SIGNS[column.kind]}" for name, column in COLUMNS.items()] + [f"state={state}" for state in State]
 MOST_EXPERIMENTS = 3000
-HINT = "a verb of the command line, for example: kill 12, results muon, set team.wave 8; tab completes, up goes back"
+HINT = "tab completes, up goes back; for example: kill 12, results muon, compare"
 
 
 class CommandLine(ModalScreen[str | None]):
