@@ -25,8 +25,8 @@ def may_filter(sandbox: str) -> bool:
 
 
 def put_on(children_on_account: bool, all_memory: bool) -> None:
-    """From here on, for this process and all that it starts. CUDA needs memory that is not counted, and signals of its
-    children; so does a scorer, which shares memory with what answers it."""
+    """From here on, for this process and all that it starts. Where the clock is the wall's no account of children is
+    needed; CUDA needs memory that is not counted, and a scorer shares such memory with what answers it."""
     leave_no_messages()
     if children_on_account:
         keep_children_on_account()
