@@ -58,7 +58,8 @@ class Conversation:
         self.nudges = 0
         self.refusals = 0
         self.in_prose = 0
-        self.repeated: set[str] = set()  # tools that the last reply called as before
+        self.exhausted: set[str] = set()  # tools that have given one answer again and again
+        self.repeated: set[str] = set()  # these, and those that the last reply called in vain as before
         self.troubles: list[Trouble] = []
         self.asked_at = 0.0
         self.prompt = ""
@@ -79,7 +80,7 @@ class Conversation:
             else:
                 self._nudge(reply)
             self._record(reply, done, answered)
-            self.repeated = {call.name for call in reply.tool_calls} if Trouble.SAME_CALL in self.troubles else set()
+            self._note_repetition(reply, answered)
             if done is not None:
                 return done
             if (why := self._stuck()) is not None:
@@ -163,6 +164,11 @@ class Conversation:
         if self.repeated:
             return [spec for spec in specs if spec.name not in self.repeated] or specs
         return specs if self.nudges or self.player.endings >= FREE_ENDINGS else []
+
+    def _note_repetition(self, reply: Reply, carried_out: int) -> None:
+        again = {call.name for call in reply.tool_calls} if Trouble.SAME_CALL in self.troubles else set()
+        self.exhausted |= again if carried_out else set()
+        self.repeated = self.exhausted | again
 
     def _understood(self, reply: Reply) -> Reply:
         """The reply with calls that stand in its text, where the model may or keeps writing them so."""
