@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import ctypes
 import fcntl
 import json
 import mmap
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -30,6 +32,7 @@ LOGIT_BYTES = 4
 TICKS = os.sysconf("SC_CLK_TCK")
 LONGEST_SENTENCE = 500
 READ_BYTES = 2**16
+CHILD_SUBREAPER = 36
 LEAVING_SECONDS = 0.5
 """One that is killed in a sandbox takes the account of its CPU time with it."""
 USUAL_TIMES = 1.5
@@ -81,6 +84,7 @@ class Answerer:
         # A pipe of its own: what one does to a pipe (its size, its owner, a lock on it) the other could find out.
         printed, printing = os.pipe()
         self._process = subprocess.Popen(command, stdin=far.fileno(), stdout=printing, stderr=printing, env=environment)
+        _LIVING.add(self._process.pid)
         far.close()
         os.close(printing)
         self._passing_on = threading.Thread(target=_pass_on, args=(printed,), daemon=True)
@@ -123,6 +127,8 @@ class Answerer:
             self._process.wait(LEAVING_SECONDS)
         self._process.kill()
         self._process.wait()
+        _LIVING.discard(self._process.pid)
+        _end_orphans()
         self._passing_on.join(LEAVING_SECONDS)  # one without a sandbox may have left a child that holds it open
 
     @property
@@ -239,7 +245,44 @@ class Answerer:
 
     def _seconds(self) -> float:
         """CPU seconds of the process and all below it; wall seconds where a GPU does the work."""
-        return _cpu_seconds(self._process.pid) if self._cpu else time.monotonic()
+        if not self._cpu:
+            return time.monotonic()
+        return sum(_cpu_seconds(pid) for pid in (self._process.pid, *_orphans()))
+
+
+# -- what left its parents: without a sandbox of its own name space it comes to this process
+
+
+_LIVING: set[int] = set()
+"""The processes of answerers that have not ended."""
+_adopting = False
+
+
+def adopt_orphans() -> None:
+    """From here on, what is below this process stays there when its parents end; it has no children but answerers."""
+    global _adopting
+    _adopting = ctypes.CDLL(None).prctl(CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+
+
+def _orphans() -> list[int]:
+    """Children of this process that it did not start; one that is dead is among them until it is buried."""
+    found: set[int] = set()
+    with suppress(OSError):
+        if not _adopting:
+            return []
+        for task in os.listdir("/proc/self/task"):
+            found |= {int(child) for child in Path(f"/proc/self/task/{task}/children").read_bytes().split()}
+    return sorted(found - _LIVING)
+
+
+def _end_orphans() -> None:
+    """Kill and bury them, and whom their end leaves behind."""
+    while orphans := _orphans():
+        for pid in orphans:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+            with suppress(OSError):
+                os.waitpid(pid, 0)
 
 
 def _pass_on(printed: int) -> None:

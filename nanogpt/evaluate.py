@@ -42,7 +42,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nanogpt import prepare
-from nanogpt.answerer import Answerer, Refusal
+from nanogpt.answerer import Answerer, Refusal, adopt_orphans
 from nanogpt.comparison import Comparison
 from nanogpt.likelihood import log_likelihoods
 
@@ -206,4 +206,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    adopt_orphans()
     sys.exit(main())

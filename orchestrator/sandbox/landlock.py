@@ -30,6 +30,8 @@ from orchestrator.seccomp import (
 )
 
 KIND_OF_SOCKET = 0x0F
+NEW_NAMESPACES = 0x7E020080
+"""Of clone's flags: mounts, control groups, host name, System V IPC, users, processes, network, clocks."""
 TYPE_OF_CONTROL = 0xFF00
 OF_TERMINALS, OF_NVIDIA, WITHOUT_TYPE = 0x5400, 0x4600, 0
 """Of ioctl's second argument: terminals and descriptors, the driver of GPUs, its unified memory. Those of file systems
@@ -55,10 +57,12 @@ def command(view: View, library: Path | None, namespaces: bool, argv: Sequence[s
         moved += [(str(extensions), str(interpreter.own_library() / "lib-dynload"))] if moved else []
     readable += [mount.source for mount in view.mounts if not mount.writable]
     writable = [mount.source for mount in view.mounts if mount.writable]
+    # Python finds a module only in a directory that it may list.
+    beside = [str(Path(mount.source).parent) for mount in view.mounts if Path(mount.source).suffix == ".py"]
     search_path = [str(library or ""), interpreter.further_search_path()]
     order = {
         "readable": readable,
-        "listable": list(map(str, packages)),  # where not all is readable, Python still has to look through
+        "listable": [*map(str, packages), *beside],  # where not all is readable, Python still has to look through
         "links": [str(path) for path in (*system_parts, *packages, Path(sys.executable)) if path.exists()],
         "moved": moved,
         "writable": writable,
@@ -86,7 +90,10 @@ def _among_others() -> list[Rule]:
     controls = OneOf(1, (OF_TERMINALS, OF_NVIDIA, WITHOUT_TYPE), other=True, mask=TYPE_OF_CONTROL)
     # A pair that carries datagrams can be connected anew, to another socket by its path.
     pairs = OneOf(1, (socket.SOCK_STREAM, socket.SOCK_SEQPACKET), other=True, mask=KIND_OF_SOCKET)
-    names = ("socket", "shmget", "semget", "msgget", "mq_open", "io_uring_setup")
+    names = ("socket", "io_uring_setup", "unshare", "setns", "mq_open", "mq_unlink")
+    memory = ("shmget", "shmat", "shmctl", "semget", "semop", "semtimedop", "semctl")
+    queues = ("msgget", "msgsnd", "msgrcv", "msgctl")
+    namespaces = OneOf(0, (0,), other=True, mask=NEW_NAMESPACES)
     scheduling = ("sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr")
     priorities = [
         Rule("setpriority", NOT_PERMITTED, (OneOf(0, (0,), other=True),)),
@@ -95,8 +102,9 @@ def _among_others() -> list[Rule]:
         Rule("ioprio_set", NOT_PERMITTED, (OneOf(1, (0,), other=True),)),
     ]
     return [
-        *rules(NOT_PERMITTED, *names, *ATTRIBUTES, *OWNERS),
+        *rules(NOT_PERMITTED, *names, *memory, *queues, *ATTRIBUTES, *OWNERS),
         *rules(DONE_WITHOUT_EFFECT, *TIMES, *MODES),
+        Rule("clone", NOT_PERMITTED, (namespaces,)),
         Rule("socketpair", NOT_PERMITTED, (pairs,)),
         Rule("socketpair", NOT_PERMITTED, (OneOf(0, (socket.AF_UNIX,), other=True),)),
         Rule("ioctl", NOT_PERMITTED, (controls,)),

@@ -214,6 +214,47 @@ fcntl.fcntl(2, fcntl.F_SETFL, os.O_NONBLOCK)
     assert all(place != str(os.fstat(2).st_ino) for _, place in found)
 
 
+ORPHAN = """
+
+import os, time
+kept = PLACE + "/pid"
+if os.path.exists(kept):
+    state = "gone"
+    try:
+        state = open(f"/proc/{open(kept).read()}/stat").read().rsplit(")")[1].split()[0]
+    except OSError:
+        pass
+    os.write(2, f"of the first there is {state}\\n".encode())
+elif os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        end = time.process_time() + 1
+        while time.process_time() < end:
+            pass
+        open(kept, "w").write(str(os.getpid()))
+        time.sleep(60)
+    os._exit(0)
+else:
+    os.wait()
+    while not os.path.exists(kept):
+        time.sleep(0.05)
+"""
+
+
+def test_what_the_first_process_left_behind_is_gone_before_the_second_and_on_its_account(
+    tmp_path: Path, split: Path
+) -> None:
+    """Without name spaces nobody else buries it: it would tell the second what the first was asked."""
+    (tmp_path / "train.py").write_text(
+        TABLE.replace("ANSWER", "self.table(tokens)") + ORPHAN.replace("PLACE", repr(str(tmp_path)))
+    )
+    torch.save({"table.weight": torch.zeros(256, 256)}, tmp_path / "weights.pt")
+    scored = scorer(tmp_path, split)
+    result = json.loads((tmp_path / "score.json").read_text())
+    assert "val_bpb" in result and "of the first there is gone" in scored.stderr, (result, scored.stderr)
+    assert result["loading_seconds"] > 0.9, "its time is the model's"
+
+
 def test_a_refusal_carries_nothing_of_the_text_that_the_model_was_shown(tmp_path: Path, split: Path) -> None:
     answer = "type('A' + bytes(tokens[0].tolist()).hex(), (KeyError,), {}).__call__(1)\n        "
     raising = f"(_ for _ in ()).throw({answer.strip()})"

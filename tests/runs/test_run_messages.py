@@ -99,6 +99,37 @@ async def test_a_file_that_all_runs_are_shown_carries_no_word_from_one_to_anothe
     assert said == [f"spoken {nothing}"] * 2
 
 
+WOKEN = """
+import ctypes, mmap, multiprocessing, os, time
+libc = ctypes.CDLL(None, use_errno=True)
+FUTEX, WAITV = NUMBERS
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+place = libc.mmap(None, 4096, mmap.PROT_READ, mmap.MAP_SHARED, os.open(SHARED, os.O_RDONLY), 0)
+half_a_minute = (30).to_bytes(8, "little") + bytes(8)
+word = ctypes.c_uint32.from_address(place).value
+begun = time.monotonic()
+waited = libc.syscall(FUTEX, ctypes.c_void_p(place), 0, word, half_a_minute, None, 0)
+print("woken", waited, time.monotonic() - begun < 10, libc.syscall(WAITV, None, 0, 0, None, 0), ctypes.get_errno())
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    print("woken", pool.map(abs, range(-3, 0)))
+"""
+
+
+@pytest.mark.skipif(platform.machine() not in ARCHITECTURES, reason="no filter is known for this processor")
+@pytest.mark.parametrize("clock", ["cpu", "wall"])
+async def test_nobody_is_woken_by_another_through_a_file_that_both_map(tmp_path: Path, clock: str) -> None:
+    """And programs of several processes work all the same."""
+    shared = tmp_path / "shared"
+    shared.write_text("seen by all")
+    numbers = [number_of(call) for call in ("futex", "futex_waitv")]
+    woken = f"SHARED, NUMBERS = {str(shared)!r}, {numbers}\n{WOKEN}"
+    spec = enclosed(tmp_path, woken + "save()\n", SCORER, clock)
+    assert is_scored(await result_of(LocalExecutor([]), spec))
+    said = [line for line in (tmp_path / "run" / "log").read_text().splitlines() if line.startswith("woken")]
+    assert said == ["woken 0 True -1 38", "woken [3, 2, 1]"]
+
+
 MARKED = """
 import os
 before = os.stat(SHARED)

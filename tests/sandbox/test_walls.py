@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import io
 import json
 import os
@@ -208,6 +209,26 @@ print("done")
         datagrams.bind(str(tmp_path / "datagrams"))
         *_, (found, before) = every_kind(without_text)
         assert said(found, before, code, ()) == "done\n"
+
+
+def test_where_namespaces_are_forbidden_nothing_of_system_v_or_posix_is_reached_by_its_number(
+    without_text: Path,
+) -> None:
+    """A person's program has a segment, a queue and semaphores; who knows their numbers needs no name."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    made = libc.shmget(0, 4096, 0o1600), libc.msgget(0, 0o1600), libc.semget(0, 1, 0o1600)
+    code = f"""
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+libc.shmat.restype = ctypes.c_void_p
+segment, queue, semaphores = {made}
+print(libc.shmat(segment, None, 0) == 2**64 - 1, libc.msgsnd(queue, bytes(16), 1, 0), libc.semctl(semaphores, 0, 12))
+"""
+    try:
+        *_, (found, before) = every_kind(without_text)
+        assert said(found, before, code, ()) == "True -1 -1\n"
+    finally:
+        libc.shmctl(made[0], 0, None), libc.msgctl(made[1], 0, None), libc.semctl(made[2], 0, 0)
 
 
 def test_no_program_makes_namespaces_of_its_own(without_text: Path) -> None:
