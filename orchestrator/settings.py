@@ -232,7 +232,15 @@ def _settings_error(path: Path, error: ValidationError) -> LabError:
         return LabError(
             f"{path.name} lacks the key `{key}`.", "Add it; `autolab init` in a new place shows it explained."
         )
-    return LabError(f"{path.name}: `{key}` is {first['input']!r}: {first['msg'].lower()}.", "Correct it and try again.")
+    key = _UNION_MEMBER.sub("", key)
+    alike = [one for one in error.errors() if _UNION_MEMBER.sub("", ".".join(map(str, one["loc"]))) == key]
+    wanted = " or ".join(dict.fromkeys(one["msg"].lower().removeprefix("input should be ") for one in alike))
+    should_be = "input should be " if first["msg"].startswith("Input should be ") else ""
+    return LabError(f"{path.name}: `{key}` is {first['input']!r}: {should_be}{wanted}.", "Correct it and try again.")
+
+
+_UNION_MEMBER = re.compile(r"\.(?:literal\[[^]]*\]|int|float|str|bool|constrained-\w+|function-\w+\[.*)$")
+"""Of where an error is: which of several kinds was tried, behind the key."""
 
 
 def _known_keys(where: list[str]) -> list[str]:

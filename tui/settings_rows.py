@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from typing import Any
@@ -39,6 +40,9 @@ def setting_cells(key: str, value: str, waiting: str | None) -> tuple[Cell, ...]
     )
 
 
+_COMMENTED_OUT = re.compile(r"[a-z_]+ = |\[[a-z_.]+\]$")
+
+
 def comments_of(text: str) -> Mapping[str, str]:
     """What the comments of an autolab.toml say of each key: the lines above it, by dotted key."""
     found: dict[str, str] = {}
@@ -46,8 +50,12 @@ def comments_of(text: str) -> Mapping[str, str]:
     for line in text.splitlines():
         stripped = line.strip()
         if stripped.startswith("#"):
+            text = stripped.lstrip("# ")
             said, told = ([], False) if told else (said, told)
-            said.append(stripped.lstrip("# "))
+            if _COMMENTED_OUT.match(text):
+                said = []  # what stands above it was about that key
+            else:
+                said.append(text)
         elif stripped.startswith("["):
             section, said, told = stripped.strip("[]").strip(), [], False
         elif "=" in stripped and (key := _key(stripped)):

@@ -105,7 +105,8 @@ def _require_outcome(experiment: Experiment) -> None:
 
 
 async def new_attempt(context: Context, experiment: Experiment, actor: str) -> str:
-    """Queue attempt n + 1 with the same patch, or for a worker where it does not apply to the present master."""
+    """Queue attempt n + 1 with the same patch, or for a worker where it does not apply to the present master; a
+    person's own is not thrown away for that (LabError)."""
     _require_outcome(experiment)
     attempt = experiment.attempt + 1
     master = await context.store.master(experiment.line)
@@ -117,6 +118,11 @@ async def new_attempt(context: Context, experiment: Experiment, actor: str) -> s
             if experiment.parent == master.commit_id
             else await asyncio.to_thread(context.repository.rebase, experiment.commit_id, master.commit_id)
         )
+        if isinstance(rebased, Conflict) and experiment.patch is not None:
+            raise LabError(
+                f"The patch of experiment {experiment.id}, a person's own, conflicts with the present master.",
+                f"Edit it: R in the room, or `autolab requeue {experiment.id} --patch FILE`.",
+            )
         commit = None if isinstance(rebased, Conflict) else rebased
     if commit is None:
         return await _for_a_worker(context, experiment, actor)

@@ -134,5 +134,7 @@ async def require_patch(reader: Reader, experiment_id: int) -> Experiment:
     if experiment is None:
         raise LabError(f"There is no experiment {experiment_id}.", "`autolab results` lists them.")
     if experiment.commit_id is None:
+        if experiment.state in ENDED:
+            raise LabError(f"Experiment {experiment_id} ended without a patch.", "`autolab show` tells why.")
         raise LabError(f"Experiment {experiment_id} has no patch yet.", "A worker writes it when its turn comes.")
     return experiment

@@ -200,3 +200,19 @@ def test_thousands_of_results_are_walked_through_by_a_window(watched: Path) -> N
     seat.see("3 results")
     seat.process.send("g")
     seat.see("Row 3000")
+
+
+def test_keys_that_arrive_at_once_count_in_the_order_in_which_they_were_typed(watched: Path) -> None:
+    """A slow line hands over many in one piece."""
+    seat = Seat(room(watched))
+    seat.see("Idea number 12")
+    seat.process.send(":")
+    seat.see("tab completes, up goes back")
+    seat.process.send("abc\x7f\x7fxy")
+    seat.see(": axy")
+    seat.process.send("\x15one\x15kil\t")
+    seat.see(": kill")
+    seat.process.send("\x15nonsense\r")
+    seat.see("There is no command `nonsense`")
+    seat.process.send("q")
+    assert seat.end() == 0

@@ -94,6 +94,20 @@ async def test_a_requeue_with_a_patch_is_a_new_attempt_on_a_branch_of_its_own(de
     assert again.state == "refused" and "has no outcome yet" in again.answer
 
 
+async def test_a_requeue_throws_no_patch_of_a_persons_own_away(desk: Desk) -> None:
+    """Where it conflicts with the present master, the person is told; a worker would make something else of it."""
+    added = await desk.order("add", title="A higher rate", hypothesis="it may help", patch=DIFF)
+    number = int(added.answer)
+    assert (await desk.order("drop", id=number)).state == "done"
+    repository = Repository(desk.lab.root)
+    repository.commit_files({"train.py": TRAIN_PY.replace("1e-3", "5e-3", 1).encode()}, "Another rate")
+    await desk.store.adopt_master(repository.head(), 0, "another rate")
+    before = await desk.store.experiment(number)
+    told = await desk.order("requeue", id=number)
+    assert told.state == "refused" and "a person's own, conflicts" in told.answer and "--patch FILE" in told.answer
+    assert await desk.store.experiment(number) == before
+
+
 async def test_what_waits_is_edited_before_anything_runs_for_it(desk: Desk) -> None:
     added = await desk.order("add", title="A slower rate", hypothesis="it may help")
     number = int(added.answer)

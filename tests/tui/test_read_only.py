@@ -33,7 +33,7 @@ def test_a_room_that_only_watches_refuses_every_change_with_a_sentence(watched: 
         seat.process.send(key)
         seat.see(f"watches: {word}")
     seat.process.send(":")
-    seat.see("a verb of the command line")
+    seat.see("tab completes, up goes back")
     seat.process.send("drop 3\r")
     seat.see("watches: drop")
     assert commands(watched) == 0

@@ -14,6 +14,7 @@ from orchestrator.patches.submitting import PERSON_PRIORITY
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import EDITABLE
+from tui.entry import Entry
 from tui.present import plain
 from tui.screens.form import FormScreen
 
@@ -35,7 +36,7 @@ class AddForm(FormScreen):
 
     def fields(self) -> list[tuple[str, Widget]]:
         def line(name: str, value: str = "", hint: str = "") -> Input:
-            return Input(self._before.get(name, value), id=name, placeholder=hint, compact=True)
+            return Entry(self._before.get(name, value), id=name, placeholder=hint, compact=True)
 
         return [
             ("title", line("title", hint="one change, in a few words")),

@@ -24,6 +24,7 @@ from orchestrator.store.filters import COLUMNS, Kind
 from orchestrator.store.reader import Reader
 from orchestrator.store.states import State
 from tui.completing import History, Known, Offer, offers
+from tui.entry import Entry
 from tui.own_files import state_directory, write_whole
 from tui.present import plain
 from tui.tones import fit
@@ -36,15 +37,22 @@ MOST_EXPERIMENTS = 3000
 HINT = "tab completes, up goes back; for example: kill 12, results muon, compare"
 
 
+class CommandEntry(Entry):
+    """Tab and arrows are about the whole line."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "screen.complete(1)", "complete"),
+        Binding("shift+tab", "screen.complete(-1)", "complete"),
+        Binding("up", "screen.history(-1)", "before"),
+        Binding("down", "screen.history(1)", "after"),
+    ]
+
+
 class CommandLine(ModalScreen[str | None]):
     """Dismissed with the line, or None when left with esc."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "cancel"),
-        Binding("tab", "complete(1)", "complete", priority=True),
-        Binding("shift+tab", "complete(-1)", "complete", priority=True),
-        Binding("up", "history(-1)", "before", priority=True),
-        Binding("down", "history(1)", "after", priority=True),
     ]
 
     def __init__(self, lab: Lab, reader: Reader, begun: str = "") -> None:
@@ -60,7 +68,7 @@ class CommandLine(ModalScreen[str | None]):
             yield Static("", classes="offers", markup=False)
             with Horizontal():
                 yield Label(":", markup=False)
-                yield Input(self._begun, compact=True, select_on_focus=False)
+                yield CommandEntry(self._begun, compact=True, select_on_focus=False)
             yield Label(HINT, classes="hint", markup=False)
 
     async def on_mount(self) -> None:

@@ -22,6 +22,7 @@ from orchestrator.review.voices import voices_of
 from orchestrator.runs.log_text import read_lines
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
+from orchestrator.store.states import ENDED
 from orchestrator.store.vault import vault_scores
 from orchestrator.views import unsandboxed, vault_word
 from tui.chart import Series, Shape
@@ -191,7 +192,9 @@ class ExperimentScreen(RoomScreen):
         if experiment.parent is None or experiment.commit_id is None:
             if experiment.patch:
                 return coloured_diff(experiment.patch, colours)
-            return Text("No patch yet: a worker writes it when the experiment's turn comes.", style=colours["dim"])
+            missing = "No patch yet: a worker writes it when the experiment's turn comes."
+            ended = f"It ended without a patch: {experiment.state.replace('_', ' ')}."
+            return Text(ended if experiment.state in ENDED else missing, style=colours["dim"])
         try:
             diff = Repository(self._lab.root).diff(experiment.parent, experiment.commit_id)
         except LabError as error:

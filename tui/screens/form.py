@@ -20,6 +20,7 @@ from orchestrator.store.reader import Reader
 from orchestrator.store.records import Command, Experiment
 from tui import drafts
 from tui.drafts import Draft
+from tui.entry import Entry
 from tui.present import plain
 
 ANSWER_SECONDS = 120.0
@@ -75,7 +76,7 @@ class FormScreen(ModalScreen[str | None]):
                     yield widget
             with Horizontal(classes="field"):
                 yield Label("diff file")
-                yield Input(id="file", placeholder="or a unified diff against master, from a file", compact=True)
+                yield Entry(id="file", placeholder="or a unified diff against master, from a file", compact=True)
             yield Static("", id="change", markup=False)
             yield Static("", id="trouble", markup=False)
             with Horizontal(classes="buttons"):
