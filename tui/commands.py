@@ -104,7 +104,7 @@ def _arguments(action: Action, rest: list[str], selected: int | None) -> dict[st
 
 def _number(word: str | None, selected: int | None, action: Action) -> int:
     if word is not None:
-        return _integer(word)
+        return _integer(word.partition(".")[0])  # 13.2 is the second attempt of 13
     if selected is None:
         raise NotUnderstood(f"`{action.verb}` takes the number of an experiment.")
     return selected

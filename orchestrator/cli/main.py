@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import os
 import sys
@@ -75,7 +76,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
         lab(made)
     for name in ("show", "log", "diff"):
         made = verb(name, f"reading.{name}")
-        made.add_argument("id", type=int, metavar="ID")
+        made.add_argument("id", type=_id, metavar="ID")
         json(made)
         lab(made)
     made = verb("export", "reading.export")
@@ -100,7 +101,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     json(made)
     lab(made)
     made = verb("patch", "reviewing.patch")
-    made.add_argument("id", type=int, metavar="ID")
+    made.add_argument("id", type=_id, metavar="ID")
     made.add_argument("--out", metavar="FILE", help="where to write it; default: beside the lab's directory")
     lab(made)
     made = verb("doctor", "reading.doctor")
@@ -126,10 +127,10 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
         made.add_argument("words", nargs="*", metavar="[ID | AGENT] [LAB]")
     for name in ("end", "kill", "drop", "promote", "revert", "ablate", "accept"):
         made = verb(name, "changing.on_experiment")
-        made.add_argument("id", type=int, metavar="ID")
+        made.add_argument("id", type=_id, metavar="ID")
         lab(made)
     made = verb("requeue", "changing.requeue")
-    made.add_argument("id", type=int, metavar="ID")
+    made.add_argument("id", type=_id, metavar="ID")
     made.add_argument("--patch", metavar="FILE", help="with this unified diff against master instead; - is stdin")
     made.add_argument("--hypothesis", metavar="H", help="with another hypothesis; without --patch for a worker")
     lab(made)
@@ -149,11 +150,11 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     json(made)
     lab(made)
     made = verb("pick", "reviewing.pick")
-    made.add_argument("id", type=int, metavar="ID")
+    made.add_argument("id", type=_id, metavar="ID")
     made.add_argument("base", metavar="BASE", help="the branch, tag or commit that the change is put on")
     lab(made)
     made = verb("priority", "changing.priority")
-    made.add_argument("id", type=int, metavar="ID")
+    made.add_argument("id", type=_id, metavar="ID")
     made.add_argument("value", type=int, metavar="N")
     lab(made)
     made = verb("message", "changing.message")
@@ -199,7 +200,19 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser, parsers = build_parsers()
     if arguments and arguments[0] in parsers:
         return parsers[arguments[0]].parse_intermixed_args(list(arguments[1:]))
+    if arguments and not arguments[0].startswith("-"):
+        near = difflib.get_close_matches(arguments[0], parsers, n=1)
+        hint = f"Did you mean `{near[0]}`?" if near else "`autolab --help` lists them."
+        raise UsageError(f"There is no command `{arguments[0]}`.", hint)
     return parser.parse_args(list(arguments))
+
+
+def _id(text: str) -> int:
+    """The room shows a later attempt as 13.2: it is experiment 13."""
+    number = text.removeprefix("#").partition(".")[0]
+    if not number.isascii() or not number.isdigit():
+        raise argparse.ArgumentTypeError(f"must be the number of an experiment, not {text!r}")
+    return int(number)
 
 
 def _count(text: str) -> int:

@@ -124,6 +124,7 @@ def test_every_live_setting_has_the_words_of_its_comment() -> None:
         said["team.budget_hours"] == said["team.budget_tokens"] and "What a team may spend" in said["team.budget_hours"]
     )
     assert said["early_stopping.limit"].startswith("Nothing is stopped")
+    assert said["team.workers"].startswith("How many workers"), "and not of the keys above it that are commented out"
 
 
 KNOWN = Known(
