@@ -87,7 +87,7 @@ BUDGET = "the granted budget only"
 SEED = "the assigned seed only"
 CODE = "the patch's code only, and honestly asked"
 
-NOT_THERE = r"(No such file|not there|rejected by the guard|StopIteration|FileNotFound|no text)"
+NOT_THERE = r"(No such file|not there|rejected by the guard|StopIteration|FileNotFound|no text|Read-only)"
 
 LEARN = """
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
