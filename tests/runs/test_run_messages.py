@@ -70,6 +70,11 @@ def enclosed(place: Path, train: str, score: str, clock: str) -> RunSpec:
     return replace(spec, env={}, train_command=command)
 
 
+def lines_of(place: Path, word: str) -> list[str]:
+    """What the run and its scorer printed that begins so."""
+    return [line for line in (place / "run" / "log").read_text().splitlines() if line.startswith(word)]
+
+
 @pytest.mark.skipif(platform.machine() not in ARCHITECTURES, reason="no filter is known for this processor")
 @pytest.mark.parametrize("clock", ["cpu", "wall"])
 async def test_neither_a_run_nor_its_scorer_leaves_a_key_or_reads_the_kernels_log(tmp_path: Path, clock: str) -> None:
@@ -94,7 +99,7 @@ async def test_a_file_that_all_runs_are_shown_carries_no_word_from_one_to_anothe
     spoken = f"SHARED = {str(shared)!r}\n{LOCKED}"
     spec = enclosed(tmp_path, spoken + "save()\n", spoken + SCORER, clock)
     assert is_scored(await result_of(LocalExecutor([]), spec))
-    said = [line for line in (tmp_path / "run" / "log").read_text().splitlines() if line.startswith("spoken")]
+    said = lines_of(tmp_path, "spoken")
     nothing = {"lease": False, "hint": False, "locks": b"free", "watch": False, "host": 1}
     assert said == [f"spoken {nothing}"] * 2
 
@@ -126,7 +131,7 @@ async def test_nobody_is_woken_by_another_through_a_file_that_both_map(tmp_path:
     woken = f"SHARED, NUMBERS = {str(shared)!r}, {numbers}\n{WOKEN}"
     spec = enclosed(tmp_path, woken + "save()\n", SCORER, clock)
     assert is_scored(await result_of(LocalExecutor([]), spec))
-    said = [line for line in (tmp_path / "run" / "log").read_text().splitlines() if line.startswith("woken")]
+    said = lines_of(tmp_path, "woken")
     assert said == ["woken 0 True -1 38", "woken [3, 2, 1]"]
 
 
@@ -151,7 +156,7 @@ async def test_nobody_marks_a_device_of_the_machine(tmp_path: Path, clock: str) 
     marked = f"SHARED = {str(shared)!r}\n{MARKED}"
     spec = enclosed(tmp_path, marked + "save()\n", marked + SCORER, clock)
     assert is_scored(await result_of(LocalExecutor([]), spec))
-    said = [line for line in (tmp_path / "run" / "log").read_text().splitlines() if line.startswith("marked")]
+    said = lines_of(tmp_path, "marked")
     assert said == ["marked False"] * 2
 
 
@@ -169,6 +174,6 @@ async def test_a_run_on_the_processor_has_no_memory_that_is_mapped_nowhere(tmp_p
     )
     spec = enclosed(tmp_path, holds + "save()\n", holds + SCORER, "cpu")
     assert is_scored(await result_of(LocalExecutor([]), spec))
-    said = [line for line in (tmp_path / "run" / "log").read_text().splitlines() if line.startswith("memory")]
+    said = lines_of(tmp_path, "memory")
     assert said[:4] == ["memory 38", "memory 1", "memory 1", "memory kept"], "but its own, which is counted"
     assert said[4:] == ["memory True", "memory kept", "memory kept", "memory kept"]
