@@ -41,6 +41,7 @@ from roles.offline.transcript import calls  # noqa: E402
 from roles.text_calls import ANSWER, calls_in  # noqa: E402
 from tests.conftest import record_baseline, set_key  # noqa: E402
 from tests.roles.misbehaviours import MISBEHAVIOURS, Misbehaviour  # noqa: E402
+from tests.roles.offline_rules import message_of, was_carried_out  # noqa: E402
 from tests.roles.openai_server import OpenAIServer, Request, Scripted  # noqa: E402
 from tests.roles.weak_scripts import right, turns_by  # noqa: E402
 
@@ -49,7 +50,6 @@ OUTCOMES = {state.value for state in RAN}
 ROLES = ("researcher", "planner", "worker", "reviewer", "reporter")
 LONGEST = 150.0
 SETTINGS = {"timeout_seconds": 3, "longest_seconds": 20}
-NOT_CARRIED_OUT = ("takes one JSON object of this schema", "There is no tool", "Not carried out, because", "very call")
 
 
 Call = tuple[str, dict[str, Any]]
@@ -60,7 +60,7 @@ def due(request: Request) -> list[Call]:
     entries = request.body["messages"]
     if "tools" in request.body:
         tools = {tool["function"]["name"] for tool in request.body["tools"]}
-        messages = [_native(one) for one in entries]
+        messages = [message_of(one) for one in entries]
     else:
         tools = set(re.findall(r"^(\w+): .*\nits arguments, as a JSON schema", entries[0]["content"], re.MULTILINE))
         messages = _from_text(entries, sorted(tools))
@@ -69,7 +69,7 @@ def due(request: Request) -> list[Call]:
 
 def _next_calls(messages: list[Message], tools: set[str]) -> list[Call]:
     """The rules make several calls in a turn: those of them that were not carried out yet."""
-    made = calls([one for one in messages if not _not_carried_out(one)])
+    made = calls([one for one in messages if was_carried_out(one)])
     replayed = messages[:2]
     while True:
         turn = next_turn(replayed, tools, 0)
@@ -86,14 +86,6 @@ def _next_calls(messages: list[Message], tools: set[str]) -> list[Call]:
         if missing:
             return missing
         replayed = [*replayed, Message("assistant", turn.words, turn.calls), *answers]
-
-
-def _native(entry: dict[str, Any]) -> Message:
-    made = []
-    for call in entry.get("tool_calls") or ():
-        name, given = call["function"]["name"], call["function"]["arguments"]
-        made.append(ToolCall(call["id"], name, given))
-    return Message(entry["role"], entry.get("content") or "", tuple(made), entry.get("tool_call_id"))
 
 
 def _from_text(entries: list[dict[str, Any]], tools: list[str]) -> list[Message]:
@@ -114,11 +106,6 @@ def _from_text(entries: list[dict[str, Any]], tools: list[str]) -> list[Message]
         else:
             found.append(Message(entry["role"], entry["content"]))
     return found
-
-
-def _not_carried_out(message: Message) -> bool:
-    """An answer that the rules of the offline model cannot read."""
-    return message.role == "tool" and any(words in message.content for words in NOT_CARRIED_OUT)
 
 
 class Weak:

@@ -13,10 +13,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from roles.chat import Message, ToolCall
 from roles.offline.scripts import next_turn
 from tests.command_line import autolab
 from tests.conftest import set_key
+from tests.roles.offline_rules import message_of, was_carried_out
 from tests.roles.openai_server import (
     DONE,
     OpenAIServer,
@@ -82,28 +82,14 @@ class Team:
     def __call__(self, request: Request) -> Scripted:
         self.asked += 1
         tools = {tool["function"]["name"] for tool in request.body["tools"]}
-        turn = next_turn([_message(one) for one in request.body["messages"] if not _refused(one)], tools, 0)
+        told = [message_of(one) for one in request.body["messages"]]
+        turn = next_turn([one for one in told if was_carried_out(one)], tools, 0)
         due = [(call.name, json.loads(call.arguments)) for call in turn.calls]
         if self.asked % 2:
             return calls(*due, text=turn.words)
         way = next(self.ways)
         self.used.add(way)
         return WAYS[way](due, request.headers["authorization"])
-
-
-def _refused(entry: dict[str, Any]) -> bool:
-    """An answer that the rules of the offline model cannot read: what it asked for was not carried out."""
-    said = str(entry.get("content"))
-    refusals = ("takes one JSON object of this schema", "There is no tool", "Not carried out, because")
-    return entry["role"] == "tool" and any(words in said for words in refusals)
-
-
-def _message(entry: dict[str, Any]) -> Message:
-    made = tuple(
-        ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"])
-        for call in entry.get("tool_calls") or ()
-    )
-    return Message(entry["role"], entry.get("content") or "", made, entry.get("tool_call_id"))
 
 
 def test_a_lab_finishes_its_experiments_though_every_other_request_goes_wrong_and_keeps_the_key(measured: Path) -> None:
