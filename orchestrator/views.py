@@ -205,8 +205,12 @@ async def vault_account(reader: Reader) -> str:
     agreed = await vault_verdicts(reader)
     missing = sum(sentence.startswith(GAIN_MISSING) for sentence in agreed.values())
     waiting = sum(state in ("scoring", "again") for state in states)
-    told = f"{states.count('scored')} runs scored" + (f", {waiting} to come" if waiting else "")
-    return f"{told}; {len(agreed)} promotions compared, in {missing} of them the gain is not there"
+    scored = states.count("scored")
+    told = f"{scored} run{'s' * (scored != 1)} scored" + (f", {waiting} to come" if waiting else "")
+    if not agreed:
+        return told
+    told += f"; {len(agreed)} promotion{'s' * (len(agreed) != 1)} compared, "
+    return told + (f"the gain of {missing} is not there" if missing else "every gain is there too")
 
 
 async def results_json(reader: Reader, only: Filter = EVERYTHING) -> list[dict[str, Any]]:

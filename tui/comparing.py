@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from orchestrator.columns import Column
 from orchestrator.comparison import CONFIDENCE, Comparison, Completion, Estimate, TeamFigures
-from tui.columns import Column
 from tui.present import Cell, amount, plain
 from tui.tones import Line, Said, Tone, fit
 

@@ -61,19 +61,14 @@ class Deeds:
         self._app.push_screen(page or SettingsScreen(self._lab, self._reader, self._give))
 
     async def _open_paper(self, words: list[str], screen: RoomScreen) -> None:
-        """The paper of that number, else the one that the selected experiment names."""
-        from orchestrator.papers.paper import arxiv_ids
-        from orchestrator.review.citing import require_paper
+        """The paper of that id, or of that experiment; else the one that the selected experiment names."""
+        from orchestrator.review.citing import named_by, require_paper
         from tui.screens.papers import PaperScreen
 
         try:
             named = " ".join(words)
             if not named:
-                experiment = await self._experiment(screen)
-                ids = arxiv_ids(experiment.source)
-                if not ids:
-                    source = plain(experiment.source) or "nothing"
-                    raise LabError(f"Experiment {experiment.id} names no paper; its source is {source}.")
+                ids = named_by(await self._experiment(screen))
                 named = ids[0]
                 if len(ids) > 1:
                     self._app.notify(f"It also names {', '.join(ids[1:])}: `:paper ID` opens one.", markup=False)

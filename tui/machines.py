@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from orchestrator.columns import Column
 from orchestrator.store.records import Experiment, Run, SlotRow
-from tui.columns import Column
 from tui.present import Cell, plain
 from tui.tones import Said, Tone
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.columns import Column
 from orchestrator.review.morning import Morning
 from orchestrator.review.wins import Win
 from orchestrator.runs.log_text import inert
 from orchestrator.store.states import ENDED, State
-from tui.columns import Column
 from tui.present import Cell, amount, difference, plain, score, state_text
 from tui.reviewing import error, mark, review_word
 from tui.tones import Line, Said, Tone, fit

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from rich.style import Style
 from rich.text import Text
 
+from orchestrator.columns import Column
 from orchestrator.review.citing import Cited
 from orchestrator.store.records import Experiment
-from tui.columns import Column
 from tui.present import Cell, difference, plain, score, state_cell
 from tui.tones import Line, Said, Tone, fit
 
@@ -49,7 +49,7 @@ def citing_cells(experiment: Experiment) -> tuple[Cell, ...]:
         Said(score(experiment.val_bpb)),
         Said(difference(experiment.delta), Tone.GOOD if better else Tone.DIM),
         Said(plain(experiment.title)),
-        Said(plain(experiment.reason), Tone.DIM),
+        Said(plain(experiment.why), Tone.DIM),
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.columns import Column
 from orchestrator.runs.log_text import inert
 from orchestrator.store.records import Event, Experiment, Run, seconds_since
 from orchestrator.store.states import State
-from tui.columns import Column
 from tui.tones import Said, Tone
 
 SYMBOLS: dict[State, str] = {
@@ -121,7 +121,7 @@ def result_cells(
         Said(spread(runs, noise), Tone.DIM),
         Said(plain(experiment.team) if with_team else "", Tone.DIM),
         Said(marked(experiment, runs), Tone.STRONG if promoted else Tone.PLAIN),
-        Said(plain(experiment.reason), Tone.DIM),
+        Said(plain(experiment.why), Tone.DIM),
         Said(plain(experiment.source), Tone.DIM),
     )
 
@@ -152,7 +152,7 @@ def amount(number: int) -> str:
 
 def event_text(event: Event) -> str:
     """An event as a sentence; a person who has asked for it is named."""
-    reason = plain(event.reason)
+    reason = plain(event.why)
     if "@" in event.actor and event.actor not in reason and event.kind in ("state", "run", "master"):
         reason = f"{reason} ({plain(event.actor)})"
     match event.kind:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.columns import Column
 from orchestrator.review.wins import Score, Win
 from orchestrator.store.records import Decision
 from orchestrator.store.states import ENDED, State
-from tui.columns import Column
 from tui.present import Cell, age, difference, plain, score
 from tui.tones import Line, Said, Tone, fit
 
@@ -119,7 +119,7 @@ def win_facts(win: Win) -> list[tuple[str, str]]:
         ("by", _by(win)),
         ("review", _review(win)),
         ("without", without(win)),
-        ("why", one.reason),
+        ("why", one.why),
     ]
     return [(name, plain(words)) for name, words in facts if words.strip()]
 

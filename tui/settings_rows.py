@@ -7,9 +7,9 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.columns import Column
 from orchestrator.live_settings import ELSEWHERE, as_toml, flat, is_live
 from orchestrator.settings import Settings
-from tui.columns import Column
 from tui.present import Cell, plain
 from tui.tones import Said, Tone
 

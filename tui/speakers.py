@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from orchestrator.columns import Column
 from orchestrator.store.records import AgentRow, seconds_since
-from tui.columns import Column
 from tui.present import Cell, amount, plain
 from tui.tones import Said, Tone
 

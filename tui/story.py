@@ -32,7 +32,7 @@ def facts_table(
     table.add_column()
     measured = experiment.val_bpb is not None
     rows = (
-        ("state", f"{state_text(experiment.state)}: {experiment.reason}"),
+        ("state", f"{state_text(experiment.state)}: {experiment.why}"),
         ("val_bpb", f"{score(experiment.val_bpb)}  {difference(experiment.delta)} against its baseline" * measured),
         ("sandbox", "unsandboxed: nothing stood around the runs that gave this score" * bare),
         ("promoted as", experiment.promoted_as),
@@ -111,9 +111,7 @@ def timeline(events: Sequence[Event], colours: Colours) -> Table:
     day = ""
     for event in events:
         date, time = event.at[:10], event.at[11:19]
-        table.add_row(
-            time if date == day else f"{date[5:]} {time}", _what(event), event.actor, Text(plain(event.reason))
-        )
+        table.add_row(time if date == day else f"{date[5:]} {time}", _what(event), event.actor, Text(plain(event.why)))
         day = date
     return table
 

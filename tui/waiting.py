@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from orchestrator.columns import Column
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
-from tui.columns import Column
 from tui.present import Cell, plain, state_cell
 from tui.tones import Said, Tone
 
@@ -70,7 +70,7 @@ def queue_rows(
         hands = prepared.get(experiment.id, "")
         waits = waits_for(experiment, ready, line, hands)
         ready += experiment.state is State.READY
-        why = plain(experiment.reason)
+        why = plain(experiment.why)
         cells = (
             Said(experiment.label, Tone.DIM),
             state_cell(experiment.state),

@@ -5,11 +5,21 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
-from orchestrator.cli.reading import ask, print_json, print_table
+from orchestrator.cli.reading import ask, print_json
+from orchestrator.cli.tables import print_table
+from orchestrator.columns import Column
 from orchestrator.lab import find_lab
 from orchestrator.live_settings import ELSEWHERE, as_toml, flat, is_live
 from orchestrator.review.citing import Cited, papers_of, require_paper
 from orchestrator.settings import read_settings
+
+SETTING_COLUMNS = (Column("key", 32), Column("value", 12, share=1), Column("is changed", 14, share=1))
+PAPER_COLUMNS = (
+    Column("id", 10),
+    Column("experiments", 11, right=True, rank=1),
+    Column("title", 24, share=3),
+    Column("what came of it", 20, share=2),
+)
 
 
 def settings(words: Namespace) -> int:
@@ -20,7 +30,7 @@ def settings(words: Namespace) -> int:
     rows = [
         (key, as_toml(value) or "-", "`autolab set`" if is_live(key) else ELSEWHERE) for key, value in values.items()
     ]
-    print_table(("key", "value", "is changed"), rows)
+    print_table(SETTING_COLUMNS, rows)
     return 0
 
 
@@ -30,8 +40,8 @@ def papers(words: Namespace) -> int:
         print_json([paper_json(one) for one in found])
         return 0
     print_table(
-        ("id", "experiments", "title", "what came of it"),
-        ((one.id, len(one.experiments), one.title, one.outcome) for one in found),
+        PAPER_COLUMNS,
+        [(one.id, len(one.experiments), one.title, one.outcome) for one in found],
     )
     return 0
 

@@ -146,7 +146,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     json(made)
     lab(made)
     made = verb("paper", "consulting.paper")
-    made.add_argument("paper", metavar="ID", help="its arXiv id, as in 2104.09864")
+    made.add_argument("paper", metavar="ID", help="its arXiv id, as in 2104.09864, or the experiment that names it")
     json(made)
     lab(made)
     made = verb("pick", "reviewing.pick")

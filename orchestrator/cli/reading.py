@@ -8,18 +8,17 @@ import io
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
-
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from orchestrator import views
 from orchestrator.balance import balance_of
+from orchestrator.cli.tables import print_facts, print_table
+from orchestrator.columns import Column
 from orchestrator.doctor import examine
-from orchestrator.errors import LabError
+from orchestrator.errors import LabError, UsageError
 from orchestrator.lab import Lab, find_lab
 from orchestrator.report.completion import completions
 from orchestrator.runs.log_text import read_log
@@ -27,6 +26,7 @@ from orchestrator.settings import read_settings
 from orchestrator.store.filters import understood
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
+from orchestrator.store.states import beside
 from orchestrator.store.vault import vault_scores
 from orchestrator.tracking import results_files
 from orchestrator.tracking.results_files import UNSANDBOXED
@@ -35,6 +35,26 @@ T = TypeVar("T")
 
 SIMPLIFIES = " [simplification]"
 MOST_ANOMALIES = 3
+
+QUEUE_COLUMNS = (
+    Column("id", 4, right=True),
+    Column("state", 8),
+    Column("priority", 8, right=True, rank=2),
+    Column("title", 24, share=3),
+    Column("source", 20, share=2, rank=3),
+    Column("reason", 24, share=3, rank=1),
+)
+RESULT_COLUMNS = (
+    Column("id", 4, right=True),
+    Column("state", 8),
+    Column("val_bpb", 7, right=True),
+    Column("delta", 7, right=True),
+    Column("believed", 8, right=True, rank=2),
+    Column("vault", 6, right=True, rank=3),
+    Column("runs", 4, right=True, rank=4),
+    Column("title", 24, share=2),
+    Column("reason", 24, share=3, rank=1),
+)
 
 
 def ask(lab: Lab, question: Callable[[Reader], Awaitable[T]]) -> T:
@@ -57,21 +77,6 @@ def _number(value: float | None, form: str = ".4f") -> str:
     return "-" if value is None else format(value, form)
 
 
-def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """A table on a terminal; plain tab-separated lines in a pipe."""
-    cells = [[str(cell) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
-        for row in cells:
-            print("\t".join(row))
-        return
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in cells:
-        table.add_row(*(escape(cell) for cell in row))
-    Console().print(table)
-
-
 def status(words: Namespace) -> int:
     lab = find_lab(words.lab)
     settings = read_settings(lab.settings_file)
@@ -85,50 +90,69 @@ def status(words: Namespace) -> int:
             more["balances"] = {name: balance.as_json() for name, balance in balances.items()}
         print_json({**facts, **more})
         return 0
+    baseline, running = ask(lab, views.baseline_of), facts["running"]
+    silent = ask(lab, views.dead_endpoints) if running else {}
+    lines = [*_standing(facts, baseline)]
+    if account := ask(lab, lambda reader: reader.meta(views.EARLY_STOPPING)):
+        lines.append(("stopping", account))
+    lines.append(("vault", ask(lab, views.vault_account)))
+    lines += [("model", f"{url} {reason}; it is tried again by itself") for url, reason in silent.items()]
+    for event in ask(lab, lambda reader: reader.newest_events("anomaly", MOST_ANOMALIES)):
+        lines.append(("look at", f"{event.at[:16].replace('T', ' ')} {event.reason}"))
+    for slot in facts["slots"]:
+        work = f"run {slot['run']}" if slot["run"] is not None else "idle now"
+        lines.append(("slot", f"{slot['name']}  {work}, busy {slot['busy_fraction']:.0%} of the last hour"))
+    counts = ", ".join(f"{n} {state}" for state, n in facts["counts"].items() if n)
+    lines.append(("counts", counts))
+    lines.append(("spent", f"{facts['tokens']} tokens, {facts['money']:.2f} of money"))
+    for name, balance in balances.items():
+        lines.append(("balance", f"{f'{name}: ' if len(balances) > 1 else ''}{balance.told}"))
+    for one in completed:
+        lines.append(("finished", f"{one.finished} of {one.jobs} jobs ({one.rate:.0%}) as {one.role}: {one.model}"))
+    print_facts(lines)
+    return 0
+
+
+def _standing(facts: dict[str, Any], baseline: views.Baseline) -> list[tuple[str, str]]:
+    """Which lab it is, whether its daemon lives, and how far its master has come."""
     master = facts["master"]
     daemon = f"running (process {facts['pid']})" if facts["running"] else "not running; `autolab start` starts it"
-    print(f"lab      {facts['lab']}  (profile {facts['profile']}, team {facts['team']})")
-    print(f"daemon   {daemon}{'; the queue is paused' if facts['paused'] else ''}")
-    print(
-        f"master   {(master['commit'] or '-')[:9]}  val_bpb {_number(master['val_bpb'])}"
-        f" (mean of {master['runs']} runs, noise {_number(master['noise'])})"
-    )
-    baseline = ask(lab, views.baseline_of)
+    lines = [
+        ("lab", f"{facts['lab']}  (profile {facts['profile']}, team {facts['team']})"),
+        ("daemon", f"{daemon}{'; the queue is paused' if facts['paused'] else ''}"),
+        (
+            "master",
+            f"{(master['commit'] or '-')[:9]}  val_bpb {_number(master['val_bpb'])}"
+            f" (mean of {master['runs']} runs, noise {_number(master['noise'])})",
+        ),
+    ]
     if baseline.gain is not None and baseline.believed is not None:
-        print(
-            f"gain     {baseline.gain:.4f} since the start, {baseline.believed:.4f} of it believed;"
-            f" {baseline.promotions} promotions, {baseline.expected_false:.1f} of them expected to be none"
-        )
-    account = ask(lab, lambda reader: reader.meta(views.EARLY_STOPPING))
-    if account:
-        print(f"stopping {account}")
-    print(f"vault    {ask(lab, views.vault_account)}")
-    for url, reason in (ask(lab, views.dead_endpoints) if facts["running"] else {}).items():
-        print(f"model    {url} {reason}; it is tried again by itself")
-    for event in ask(lab, lambda reader: reader.newest_events("anomaly", MOST_ANOMALIES)):
-        print(f"look at  {event.at[:16].replace('T', ' ')} {event.reason}")
-    for slot in facts["slots"]:
-        work = f"run {slot['run']}" if slot["run"] is not None else "idle"
-        print(f"slot     {slot['name']}  {work}  busy {slot['busy_fraction']:.0%}")
-    counts = ", ".join(f"{n} {state}" for state, n in facts["counts"].items() if n)
-    print(f"counts   {counts}")
-    print(f"spent    {facts['tokens']} tokens, {facts['money']:.2f} of money")
-    for name, balance in balances.items():
-        print(f"balance  {f'{name}: ' if len(balances) > 1 else ''}{balance.told}")
-    for one in completed:
-        print(f"finished {one.finished} of {one.jobs} jobs ({one.rate:.0%}) as {one.role}: {one.model}")
-    return 0
+        wins = f"{baseline.promotions} promotion{'s' * (baseline.promotions != 1)}"
+        told = f"{baseline.gain:.4f} since the start, {baseline.believed:.4f} of it believed"
+        lines.append(("gain", f"{told}; {wins}, {baseline.expected_false:.1f} expected to be false"))
+    return lines
+
+
+def _lab_of_table(words: Namespace) -> Lab:
+    """The lab of a table; a filter where the lab belongs is told where it goes."""
+    if words.lab is not None and any(sign in words.lab for sign in "=<>~") and not Lab(Path(words.lab)).root.exists():
+        raise UsageError(f"`{words.lab}` is no lab but a filter.", f"autolab {words.verb} --where '{words.lab}'")
+    return find_lab(words.lab)
+
+
+def _why(experiment: dict[str, Any]) -> str:
+    return beside(experiment["state"], experiment["reason"])
 
 
 def queue(words: Namespace) -> int:
     only = understood(words.where)
-    waiting = ask(find_lab(words.lab), lambda reader: views.queue_json(reader, only))
+    waiting = ask(_lab_of_table(words), lambda reader: views.queue_json(reader, only))
     if words.json:
         print_json(waiting)
     elif waiting:
         print_table(
-            ("id", "state", "priority", "title", "source", "reason"),
-            ((e["id"], e["state"], e["priority"], e["title"], e["source"], e["reason"]) for e in waiting),
+            QUEUE_COLUMNS,
+            [(e["id"], e["state"], e["priority"], e["title"], e["source"], _why(e)) for e in waiting],
         )
     else:
         print("Nothing that waits matches." if only.terms else "Nothing waits for a run.")
@@ -136,7 +160,7 @@ def queue(words: Namespace) -> int:
 
 
 def results(words: Namespace) -> int:
-    lab = find_lab(words.lab)
+    lab = _lab_of_table(words)
     only = understood(words.where)
     found = ask(lab, lambda reader: views.results_json(reader, only))
     if words.json:
@@ -145,8 +169,8 @@ def results(words: Namespace) -> int:
         beliefs = ask(lab, views.beliefs_of)
         vault, shorter = ask(lab, views.vault_means), ask(lab, views.simplifications)
         print_table(
-            ("id", "state", "val_bpb", "delta", "believed", "vault", "runs", "title", "reason"),
-            (
+            RESULT_COLUMNS,
+            [
                 (
                     e["id"],
                     e["state"],
@@ -156,10 +180,10 @@ def results(words: Namespace) -> int:
                     _number(vault.get(e["id"])),
                     sum(run["val_bpb"] is not None for run in e["runs"]),
                     e["title"] + SIMPLIFIES * (e["id"] in shorter) + UNSANDBOXED * e.get("unsandboxed", False),
-                    e["reason"],
+                    _why(e),
                 )
                 for e in found
-            ),
+            ],
         )
     return 0
 
@@ -225,23 +249,36 @@ def show(words: Namespace) -> int:
         print_json(story)
         return 0
     print(f"experiment {story['id']}: {story['title']}")
-    for key in ("state", "reason", "hypothesis", "source", "variable", "edit", "author", "branch", "commit", "parent"):
-        if story[key]:
-            print(f"  {key:<11}{story[key]}")
-    print(f"  {'val_bpb':<11}{_number(story['val_bpb'])}  ({_number(story['delta'], '+.4f')} against its parent)")
-    if story["promoted_as"]:
-        print(f"  {'promoted':<11}as a {story['promoted_as']}")
-    if story["vault"]:
-        print(f"  {'vault':<11}{story['vault']}")
-    for run in story["all_runs"]:
-        vault = "" if run["vault_bpb"] is None else f" (vault {run['vault_bpb']:.4f})"
-        print(
-            f"  run {run['id']}: {run['kind']}, seed {run['seed']}, {run['slot']}, {run['outcome'] or 'under way'},"
-            f" {_number(run['val_bpb'])}{vault}  {run['reason']}"
-        )
-    for event in story["events"]:
-        print(f"  {event['at']}  {event['actor']}: {event['reason']}")
+    facts = [("state", story["state"].replace("_", " ")), ("reason", _why(story))]
+    names = ("hypothesis", "source", "variable", "edit", "author", "branch", "commit", "parent")
+    facts += [(name, str(story[name])) for name in names]
+    facts.append(("val_bpb", f"{_number(story['val_bpb'])}  ({_number(story['delta'], '+.4f')} against its parent)"))
+    facts += [("promoted", f"as a {story['promoted_as']}" if story["promoted_as"] else ""), ("vault", story["vault"])]
+    facts += [(f"run {run['id']}", _run_told(run)) for run in story["all_runs"]]
+    print_facts([(name, said) for name, said in facts if said], indent=2)
+    print("events (UTC)")
+    print_facts(
+        [(event["at"][:19].replace("T", " "), _event_told(event)) for event in _once(story["events"])], indent=2
+    )
     return 0
+
+
+def _run_told(run: dict[str, Any]) -> str:
+    told = f"{run['kind']}, seed {run['seed']}, {run['slot']}, "
+    if run["outcome"] == "scored":
+        vault = "" if run["vault_bpb"] is None else f" (vault {run['vault_bpb']:.4f})"
+        return told + f"scored {_number(run['val_bpb'])}{vault}"
+    return told + (f"{run['outcome']}: {beside(run['outcome'], run['reason'])}" if run["outcome"] else "under way")
+
+
+def _event_told(event: dict[str, Any]) -> str:
+    return f"{event['actor']}: {event['reason']}"
+
+
+def _once(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A run that starts, or a master that moves, is told as such and as the experiment's new state: one will do."""
+    pairs = zip([None, *events], events, strict=False)
+    return [one for before, one in pairs if before is None or _event_told(one) != _event_told(before)]
 
 
 async def _newest_run(reader: Reader, experiment_id: int) -> Run:

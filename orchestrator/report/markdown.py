@@ -79,7 +79,7 @@ def _wins(facts: Facts) -> str:
 
 def _misses(facts: Facts) -> str:
     rows = [
-        (str(one.id), inline(one.title), _number(one.val_bpb), _number(one.delta, "+.4f"), inline(one.reason))
+        (str(one.id), inline(one.title), _number(one.val_bpb), _number(one.delta, "+.4f"), inline(one.why))
         for one in facts.near_misses
     ]
     return _table(("id", "change", "val_bpb", "delta", "why not"), rows)

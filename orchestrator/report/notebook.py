@@ -46,7 +46,7 @@ def _scored(one: Experiment) -> str:
 def _tried(one: Experiment) -> str:
     if one.state in (State.DISCARDED, State.NOT_CONFIRMED) and one.delta is not None:
         return f"{one.id} {inline(one.title)}: {one.delta:+.4f}"
-    return f"{one.id} {inline(one.title)}: {one.state}, {inline(one.reason)[:160]}"
+    return f"{one.id} {inline(one.title)}: {one.state}, {inline(one.why)[:160]}"
 
 
 def _quoted(note: Note) -> str:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from orchestrator.errors import LabError
-from orchestrator.papers.paper import arxiv_ids, link_of
+from orchestrator.papers.paper import arxiv_ids, link_of, printable
 from orchestrator.store.papers import paper_row
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
@@ -62,12 +62,28 @@ async def papers_of(reader: Reader) -> list[Cited]:
     return sorted(found, key=lambda one: (len(one.experiments), one.id), reverse=True)
 
 
+def named_by(experiment: Experiment) -> list[str]:
+    """The arXiv ids that an experiment's source names, at least one. Raises LabError."""
+    ids = arxiv_ids(experiment.source)
+    if not ids:
+        source = printable(experiment.source).strip() or "nothing"
+        raise LabError(f"Experiment {experiment.id} names no paper; its source is {source}.", "`papers` lists them.")
+    return ids
+
+
 async def require_paper(reader: Reader, words: str) -> Cited:
-    """One paper by its arXiv id, however it is written (2104.09864, arXiv:2104.09864v2, a link). Raises LabError."""
+    """One paper by its arXiv id, however it is written (2104.09864, arXiv:2104.09864v2, a link), or the first that the
+    experiment of that number names. Raises LabError."""
     ids = arxiv_ids(words)
+    if not ids and (number := re.fullmatch(r"#?(\d{1,9})(\.\d+)?", words.strip())):
+        experiment = await reader.experiment(int(number[1]))
+        if experiment is None:
+            raise LabError(f"There is no experiment {number[1]}.", "A paper's own id looks like 2104.09864.")
+        ids = named_by(experiment)
     if not ids:
         raise LabError(
-            f"{words.strip() or 'Nothing'} is no arXiv id.", "It looks like 2104.09864; `papers` lists them."
+            f"{words.strip() or 'Nothing'} is no arXiv id and no experiment.",
+            "An id looks like 2104.09864; `papers` lists them.",
         )
     rows = await reader.rows("SELECT * FROM experiments WHERE instr(source, ?) > 0 ORDER BY id", (ids[0],))
     experiments = tuple(one for one in map(Experiment.from_row, rows) if ids[0] in arxiv_ids(one.source))
@@ -84,4 +100,5 @@ def named_in(source: str, arxiv_id: str) -> str:
     one = rf"{re.escape(arxiv_id)}(?:v\d+)?"
     part = next((part for part in source.split(";") if arxiv_id in part), source)
     rest = re.sub(rf"https?://\S+|\(?arxiv:\s*{one}\)?|{one}", " ", part, flags=re.I)
-    return " ".join(rest.split()).strip(" ,;:()") or f"arXiv:{arxiv_id}"
+    rest = re.sub(r"([,;])(\s*[,;])+", r"\1", " ".join(rest.split()))  # what stood between two commas was the id
+    return rest.strip(" ,;:()") or f"arXiv:{arxiv_id}"

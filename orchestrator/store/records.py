@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Protocol, Self
 
-from orchestrator.store.states import State
+from orchestrator.store.states import State, beside
 
 
 def utc_now() -> str:
@@ -118,6 +118,11 @@ class Experiment(_FromRow):
     def label(self) -> str:
         return f"{self.id}" if self.attempt == 1 else f"{self.id}.{self.attempt}"
 
+    @property
+    def why(self) -> str:
+        """The reason, to stand beside the state."""
+        return beside(self.state, self.reason)
+
 
 @dataclass(frozen=True, slots=True)
 class Run(_FromRow):
@@ -173,6 +178,11 @@ class Event(_FromRow):
     before: str | None
     after: str | None
     reason: str
+
+    @property
+    def why(self) -> str:
+        """The reason, to stand beside the word for what happened."""
+        return beside(self.after, self.reason) if self.kind == "state" else self.reason
 
 
 @dataclass(frozen=True, slots=True)

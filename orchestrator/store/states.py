@@ -90,6 +90,12 @@ def successors(state: State) -> frozenset[State]:
     return _FORWARD[state]
 
 
+def beside(state: str | None, reason: str) -> str:
+    """A reason for where the state's own word stands beside it: without that word in front."""
+    word = f"{state or ''}:".replace("_", " ")
+    return reason[len(word) :].lstrip() if state and reason.startswith(word) else reason
+
+
 def check_move(before: State, after: State) -> None:
     """Raise IllegalMove unless the chart has the arrow `before -> after`."""
     if after not in _FORWARD[before]:

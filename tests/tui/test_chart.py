@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from orchestrator.columns import GAP, Column, fitted
 from tui.chart import Series, Shape, chart, ticks, value_range
-from tui.columns import GAP, Column, fitted
 from tui.curves import CurveFile
 from tui.diffs import coloured_diff
 from tui.machines import SLOT_COLUMNS

@@ -86,6 +86,7 @@ def test_the_words_about_an_experiment_are_those_that_name_it() -> None:
         ("arXiv:2104.09864 RoFormer", "RoFormer"),
         ("RoFormer (arXiv:2104.09864) https://arxiv.org/abs/2104.09864", "RoFormer"),
         ("2104.09864v3", "arXiv:2104.09864"),
+        ("Su 2021, arXiv:2104.09864, appendix D", "Su 2021, appendix D"),
         ("Huang 2025, arXiv:2501.16975; Su 2021, arXiv:2104.09864", "Su 2021"),
     ],
 )

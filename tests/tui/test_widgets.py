@@ -6,7 +6,7 @@ import time
 
 from textual.app import App, ComposeResult
 
-from tui.columns import Column
+from orchestrator.columns import Column
 from tui.panes.rows import Cells, Rows
 from tui.panes.tail import KEPT, Tail
 from tui.theme import DARK

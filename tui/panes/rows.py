@@ -18,7 +18,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.columns import GAP, Column, fitted
+from orchestrator.columns import GAP, Column, fitted
 from tui.present import Cell, bar
 from tui.tones import TONE_CLASSES, Said, Tone, fit, refresh_lines, segments
 

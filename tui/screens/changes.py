@@ -6,13 +6,13 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 
+from orchestrator.columns import Column
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event
 from orchestrator.store.states import State
 from tui.changes import MOST, events_of_interest
-from tui.columns import Column
 from tui.panes.line import OneLine
 from tui.panes.rows import Rows
 from tui.present import STATE_TONES, Cell, age, plain, state_text
@@ -41,7 +41,7 @@ def change_cells(event: Event) -> tuple[Cell, ...]:
         Said(f"{event.at[5:10]} {event.at[11:16]}", Tone.DIM),
         Said(what, tone),
         Said("" if event.experiment_id is None else str(event.experiment_id), Tone.DIM),
-        Said(plain(event.reason)),
+        Said(plain(event.why)),
         Said(plain(event.actor), Tone.DIM),
     )
 

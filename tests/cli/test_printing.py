@@ -1,0 +1,65 @@
+"""What the command line prints, on a real terminal and into a pipe."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import pexpect
+
+from tests.command_line import autolab
+
+LONG = "A title that is longer than any column of eighty cells would ever be able to hold"
+SOURCE = "Su et al. 2021, RoFormer, arXiv:2104.09864 https://arxiv.org/abs/2104.09864"
+
+
+def on_a_terminal(columns: int, *words: str) -> list[str]:
+    """The lines that a terminal of that width gets."""
+    command = [sys.executable, "-m", "orchestrator.cli.main", *words]
+    surroundings = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    line = " ".join(f"'{word}'" for word in command)
+    shown = pexpect.run(line, dimensions=(24, columns), timeout=60, env={**surroundings, "TERM": "xterm"})
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).splitlines()
+
+
+def add(lab: Path, title: str) -> None:
+    told = autolab("add", str(lab), "--title", title, "--hypothesis", "because", "--source", SOURCE)
+    assert told.returncode == 0, told.stderr
+
+
+def test_a_row_is_a_line_that_fits_and_a_pipe_gets_every_word(lab: Path) -> None:
+    add(lab, LONG)
+    add(lab, "Short")
+    for columns in (40, 80, 200):
+        lines = on_a_terminal(columns, "queue", str(lab))
+        assert len(lines) == 3 and max(map(len, lines)) <= columns, lines
+        assert lines[0].split()[:2] == ["id", "state"] and "Short" in lines[2]
+    assert "…" in on_a_terminal(80, "queue", str(lab))[1] and LONG in on_a_terminal(200, "queue", str(lab))[1]
+    first, second = autolab("queue", str(lab)).stdout.splitlines()
+    assert first.split("\t")[3:5] == [LONG, SOURCE] and second.split("\t")[3] == "Short"
+
+
+def test_facts_go_on_below_themselves(lab: Path) -> None:
+    add(lab, LONG)
+    lines = on_a_terminal(60, "show", "1", str(lab))
+    at = next(i for i, line in enumerate(lines) if line.strip().startswith("source"))
+    column = lines[at].index("Su et al.")
+    assert lines[at + 1].startswith(" " * column + "https://") and max(map(len, lines[1:])) <= 60, lines
+    assert f"source     {SOURCE}" in autolab("show", "1", str(lab)).stdout
+
+
+def test_a_filter_where_the_lab_belongs_is_told_where_it_goes(lab: Path) -> None:
+    told = autolab("results", "state=discarded", cwd=lab)
+    assert told.returncode == 2
+    assert told.stderr == (
+        "autolab: `state=discarded` is no lab but a filter. autolab results --where 'state=discarded'\n"
+    )
+
+
+def test_the_number_of_an_experiment_finds_its_paper(lab: Path) -> None:
+    add(lab, "Short")
+    assert "https://arxiv.org/abs/2104.09864" in autolab("paper", "1", str(lab)).stdout
+    refused = autolab("paper", "7", str(lab))
+    assert refused.returncode == 1 and "There is no experiment 7." in refused.stderr
