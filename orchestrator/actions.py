@@ -246,6 +246,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("init", Kind.LAB, "make a lab", verb="init"),
     Action("run", Kind.LAB, "run headless until so many experiments have an outcome", verb="run"),
     Action("trackio", Kind.LAB, "open the Trackio dashboard: every run's curve, and the lab over time", verb="trackio"),
+    Action("sleep", Kind.VIEW, "put the room to sleep; `fg` in the shell wakes it", ("ctrl+z",)),
+    Action("redraw", Kind.VIEW, "paint everything anew", ("ctrl+l",)),
     Action("leave", Kind.VIEW, "leave; the lab goes on", ("q",), footer="leave"),
 )
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
+from orchestrator.neighbours import REMEDY, labs_at_work
 from orchestrator.runs.slots import device_files, gpu_slots, machine_memory
 from orchestrator.sandbox import walls
 from orchestrator.sandbox.library import source_library
@@ -38,7 +39,16 @@ class Finding:
 
 def examine(lab: Lab | None) -> list[Finding]:
     """Look at the machine and, if there is one, at the lab."""
-    findings = [_python(), _git(), _torch(), _gpus(), _memory(), _disk(lab.root if lab else Path.cwd()), _sandbox()]
+    findings = [
+        _python(),
+        _git(),
+        _torch(),
+        _gpus(),
+        _memory(),
+        _disk(lab.root if lab else Path.cwd()),
+        _sandbox(),
+        _neighbours(lab),
+    ]
     if lab is not None:
         findings += _lab(lab)
     return findings
@@ -107,6 +117,15 @@ def _sandbox() -> Finding:
             " autolab.toml: then every result is marked as unsandboxed.",
         )
     return Finding("sandbox", True, found.kind)
+
+
+def _neighbours(lab: Lab | None) -> Finding:
+    """Runs on a GPU have a wall clock: what else computes there makes their scores worse."""
+    others = labs_at_work(but=lab)
+    if not others:
+        return Finding("other labs", True, "none is at work on this machine")
+    named = ", ".join(map(str, others))
+    return Finding("other labs", False, f"at work on the same slots: {named}", REMEDY)
 
 
 def _lab(lab: Lab) -> list[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import Experiment
+from orchestrator.store.records import REVERSAL, Experiment
 from orchestrator.store.states import RAN
 
 LESSON = "lesson"
@@ -30,7 +30,7 @@ async def without_lesson(reader: Reader, limit: int, *, team: str | None = None)
     that team's alone."""
     rows = await reader.rows(
         f"SELECT * FROM experiments AS e WHERE id > 0 AND branch != 'master'"
-        f" AND state IN ({', '.join('?' for _ in RAN)})"
+        f" AND source NOT LIKE '{REVERSAL}%' AND state IN ({', '.join('?' for _ in RAN)})"
         f" AND NOT EXISTS (SELECT 1 FROM events WHERE events.experiment_id = e.id AND kind = '{LESSON}')"
         " AND (? IS NULL OR team = ?) ORDER BY updated_at DESC LIMIT ?",
         [*map(str, RAN), team, team, limit],

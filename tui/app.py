@@ -70,11 +70,14 @@ class ControlRoom(PacedApp[str]):
         if self._lab.exists and (self._read_only or daemon_of(self._lab) is not None):
             await self._open("")
         else:
-            self.push_screen(Setup(self._lab), self._open)
+            self.push_screen(Setup(self._lab), partial(self._open, begun=True))
             self.call_later(self.first_screen_made)
 
-    async def _open(self, problem: str | None) -> None:
-        """The lab is there (or not: then `problem` says why, and the room opens if there is something to see)."""
+    async def _open(self, problem: str | None, begun: bool = False) -> None:
+        """The lab is there (or not: then `problem` says why, and the room opens if there is something to see).
+
+        `begun`: its daemon was started for this room.
+        """
         if problem is None or not self._lab.database.exists():
             self.exit(problem or "", return_code=1 if problem else 0)
             return
@@ -100,8 +103,18 @@ class ControlRoom(PacedApp[str]):
         self.call_later(self.first_screen_made)
         if problem:
             self.notify(problem, title="the daemon did not start", severity="error", timeout=15, markup=False)
+        elif begun:
+            await self._tell_of_neighbours()
         self._looking = asyncio.create_task(self._look_for_ever(self._watch), name="watch")
         self.set_interval(REMEMBER_SECONDS, self._remember)
+
+    async def _tell_of_neighbours(self) -> None:
+        """A lab that was made or started just now may stand beside another, perhaps the one that was meant."""
+        from orchestrator.neighbours import labs_at_work, told
+
+        others = await asyncio.to_thread(labs_at_work, self._lab)
+        if others:
+            self.notify(told(others), title="another lab", severity="warning", timeout=20, markup=False)
 
     def _remember(self) -> None:
         if self._watch is not None:
@@ -202,6 +215,10 @@ class ControlRoom(PacedApp[str]):
                 self.notify("Nothing is looked for or sorted here: the tables and an experiment's log can be.")
             case "leave":
                 self.exit()
+            case "sleep":
+                self.action_suspend_process()
+            case "redraw":
+                self.action_redraw()
             case _:
                 return
 

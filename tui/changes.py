@@ -48,19 +48,21 @@ class Changing:
             self._seq = before["seq"] if before is not None else 0
             self._best_then = await _best_at(reader, since)
         rows = await reader.rows(
-            "SELECT iif(kind = 'state', after, kind) AS what, count(*) AS n, max(seq) AS newest FROM events"
+            "SELECT iif(kind = 'state', after, kind) AS what, count(*) AS n, max(seq) AS newest,"
+            " total(kind = 'state' AND before = 'dropped') AS undone FROM events"
             " WHERE seq > ? GROUP BY what",
             (self._seq,),
         )
         for row in rows:
             self._counts[row["what"] or ""] += row["n"]
+            self._counts[State.DROPPED] -= int(row["undone"])  # or requeued: it is on its way again
             self._seq = max(self._seq, row["newest"])
         counts = self._counts
         ends = [state for state in ENDED if state is not State.PROMOTED]
         return Changes(
             since=since,
             merged=counts[State.PROMOTED],
-            ended=sum(counts[state] for state in ends),
+            ended=sum(max(0, counts[state]) for state in ends),
             failed=sum(counts[state] for state in FAILED_RUN),
             anomalies=counts["anomaly"],
             best_then=self._best_then,

@@ -127,6 +127,10 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     return []
 
 
+LEAST_AIR = 1e-290
+"""Above and below the values; a place is reckoned by its inverse, which must be a number too."""
+
+
 def value_range(series: Sequence[Series], clip: float = 1.0) -> tuple[float, float]:
     """The lowest value and the `clip` quantile of the highest, with a little air; (0, 1) without points."""
     values = sorted(y for one in series for _, y in one.points if isfinite(y))
@@ -135,7 +139,7 @@ def value_range(series: Sequence[Series], clip: float = 1.0) -> tuple[float, flo
     low, high = values[0], values[min(len(values) - 1, int(clip * len(values)))]
     lines = [y for one in series if one.shape is Shape.STEP for _, y in one.points]
     high = max([high, *lines])
-    air = 0.06 * (high - low) or 0.1 * abs(high) or 0.01
+    air = next(air for air in (0.06 * (high - low), 0.1 * abs(high), 0.01) if air > LEAST_AIR)
     return low - air, high + air
 
 

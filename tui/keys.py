@@ -18,10 +18,15 @@ _SHOWN = {
     "escape": "esc",
     "shift+tab": "S-tab",
     "ctrl+p": "^p",
+    "ctrl+z": "^z",
+    "ctrl+l": "^l",
 }
 
 _TAKEN_FIRST = frozenset({"tab", "shift+tab"})
 """Textual moves the focus by these; here they are the table's."""
+
+_BOUND_ELSEWHERE = frozenset({"palette", "sleep", "redraw"})
+"""Of every screen and window, not of the room's alone (tui.paced, Textual)."""
 
 
 def shown(key: str) -> str:
@@ -29,10 +34,10 @@ def shown(key: str) -> str:
 
 
 def bindings() -> list[BindingType]:
-    """Every key of the table, bound to `act(name, key)`; the palette is Textual's own."""
+    """Every key of the table, bound to `act(name, key)`, but those that the app has bound by itself."""
     made: list[BindingType] = []
     for action in ACTIONS:
-        for key in action.keys if action.name != "palette" else ():
+        for key in action.keys if action.name not in _BOUND_ELSEWHERE else ():
             words = f"act('{action.name}', '{key}')"
             made.append(Binding(key, words, action.help, show=False, priority=key in _TAKEN_FIRST))
     return made

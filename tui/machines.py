@@ -18,16 +18,17 @@ SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 8
 STEP_SECONDS = 5.0  # one character of a history
 PACE_SECONDS = 60.0  # of training, from which the remaining time is reckoned
+LEAST_PACE_SECONDS = 3.0  # that the room must have seen of it: a guess from less jumps about
 WARM = (30.0, 90.0)  # degrees Celsius: the range of a temperature's history
 
 SLOT_COLUMNS = (
     Column("slot", 5),
     Column("phase", 10),
-    Column("progress", 8, share=2, most=32),
+    Column("done", 6, share=2, most=32),
     Column("", 4, right=True),
     Column("left", 6, right=True, rank=1),
-    Column("loss", 6, right=True),
-    Column("experiment", 22, share=5),
+    Column("loss", 6, right=True, rank=2),
+    Column("experiment", 20, share=6),
     Column("run", 15, rank=8),
     Column("early stopping", 16, share=2, most=30, rank=5),
     Column("use", 4, right=True, rank=3),
@@ -102,16 +103,13 @@ class Machine:
             while at - self.pace[0][0] > PACE_SECONDS and len(self.pace) > 2:
                 self.pace.popleft()
 
-    def remaining(self, slot: SlotRow, run: Run) -> float | None:
+    def remaining(self, slot: SlotRow) -> float | None:
         """Seconds until the budget is used up, at the pace of the last minute; None while nothing can be said."""
         if slot.phase != "training" or not slot.progress:
             return None
         begin, first = self.pace[0] if self.pace else (0.0, 0.0)
         end, last = self.pace[-1] if self.pace else (0.0, 0.0)
-        if end - begin < 1.0:  # a room just opened: from the run's start, its start-up included
-            end = datetime.fromisoformat(slot.updated_at).timestamp()
-            begin, first, last = datetime.fromisoformat(run.started_at).timestamp(), 0.0, slot.progress
-        if last <= first or end - begin < 1.0:
+        if last <= first or end - begin < LEAST_PACE_SECONDS:
             return None
         return (1.0 - slot.progress) * (end - begin) / (last - first)
 
@@ -149,7 +147,7 @@ def slot_cells(slot: SlotRow, machine: Machine, run: Run | None, experiment: Exp
         device = Said(plain(slot.device), Tone.DIM)
         return (Said(slot.name), idle, None, nothing, nothing, nothing, device, nothing, nothing, *readings)
     phase = Said(f"{PHASE_SYMBOLS.get(slot.phase, ' ')} {slot.phase}", PHASE_TONES.get(slot.phase, Tone.LIVE))
-    left = machine.remaining(slot, run)
+    left = machine.remaining(slot)
     return (
         Said(slot.name),
         phase,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.columns import Column
-from orchestrator.live_settings import ELSEWHERE, as_toml, flat, is_live
+from orchestrator.live_settings import as_toml, flat, is_live
 from orchestrator.settings import Settings
 from tui.present import Cell, plain
 from tui.tones import Said, Tone
@@ -18,7 +18,7 @@ SETTING_COLUMNS = (
     Column("value", 12, share=2, most=44),
     Column("is changed", 14, share=3, rank=2),
 )
-HERE = "here: enter"
+HERE, THERE = "here: enter", "in autolab.toml"
 
 
 def shown_settings(settings: Settings) -> list[tuple[str, str]]:
@@ -36,7 +36,7 @@ def setting_cells(key: str, value: str, waiting: str | None) -> tuple[Cell, ...]
     return (
         Said(key, Tone.STRONG if live else Tone.DIM),
         Said(plain(said), Tone.WARN if waiting is not None else Tone.PLAIN if live else Tone.DIM),
-        Said(HERE if live else ELSEWHERE, Tone.LIVE if live else Tone.DIM),
+        Said(HERE if live else THERE, Tone.LIVE if live else Tone.DIM),
     )
 
 

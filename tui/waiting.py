@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,9 +17,10 @@ QUEUE_COLUMNS = (
     Column("state", 10),
     Column("prio", 4, right=True, rank=2),
     Column("title", 18, share=5, most=56),
-    Column("waits for", 16, share=4, most=60, rank=3),
+    Column("waits for", 16, share=1, most=22, rank=3),
+    Column("why", 24, share=4, most=60, rank=5, above=90),
     Column("by", 10, share=1, most=20, rank=4),
-    Column("source", 14, share=2, most=44, rank=5),
+    Column("source", 14, share=2, most=44, rank=6),
 )
 
 
@@ -30,30 +32,32 @@ class Line:
     paused: bool
     baseline_runs: int  # of the present master
     confirming: int
+    at_rest: frozenset[str] = frozenset()  # teams that have a worker without a job
 
 
-def waits_for(experiment: Experiment, before: int, line: Line, prepared: str) -> str:
-    """What must happen before this experiment goes on; `before` others are ready and ahead of it."""
+def waits_for(experiment: Experiment, before: int, line: Line, prepared: str, patched: int = 0) -> str:
+    """What must happen before this experiment goes on; `before` others are ready and ahead of it, `patched` of its team
+    are ready or in a worker's hands."""
     if not line.alive:
         return "the daemon"
     match experiment.state:
         case State.PROPOSED:
             return "the planner"
         case State.QUEUED:
-            return "a worker"
+            return f"the {patched} prepared" if patched and experiment.team in line.at_rest else "a worker"
         case State.PATCHING if experiment.commit_id is None:
-            return f"the patch of {prepared}" if prepared else "its patch"
+            return f"{prepared}'s patch" if prepared else "its patch"
         case State.PATCHING:
             return "the reviewer"
     if line.paused:
-        return "a paused queue"
+        return "the paused queue"
     if line.baseline_runs == 0:
         return "the baseline"
     if before:
         return f"{before} before it"
     if line.confirming:
-        return "a slot; confirmations go first"
-    return "the next free slot"
+        return "confirmations"
+    return "a free slot"
 
 
 def prepared_by(experiment: Experiment, prepared: str) -> str:
@@ -66,17 +70,18 @@ def queue_rows(
 ) -> list[tuple[str, tuple[Cell, ...]]]:
     rows: list[tuple[str, tuple[Cell, ...]]] = []
     ready = 0
+    patched = Counter(e.team for e in queue if e.state in (State.READY, State.PATCHING))
     for experiment in queue:
         hands = prepared.get(experiment.id, "")
-        waits = waits_for(experiment, ready, line, hands)
+        waits = waits_for(experiment, ready, line, hands, patched[experiment.team])
         ready += experiment.state is State.READY
-        why = plain(experiment.why)
         cells = (
             Said(experiment.label, Tone.DIM),
             state_cell(experiment.state),
             Said(str(experiment.priority)),
             Said(plain(experiment.title)),
-            Said(f"{waits}; {why}" if why else waits, Tone.DIM),
+            Said(waits),
+            Said(plain(experiment.why), Tone.DIM),
             Said(prepared_by(experiment, hands), Tone.DIM),
             Said(plain(experiment.source), Tone.DIM),
         )

@@ -115,6 +115,10 @@ def add(words: Namespace) -> int:
     experiment = asyncio.run(_experiment(lab, number))
     if experiment is not None and experiment.state is State.REJECTED:
         print(f"autolab: Experiment {number} will not run: {experiment.reason}", file=sys.stderr)
+    elif words.patch is None and asyncio.run(_only_offline(lab)):
+        from orchestrator.team.offline import OFFLINE_WORKERS
+
+        print(f"autolab: A worker is to make the patch, but {OFFLINE_WORKERS}.", file=sys.stderr)
     print(json.dumps({"id": number}) if words.json else number)
     return 0
 
@@ -174,6 +178,13 @@ def _file_and_lab(words: list[str]) -> tuple[str, str | None]:
 async def _experiment(lab: Lab, number: int) -> Experiment | None:
     async with Reader(lab.database) as reader:
         return await reader.experiment(number)
+
+
+async def _only_offline(lab: Lab) -> bool:
+    from orchestrator.team.offline import only_offline_workers  # brings the catalogue
+
+    async with Reader(lab.database) as reader:
+        return await only_offline_workers(reader)
 
 
 def _read_text(name: str, what: str, remedy: str) -> str:

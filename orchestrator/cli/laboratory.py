@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from orchestrator.actor import who
 from orchestrator.errors import LabError, UsageError
 from orchestrator.lab import Lab, daemon_of, find_lab
+from orchestrator.neighbours import labs_at_work, told
 from orchestrator.starting import start as start_daemon
 from orchestrator.store.reader import Reader
 from orchestrator.targets.recognition import Wishes
@@ -88,7 +89,14 @@ def start(words: Namespace) -> int:
         return 0
     identity = start_daemon(lab)
     print(f"The lab {lab.root} is at work (process {identity.pid}). Watch it with `autolab-tui`.")
+    _tell_of_neighbours(lab)
     return 0
+
+
+def _tell_of_neighbours(lab: Lab) -> None:
+    others = labs_at_work(but=lab)
+    if others:
+        print(told(others))
 
 
 def stop(words: Namespace) -> int:
@@ -138,6 +146,7 @@ def run(words: Namespace) -> int:
 
     lab = find_lab(words.lab)
     begin = time.monotonic()
+    _tell_of_neighbours(lab)
 
     async def work() -> Ending:
         watcher = asyncio.create_task(watch(lab, words.experiments))

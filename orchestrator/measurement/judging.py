@@ -98,7 +98,9 @@ class Judging:
         if found is None:
             return None  # its baseline is still being measured
         if found.decision.action is Action.DROP:
-            return await self._context.store.move(experiment.id, State.DISCARDED, found.decision.reason)
+            return await self._context.store.move(
+                experiment.id, State.DISCARDED, _lost(experiment, found.decision.reason)
+            )
         if not await self._stands_on_master(experiment):
             return await bring_up_to_master(self._context, experiment)
         return await self._context.store.move(experiment.id, State.CONFIRMING, found.decision.reason)
@@ -124,7 +126,9 @@ class Judging:
         if found is None or found.decision.action in (Action.RUN, Action.BASELINE):
             return None
         if found.decision.action is Action.DROP:
-            return await self._context.store.move(experiment.id, State.NOT_CONFIRMED, found.decision.reason)
+            return await self._context.store.move(
+                experiment.id, State.NOT_CONFIRMED, _lost(experiment, found.decision.reason)
+            )
         promoted_as = SIMPLIFICATION if found.decision.simplifies else ""
         return await self.merge(experiment, found.decision.reason, "autolab", promoted_as)
 
@@ -202,6 +206,15 @@ class Judging:
     async def follow_master(self) -> None:
         """Bring the store to where the masters stand in git (orchestrator.measurement.masters)."""
         await follow_masters(self._context, self.update_checkout)
+
+
+def _lost(experiment: Experiment, reason: str) -> str:
+    """Why an experiment is not merged; a measurement without a win says what that win is still worth."""
+    if experiment.reverses is None or experiment.delta is None:
+        return reason
+    figures = reason.partition(": ")[2] or reason
+    worth = f"still worth {experiment.delta:.4f}" if experiment.delta > 0 else "worth nothing above noise by now"
+    return f"experiment {experiment.reverses} is {worth}; without it: {figures}"
 
 
 def _listed(scores: list[float]) -> str:

@@ -11,7 +11,7 @@ from orchestrator.branches import Conflict
 from orchestrator.context import Context
 from orchestrator.errors import LabError
 from orchestrator.patches.submitting import add_diff
-from orchestrator.store.records import Decision, Experiment
+from orchestrator.store.records import REVERSAL, Decision, Experiment
 from orchestrator.store.states import ENDED, State
 from orchestrator.store.writer import Proposal
 
@@ -61,7 +61,7 @@ async def _add(context: Context, experiment: Experiment, actor: str, decision: D
     proposal = Proposal(
         title,
         f"Master as it stands, but without the change of experiment {experiment.id}.",
-        f"reversal of experiment {experiment.id}",
+        f"{REVERSAL}{experiment.id}",
         patch=diff,
     )
     return await add_diff(context, proposal, diff, actor, decision=decision, new=False, line=experiment.line)

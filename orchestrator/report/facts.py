@@ -30,6 +30,7 @@ class Facts:
     promotions: tuple[Experiment, ...]
     scored: tuple[Experiment, ...]  # in the order of their outcomes
     near_misses: tuple[Experiment, ...]  # the best of those that were not merged
+    still_worth: tuple[Experiment, ...]  # measurements of master without one of its wins, in that order
     failures: dict[str, int]  # reasons by kind of end
     counts: dict[State, int]
     beliefs: dict[int, Belief]
@@ -48,7 +49,8 @@ async def facts_of(lab: Lab, reader: Reader) -> Facts:
     ran = await reader.rows("SELECT * FROM runs ORDER BY id")
     runs = [Run.from_row(row) for row in ran]
     counts = await reader.counts()
-    missed = [one for one in scored if one.delta is not None and one.state in (State.DISCARDED, State.NOT_CONFIRMED)]
+    lost = [one for one in scored if one.delta is not None and one.state in (State.DISCARDED, State.NOT_CONFIRMED)]
+    missed = [one for one in lost if one.reverses is None]
     return Facts(
         name=lab.root.name,
         at=utc_now(),
@@ -61,6 +63,7 @@ async def facts_of(lab: Lab, reader: Reader) -> Facts:
         promotions=tuple(await reader.promotions()),
         scored=tuple(scored),
         near_misses=tuple(sorted(missed, key=lambda one: one.delta or 0.0)[:NEAR_MISSES]),
+        still_worth=tuple(one for one in lost if one.reverses is not None),
         failures={str(state): n for state, n in counts.items() if state in FAILED_RUN and n},
         counts={state: n for state, n in counts.items() if n},
         beliefs=await views.beliefs_of(reader),

@@ -18,8 +18,13 @@ def notebook(facts: Facts, tried: Sequence[Experiment], reports: Sequence[Note],
     parts = [f"# Notebook of {inline(facts.name)}", _standing(facts)]
     wins = [one for one in facts.promotions if one.delta is not None]
     parts += ["## Wins", _list([_scored(one) for one in wins]) or "None yet."]
+    if facts.still_worth:
+        parts += ["## What wins are still worth", _list([_worth(one) for one in facts.still_worth])]
     parts += ["## Near misses", _list([_scored(one) for one in facts.near_misses]) or "None yet."]
-    parts += ["## Do not repeat", _list([_tried(one) for one in tried[:MOST_LINES]]) or "Nothing yet."]
+    parts += [
+        "## Do not repeat",
+        _list([_tried(one) for one in tried if one.reverses is None][:MOST_LINES]) or "Nothing yet.",
+    ]
     if findings:
         parts += ["## What the reviewer made of it", _quoted(findings[0])]
     if reports:
@@ -41,6 +46,10 @@ def _standing(facts: Facts) -> str:
 
 def _scored(one: Experiment) -> str:
     return f"{one.id} {inline(one.title)}: {one.delta:+.4f} ({inline(one.source)})"
+
+
+def _worth(one: Experiment) -> str:
+    return f"master without {one.reverses} ({one.id}): {one.delta:+.4f}"
 
 
 def _tried(one: Experiment) -> str:

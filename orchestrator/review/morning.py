@@ -26,7 +26,7 @@ class Morning:
     best_now: float | None
     outcomes: dict[State, int]  # how many experiments came to which end
     runs: int  # that ended
-    slots: dict[str, float]  # share of the time in which each slot had a run, 0..1
+    slots: dict[str, float]  # share of the time since then, or since the first run, in which each slot had one, 0..1
     tokens: int
     money: float  # in the currency of the prices in autolab.toml
     learned: tuple[Note, ...]  # the newest words of the reviewer and of the reporter, where they are of that time
@@ -55,7 +55,9 @@ async def morning_of(reader: Reader, since: str, now: str | None = None) -> Morn
     now = now or utc_now()
     wins = tuple(win for win in await wins_of(reader) if win.merged_at > since)
     ended = await reader.rows(
-        "SELECT after, count(DISTINCT experiment_id) AS n FROM events WHERE kind = 'state' AND at > ? GROUP BY after",
+        "SELECT after, count(DISTINCT experiment_id) AS n FROM events WHERE kind = 'state' AND at > ?"
+        " AND (after != 'dropped' OR experiment_id IN (SELECT id FROM experiments WHERE state = 'dropped'))"
+        " GROUP BY after",  # a drop that was undone is none
         (since,),
     )
     outcomes = {State(row["after"]): int(row["n"]) for row in ended if row["after"] in set(map(str, ENDED))}
@@ -79,7 +81,7 @@ async def morning_of(reader: Reader, since: str, now: str | None = None) -> Morn
         best_now=present,
         outcomes=outcomes,
         runs=sum(run.ended_at is not None for run in runs),
-        slots=_use(await reader.slots(), runs, since, now),
+        slots=_use(await reader.slots(), runs, max(since, await _first_run(reader) or since), now),
         tokens=int(spent["tokens"]),
         money=float(spent["money"]),
         learned=tuple(notes),
@@ -99,6 +101,11 @@ async def _score_at(reader: Reader, at: str) -> float | None:
         (at,),
     )
     return None if row is None else row["val_bpb"]
+
+
+async def _first_run(reader: Reader) -> str | None:
+    row = await reader.row("SELECT min(started_at) AS at FROM runs")
+    return None if row is None else row["at"]
 
 
 def _use(slots: list[SlotRow], runs: list[Run], since: str, now: str) -> dict[str, float]:

@@ -8,13 +8,10 @@ from dataclasses import dataclass
 
 from orchestrator.errors import LabError
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import Decision, Experiment, Run
+from orchestrator.store.records import REVERSAL, Decision, Experiment, Run
 from orchestrator.store.states import ENDED, State
 from orchestrator.store.vault import vault_verdicts
 from orchestrator.views import beliefs_of, run_seconds, valid_runs, vault_means
-
-REVERSAL = "reversal of experiment "
-"""How the source of an experiment begins that takes a win out, or measures master without it (patches.reverting)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +114,7 @@ async def wins_of(reader: Reader) -> list[Win]:
                 slot_seconds=sum(run_seconds(run) or 0.0 for run in runs[one.id]),
                 runs=len(runs[one.id]),
                 accepted=marks.get(one.id),
-                without=tuple(other for other in reversals if other.source == f"{REVERSAL}{one.id}"),
+                without=tuple(other for other in reversals if other.reverses == one.id),
             )
         )
     return wins

@@ -56,6 +56,9 @@ class Decision(StrEnum):
 SIMPLIFICATION = "simplification"
 """What a promotion is that shortens the program and leaves the score where it was."""
 
+REVERSAL = "reversal of experiment "
+"""How the source of an experiment begins that takes a win out of master, or measures master without it."""
+
 CANCELLED = "cancelled"
 """The kind of the event by which an agent has a run stopped: its reason is the experiment's; `after` names the run."""
 
@@ -117,6 +120,12 @@ class Experiment(_FromRow):
     @property
     def label(self) -> str:
         return f"{self.id}" if self.attempt == 1 else f"{self.id}.{self.attempt}"
+
+    @property
+    def reverses(self) -> int | None:
+        """The win that it takes out of master, or measures master without; None for any other experiment."""
+        number = self.source.removeprefix(REVERSAL) if self.source.startswith(REVERSAL) else ""
+        return int(number) if number.isdecimal() and self.patch is not None else None
 
     @property
     def why(self) -> str:

@@ -11,7 +11,7 @@ from orchestrator.history import MARK
 from orchestrator.lessons import lessons_of, without_lesson
 from orchestrator.patches.repairing import end_of_log
 from orchestrator.patches.returning import Returned
-from orchestrator.store.records import VAULT, Experiment, Run
+from orchestrator.store.records import REVERSAL, VAULT, Experiment, Run
 from orchestrator.store.states import FAILED_RUN, RAN, State
 from orchestrator.team.belonging import belongs, notes_of, of_team
 from orchestrator.team.requests import open_requests
@@ -90,7 +90,7 @@ async def _not_to_repeat(context: Context) -> str:
     states = [State.DISCARDED, State.NOT_CONFIRMED, State.REJECTED, State.GIVEN_UP, *FAILED_RUN]
     rows = await context.store.rows(
         f"SELECT id, title, state, delta FROM experiments WHERE id > 0 AND state IN ({', '.join('?' for _ in states)})"
-        " AND line = ? ORDER BY updated_at DESC, id DESC LIMIT ?",
+        f" AND line = ? AND source NOT LIKE '{REVERSAL}%' ORDER BY updated_at DESC, id DESC LIMIT ?",
         [*map(str, states), context.line, MOST_NOT_TO_REPEAT + 1],
     )
     if not rows:

@@ -78,3 +78,21 @@ def test_a_revert_is_measured_and_then_merged_by_decision(measured: Path) -> Non
     assert gone.returncode == 1 and "nothing of experiment" in gone.stderr
     never = autolab("revert", "0", str(lab))
     assert never.returncode == 1 and "starting point" in never.stderr
+
+
+def test_an_ablation_says_what_the_win_is_still_worth_and_is_no_idea_that_failed(measured: Path) -> None:
+    lab = measured
+    first = asyncio.run(win(Lab(lab), "WEIGHT_DECAY = 0.1", "WEIGHT_DECAY = 0.05"))
+    asked = autolab("ablate", str(first), str(lab))
+    assert asked.returncode == 0, asked.stderr
+    number = int(asked.stdout.split()[1])
+    run = autolab("run", str(lab), "--experiments", "1", timeout=280)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+    entry = results(lab)[number]
+    assert entry["state"] == "discarded" and isinstance(entry["delta"], float) and entry["delta"] > 0.1
+    assert str(entry["reason"]).startswith(f"experiment {first} is still worth {entry['delta']:.4f}; without it: ")
+    notebook = git(lab, "show", "notebook:notebook.md")
+    worth, rest = notebook.split("## What wins are still worth")[1].split("## Near misses")
+    assert f"master without {first} ({number}): {entry['delta']:+.4f}" in worth
+    assert "Without experiment" not in rest

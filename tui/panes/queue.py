@@ -16,7 +16,10 @@ class Queue(Rows):
         story, asked = snapshot.story, snapshot.story.wish.queue
         self.empty = "nothing that waits matches the filter; esc clears it" if asked.terms else "nothing waits"
         self.keep_marks({str(e.id) for e in story.queue})  # what waits no more, or is not shown, has none
-        line = Line(snapshot.daemon is not None, story.paused, story.baseline.runs, story.confirming)
+        at_rest = frozenset(
+            a.team for a in snapshot.agents if a.role == "worker" and a.state == "idle" and not a.paused_by
+        )
+        line = Line(snapshot.daemon is not None, story.paused, story.baseline.runs, story.confirming, at_rest)
         self.show(queue_rows(story.queue, story.prepared, line))
         found = f"/{asked.text} {len(story.queue)} of " if asked.terms else ""
         order = f"  by {asked.sort} {'↓' if asked.descending else '↑'}" if asked.sort is not None else ""

@@ -80,6 +80,11 @@ class Reading(ScrollView, can_focus=True, inherit_bindings=False):
     def action_page(self, step: int) -> None:
         self.scroll_to(y=self.scroll_offset.y + step * max(1, self.size.height - 1), animate=False, force=True)
 
+    @property
+    def needle(self) -> str:
+        """What is searched for, in lower case; empty for nothing."""
+        return self._needle
+
     def search(self, needle: str) -> None:
         self._needle, self._found = needle.lower(), None
         self.refresh()

@@ -175,6 +175,11 @@ class Tail(ScrollView, can_focus=True, inherit_bindings=False):
     def on_mouse_scroll_up(self, _: MouseScrollUp) -> None:
         self._look_back()
 
+    @property
+    def needle(self) -> str:
+        """What is searched for, in lower case; empty for nothing."""
+        return self._needle
+
     def search(self, needle: str) -> None:
         self._needle, self._found = needle.lower(), None
         self.refresh()

@@ -14,9 +14,12 @@ from orchestrator.patches.submitting import PERSON_PRIORITY
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import EDITABLE
+from orchestrator.team.offline import OFFLINE_WORKERS
 from tui.entry import Entry
 from tui.present import plain
 from tui.screens.form import FormScreen
+
+NO_PATCH = "no patch: a worker makes one from the hypothesis"
 
 
 def _area(text: str, name: str) -> TextArea:
@@ -41,16 +44,15 @@ class AddForm(FormScreen):
         return [
             ("title", line("title", hint="one change, in a few words")),
             ("hypothesis", _area(self._before.get("hypothesis", ""), "hypothesis")),
-            ("source", line("source", hint="a paper, an earlier result; empty: you")),
+            ("source", line("source", hint="a paper, a result; empty: you")),
             ("priority", line("priority", str(PERSON_PRIORITY))),
         ]
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         self.query_one("#file", Input).value = self._before.get("file", "")
-        super().on_mount()
 
     def without_patch(self) -> str:
-        return "no patch: a worker makes one from the hypothesis"
+        return NO_PATCH + (f", but {OFFLINE_WORKERS}" if self.offline else "")
 
     def order(self, patch: str) -> tuple[str, dict[str, Any]]:
         for name in ("title", "hypothesis"):
@@ -91,7 +93,7 @@ class EditForm(FormScreen):
 
     def without_patch(self) -> str:
         if self._edited.commit_id is None:
-            return "there is no patch: a worker makes one from the hypothesis"
+            return f"there is {NO_PATCH}" + (f", but {OFFLINE_WORKERS}" if self.offline else "")
         return "the patch stays; with another hypothesis a worker makes it anew"
 
     def order(self, patch: str) -> tuple[str, dict[str, Any]]:

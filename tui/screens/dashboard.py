@@ -162,7 +162,7 @@ class Dashboard(RoomScreen):
     def _give_room(self) -> None:
         slots = self.query_one(Slots)
         rows = slot_lines(slots.row_count, self.size.height)
-        slots.styles.height = "1fr" if self.zoomed else 2 + rows
+        slots.styles.height = "1fr" if self.zoomed else 3 + rows  # the frame and the headings
 
     def _entitle(self) -> None:
         """Every frame says its number, its filter and its count; those that share its place too."""

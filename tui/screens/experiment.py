@@ -35,6 +35,8 @@ from tui.panes.tail import Tail
 from tui.present import STATE_TONES, difference, plain, score, state_text
 from tui.screens.dialogs import Ask
 from tui.screens.room import RoomScreen
+from tui.screens.text import not_found
+from tui.split_diff import split_diff
 from tui.story import facts_table, runs_table, timeline
 from tui.tones import Line, Said, Tone, fit
 from tui.voices import voice_lines
@@ -47,7 +49,19 @@ TABS = ("story", "patch", "words", "log")
 
 class ExperimentScreen(RoomScreen):
     FOOTER: ClassVar[tuple[str, ...]] = (
-        *("back", "next_pane", "log", "diff", "paper", "edit_requeue", "requeue", "pause_run", "stop_run", "kill"),
+        *(
+            "back",
+            "next_pane",
+            "log",
+            "diff",
+            "side_by_side",
+            "paper",
+            "edit_requeue",
+            "requeue",
+            "pause_run",
+            "stop_run",
+            "kill",
+        ),
         *("filter", "raise", "lower", "copy", "command_line", "help"),
     )
 
@@ -59,6 +73,8 @@ class ExperimentScreen(RoomScreen):
         self._page = "patch" if at_diff else "story"
         self._beside = "patch"  # the page that stands beside the story where there is room
         self._log: tuple[int, int | None] | None = None  # the run whose log is shown, and how far it was read
+        self._diff: str | Text = ""  # the patch, or why there is none
+        self._split = False  # whether the diff is side by side
         self._paper: Cited | None = None
         self._experiment: Experiment | None = None
         self._runs: list[Run] = []
@@ -95,6 +111,8 @@ class ExperimentScreen(RoomScreen):
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.width < TWO_PAGES, "small")
         self._turn_to(self._page)
+        if self._split:
+            self.call_after_refresh(self._draw_patch)
 
     def _turn_to(self, page: str) -> None:
         """The story and another page side by side where there is room, else the one at hand."""
@@ -161,8 +179,18 @@ class ExperimentScreen(RoomScreen):
         self.run_worker(self._show_words(experiment), exclusive=True, group="words")
 
     async def _show_patch(self, experiment: Experiment) -> None:
-        text = await asyncio.to_thread(self._patch, experiment)
-        self.query_one("#patch", Reading).show(lines_of(text))
+        self._diff = await asyncio.to_thread(self._patch, experiment)
+        self._draw_patch()
+
+    def _draw_patch(self) -> None:
+        colours, page = self.app.theme_variables, self.query_one("#patch", Reading)
+        if isinstance(self._diff, Text):
+            text = self._diff
+        elif self._split:
+            text = split_diff(self._diff, colours, page.scrollable_content_region.width)
+        else:
+            text = coloured_diff(self._diff, colours)
+        page.show(lines_of(text))
 
     async def _show_words(self, experiment: Experiment) -> None:
         with contextlib.suppress(LabError):
@@ -187,11 +215,11 @@ class ExperimentScreen(RoomScreen):
         self._log = (run, piece.offset)
         tail.add(piece.lines)
 
-    def _patch(self, experiment: Experiment) -> Text:
+    def _patch(self, experiment: Experiment) -> str | Text:
         colours = self.app.theme_variables
         if experiment.parent is None or experiment.commit_id is None:
             if experiment.patch:
-                return coloured_diff(experiment.patch, colours)
+                return experiment.patch
             missing = "No patch yet: a worker writes it when the experiment's turn comes."
             ended = f"It ended without a patch: {experiment.state.replace('_', ' ')}."
             return Text(ended if experiment.state in ENDED else missing, style=colours["dim"])
@@ -199,7 +227,7 @@ class ExperimentScreen(RoomScreen):
             diff = Repository(self._lab.root).diff(experiment.parent, experiment.commit_id)
         except LabError as error:
             return Text(str(error), style=colours["warn"])
-        return coloured_diff(diff, colours) if diff.strip() else Text("The patch changes nothing.")
+        return diff if diff.strip() else Text("The patch changes nothing.")
 
     async def _draw_curve(self, experiment: Experiment) -> None:
         chart = self.query_one("#curve", Chart)
@@ -253,6 +281,10 @@ class ExperimentScreen(RoomScreen):
                 self._turn_to(PAGES[int(key) - 1])
             case "diff":
                 self._turn_to("patch")
+            case "side_by_side":
+                self._split = not self._split
+                self._turn_to("patch")
+                self.call_after_refresh(self._draw_patch)  # the page has its width then
             case "down" | "up" | "first" | "last" if isinstance(page, Reading | Tail):
                 page.move(name)
             case "down" | "up":
@@ -285,5 +317,7 @@ class ExperimentScreen(RoomScreen):
 
     def _find(self, step: int) -> None:
         page = self._shown_page
-        if not isinstance(page, Reading | Tail) or page.find(step) in (None, False):
-            self.notify("Nothing found: / searches for a text.")
+        if not isinstance(page, Reading | Tail):
+            self.notify("Nothing is searched for yet: / asks for a text.")
+        elif page.find(step) in (None, False):
+            self.notify(not_found(page.needle), markup=False)

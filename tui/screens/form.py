@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static, TextArea
@@ -18,6 +19,7 @@ from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Command, Experiment
+from orchestrator.team.offline import only_offline_workers
 from tui import drafts
 from tui.drafts import Draft
 from tui.entry import Entry
@@ -49,6 +51,7 @@ class FormScreen(ModalScreen[str | None]):
         self._lab, self._reader, self._experiment = lab, reader, experiment
         self.draft: Draft | None = None
         self._busy = False
+        self.offline = False  # whether only the built-in model would make a patch
 
     # -- what a subclass says
 
@@ -76,7 +79,7 @@ class FormScreen(ModalScreen[str | None]):
                     yield widget
             with Horizontal(classes="field"):
                 yield Label("diff file")
-                yield Entry(id="file", placeholder="or a unified diff against master, from a file", compact=True)
+                yield Entry(id="file", placeholder="or a unified diff against master", compact=True)
             yield Static("", id="change", markup=False)
             yield Static("", id="trouble", markup=False)
             with Horizontal(classes="buttons"):
@@ -84,8 +87,14 @@ class FormScreen(ModalScreen[str | None]):
                 yield Button("Edit the files ^e", id="edit", compact=True)
                 yield Button("Cancel", id="leave", compact=True)
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
+        self.offline = await only_offline_workers(self._reader)
         self._tell_change()
+
+    def on_resize(self, event: Resize) -> None:
+        """A form that would not fit has fewer empty lines: its buttons stay in sight."""
+        self.set_class(event.size.height < 30, "snug")
+        self.set_class(event.size.height < 24, "low")
 
     def text(self, name: str) -> str:
         widget = self.query_one(f"#{name}")
@@ -108,6 +117,8 @@ class FormScreen(ModalScreen[str | None]):
         file = self.text("file")
         if file:
             said = f"patch: the diff in {file}"
+            if self.draft is not None:
+                said += "; what you have edited is kept, and taken when that field is empty"
         elif self.draft is not None:
             try:
                 diff = self.draft.diff()

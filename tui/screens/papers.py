@@ -20,6 +20,7 @@ from tui.papers import CITING_COLUMNS, PAPER_COLUMNS, citing_cells, heading, pap
 from tui.present import plain
 from tui.screens.dialogs import Ask
 from tui.screens.room import RoomScreen
+from tui.screens.text import not_found
 from tui.tones import Line, Said, Tone, fit
 
 LOOK_SECONDS = 2.0
@@ -201,4 +202,4 @@ class PaperScreen(RoomScreen):
 
     def _find(self, step: int) -> None:
         if not self._page.find(step):
-            self.notify("Nothing found: / searches for a text.")
+            self.notify(not_found(self._page.needle), markup=False)

@@ -99,7 +99,8 @@ class SettingsScreen(RoomScreen):
 
     def _tell(self) -> None:
         key = self._list.selected_key or ""
-        self.query_one("#setting", Static).update(self._comments.get(key, ""))
+        where = f"  Changed {ELSEWHERE}." if key and not is_live(key) else ""
+        self.query_one("#setting", Static).update(f"{self._comments.get(key, '')}{where}".strip())
 
     def on_rows_moved(self, _: Rows.Moved) -> None:
         self._tell()

@@ -88,8 +88,12 @@ class LinesScreen(RoomScreen):
 
     def _find(self, step: int) -> None:
         if self.tail.find(step) is None:
-            self.notify("Nothing found: / searches for a text.")
+            self.notify(not_found(self.tail.needle), markup=False)
         self._tell()
+
+
+def not_found(needle: str) -> str:
+    return f"`{needle}` is nowhere in it." if needle else "Nothing is searched for yet: / asks for a text."
 
 
 class LogScreen(LinesScreen):
