@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pexpect
 
+from orchestrator.store.writer import Writer
+from roles.offline.model import NAME
 from tests.command_line import autolab
 
 LONG = "A title that is longer than any column of eighty cells would ever be able to hold"
@@ -63,3 +66,18 @@ def test_the_number_of_an_experiment_finds_its_paper(lab: Path) -> None:
     assert "https://arxiv.org/abs/2104.09864" in autolab("paper", "1", str(lab)).stdout
     refused = autolab("paper", "7", str(lab))
     assert refused.returncode == 1 and "There is no experiment 7." in refused.stderr
+
+
+def test_an_idea_that_no_worker_can_make_is_queued_with_a_word_about_it(lab: Path) -> None:
+    words = ("add", str(lab), "--title", "Free", "--hypothesis", "because")
+    assert autolab(*words).stderr == "", "nobody has been at work yet: nothing is known of the workers"
+
+    async def at_work(model: str) -> None:
+        async with Writer(lab / "runs.db") as store:
+            await store.set_agents([("worker-1", "worker", "offline", model)])
+
+    asyncio.run(at_work(NAME))
+    told = autolab(*words)
+    assert told.returncode == 0 and told.stdout == "2\n" and "only knows its catalogue" in told.stderr
+    asyncio.run(at_work("a language model"))
+    assert autolab(*words).stderr == ""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from orchestrator.lab import Lab
+from orchestrator.review.morning import morning_of
 from orchestrator.store.records import AgentRow, Event, Experiment, Run, RunKind, SlotRow, utc_now
 from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal, Writer
@@ -226,8 +227,13 @@ async def test_changes_are_counted_once_and_from_the_moment_on(tmp_path: Path) -
         await store.event("anomaly", "autolab", "no free space")
         found = await changing.look(store, since)
         assert found is not None and (found.ended, found.anomalies) == (1, 1)
+        assert (await morning_of(store, since)).outcomes == {State.DROPPED: 1}
         [newest, dropped] = await events_of_interest(store, since)
         assert newest.kind == "anomaly" and [getattr(c, "text", "") for c in change_cells(dropped)][-1] == "ada@box"
+        await store.move(made.id, State.PROPOSED, "undone", actor="ada@box")
+        found = await changing.look(store, since)
+        assert found is not None and found.ended == 0, "a drop that was undone is no change"
+        assert (await morning_of(store, since)).outcomes == {}
 
 
 def test_an_event_names_the_person_who_asked() -> None:

@@ -13,6 +13,8 @@ from textual.widgets import Input, TextArea
 
 from orchestrator.actor import who
 from orchestrator.store.states import State
+from orchestrator.store.writer import Writer
+from roles.offline.model import NAME
 from tests.conftest import eventually
 from tests.tui.answering import answered
 from tests.tui.driving import notices, on, posted, room, screen_text, until
@@ -50,6 +52,21 @@ async def test_an_idea_is_queued_for_a_worker_and_z_takes_it_back(tmp_path: Path
         await until(pilot, lambda: "is undone: it is dropped" in notices(pilot))
         await pilot.press("z")
         await until(pilot, lambda: "ordered nothing that could be undone" in notices(pilot))
+
+
+@pytest.mark.parametrize("size", [(60, 16), (60, 20), (80, 24), (200, 50)])
+async def test_the_buttons_of_a_form_are_in_sight_and_a_worker_that_only_knows_a_catalogue_is_told_of(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with Writer(lab.database) as store:
+        await store.set_agents([("worker-1", "worker", "offline", NAME)])
+    async with room(lab, size) as pilot:
+        await pilot.press("a")
+        await on(pilot, AddForm)
+        await until(pilot, lambda: "only knows its catalogue" in " ".join(screen_text(pilot).replace("│", "").split()))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "has no title" in screen_text(pilot) and "Queue it ^s" in screen_text(pilot))
 
 
 async def test_a_refusal_comes_back_into_the_form_and_nothing_typed_is_lost(tmp_path: Path) -> None:

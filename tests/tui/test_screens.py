@@ -97,6 +97,16 @@ async def test_an_experiment_has_its_paper_the_agents_words_and_a_log_to_search(
         await until(pilot, lambda: "hands the patch in" in screen_text(pilot) or "worker-1" in screen_text(pilot))
         await pilot.press("2", "slash", *"learning", "enter")
         await until(pilot, lambda: pilot.app.screen.query_one("#patch", Reading)._found is not None)
+        await pilot.press("slash", *"nothing like it", "enter")
+        await until(pilot, lambda: "`nothing like it` is nowhere in it." in notices(pilot))
+        patch = pilot.app.screen.query_one("#patch", Reading)
+        unified = patch.text
+        assert "@@" in unified and " │ " not in unified
+        await pilot.press("v")
+        await until(pilot, lambda: " │ " in patch.text)
+        assert max(map(len, patch.text.splitlines())) <= patch.size.width
+        await pilot.press("v")
+        await until(pilot, lambda: patch.text == unified)
         await pilot.press("i")
         await on(pilot, PaperScreen)
         await until(pilot, lambda: "RoFormer: Enhanced Transformer" in screen_text(pilot))
