@@ -16,11 +16,13 @@ from pathlib import Path
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.neighbours import REMEDY, labs_at_work
-from orchestrator.runs.slots import device_files, gpu_slots, machine_memory
+from orchestrator.runs.slots import device_files, gpu_reading, gpu_slots, machine_memory, used_by_others
 from orchestrator.sandbox import walls
 from orchestrator.sandbox.library import source_library
 from orchestrator.settings import Settings, read_settings
 from orchestrator.targets.target import ScriptTarget
+
+IN_USE_REMEDY = "Runs wait until others have left it; `share_gpus = true` in autolab.toml uses it all the same."
 
 PROBE_TOKENS, PROBE_SECONDS = 1024, 60.0
 """Of a model's answer when it is tried: one that thinks before a word needs some, one that rambles gets no more."""
@@ -39,11 +41,12 @@ class Finding:
 
 def examine(lab: Lab | None) -> list[Finding]:
     """Look at the machine and, if there is one, at the lab."""
+    at_work = lab is not None and daemon_of(lab) is not None
     findings = [
         _python(),
         _git(),
         _torch(),
-        _gpus(),
+        _gpus(at_work),
         _memory(),
         _disk(lab.root if lab else Path.cwd()),
         _sandbox(),
@@ -75,10 +78,13 @@ def _torch() -> Finding:
         return Finding("torch", False, "not installed", "pip install 'torch>=2.11,<2.14'", True)
 
 
-def _gpus() -> Finding:
+def _gpus(at_work: bool) -> Finding:
+    """`at_work`: a run of this lab may be what uses them."""
     found = gpu_slots()
     if found:
-        return Finding("gpu", True, ", ".join(f"{slot.name} {slot.device}" for slot in found))
+        used = {slot.name: "" if at_work else used_by_others(gpu_reading(slot)) for slot in found}
+        told = [f"{slot.name} {slot.device}" + f" ({used[slot.name]})" * bool(used[slot.name]) for slot in found]
+        return Finding("gpu", not any(used.values()), ", ".join(told), IN_USE_REMEDY)
     if shutil.which("nvidia-smi") or Path("/proc/driver/nvidia").exists():
         return Finding("gpu", False, "a driver, but NVML shows no GPU", "Look at `nvidia-smi`.")
     cores = len(os.sched_getaffinity(0))

@@ -33,6 +33,7 @@ NEEDED_SCRIPT_KEYS = ("command", "metric", "direction", "timeout_seconds")
 class LabSection(Section):
     profile: Profile
     slots: Literal["auto"] | PositiveInt = "auto"
+    share_gpus: bool = False  # whether runs start on a GPU that others use
     teams: list[str] | None = None  # those at work; None: every [teams.NAME], or the one [team]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -103,9 +103,19 @@ class Tool:
                 return f"`{place}` is {shown}: {wrong['msg'][:1].lower()}{wrong['msg'][1:]}."
 
 
-def bind(name: str, handler: Handler) -> Tool:
-    """The tool `name` of the catalogue, answered by `handler`."""
-    return tool_of(name, PARAMETERS[name], handler)
+def bind(name: str, handler: Handler, **choices: Sequence[str]) -> Tool:
+    """The tool `name` of the catalogue, answered by `handler`; `choices` are all values that an argument may have here.
+
+    A server that holds a reply to a schema leaves a model none but these; the handler still refuses others in words.
+    """
+    tool = tool_of(name, PARAMETERS[name], handler)
+    if not choices:
+        return tool
+    schema = tool.spec.parameters
+    properties = {**schema["properties"]}
+    for argument, values in choices.items():
+        properties[argument] = {**properties[argument], "enum": list(values)}
+    return replace(tool, spec=replace(tool.spec, parameters={**schema, "properties": properties}))
 
 
 def tool_of(name: str, parameters: type[Parameters], handler: Handler) -> Tool:

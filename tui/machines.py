@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from orchestrator.columns import Column
-from orchestrator.store.records import Experiment, Run, SlotRow
+from orchestrator.store.records import IN_USE, Experiment, Run, SlotRow
 from tui.present import Cell, plain
 from tui.tones import Said, Tone
 
-PHASE_SYMBOLS = {"idle": "·", "starting": "~", "training": "►", "scoring": "=", "paused": "‖"}
-PHASE_TONES = {"idle": Tone.DIM, "paused": Tone.WARN}
+PHASE_SYMBOLS = {"idle": "·", "starting": "~", "training": "►", "scoring": "=", "paused": "‖", IN_USE: "!"}
+PHASE_TONES = {"idle": Tone.DIM, "paused": Tone.WARN, IN_USE: Tone.WARN}
 SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 8
 STEP_SECONDS = 5.0  # one character of a history
@@ -143,8 +143,8 @@ def slot_cells(slot: SlotRow, machine: Machine, run: Run | None, experiment: Exp
     )
     if run is None or experiment is None:
         nothing = Said("")
-        idle = Said(f"{PHASE_SYMBOLS['idle']} idle", Tone.DIM)
-        device = Said(plain(slot.device), Tone.DIM)
+        idle = Said(f"{PHASE_SYMBOLS.get(slot.phase, '·')} {slot.phase}", PHASE_TONES.get(slot.phase, Tone.DIM))
+        device = Said(plain(f"others: {slot.verdict}" if slot.phase == IN_USE else slot.device), Tone.DIM)
         return (Said(slot.name), idle, None, nothing, nothing, nothing, device, nothing, nothing, *readings)
     phase = Said(f"{PHASE_SYMBOLS.get(slot.phase, ' ')} {slot.phase}", PHASE_TONES.get(slot.phase, Tone.LIVE))
     left = machine.remaining(slot)

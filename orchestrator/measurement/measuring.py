@@ -16,6 +16,7 @@ from orchestrator.evidence import BASELINE_SEEDS, Action, seeds
 from orchestrator.measurement.contest import runs_at_head, standing
 from orchestrator.measurement.fair_share import accounts_of, in_turn
 from orchestrator.measurement.masters import called
+from orchestrator.measurement.occupancy import Occupancy
 from orchestrator.measurement.pruning import Pruning
 from orchestrator.measurement.self_reported import keep_originals, with_progress, with_score
 from orchestrator.measurement.specs import marker_of, spec_of, worktree_of
@@ -54,6 +55,7 @@ class Measuring:
         self._outcomes_before: int | None = None
         self._shown: dict[str, tuple[object, ...]] = {}
         self._pruning = Pruning(context)
+        self._occupancy = Occupancy(context)
         self.closed = False  # true: nothing new starts
 
     # -- runs under way
@@ -126,7 +128,7 @@ class Measuring:
     async def _free_slots(self) -> list[Slot]:
         taken = {run.slot for run in await self._context.store.runs_underway()}
         taken |= await held_slots(self._context.store)  # by the vault, on GPUs alone
-        return [slot for slot in self._context.executor.slots() if slot.name not in taken]
+        return await self._occupancy.free([slot for slot in self._context.executor.slots() if slot.name not in taken])
 
     async def _next(self, device: str) -> Wanted | None:
         """What a slot of this kind of device had best run."""

@@ -96,6 +96,10 @@ class Executor(Protocol):
         """Whether the slot shows no process of the run any more."""
         ...
 
+    async def occupied(self, slot: Slot) -> str:
+        """Of a slot without a run of the lab: how others use it, in a few words; empty when nobody does."""
+        ...
+
     async def readings(self, runs: Mapping[str, Path]) -> dict[str, Reading]:
         """By slot name; `runs` holds the directories of the runs under way, by slot name."""
         ...

@@ -21,7 +21,7 @@ from orchestrator.runs.identity import Identity, alive, boot_id, kill_marked, ma
 from orchestrator.runs.log_text import read_log
 from orchestrator.runs.progress import Progress, noted_processes, read_progress
 from orchestrator.runs.result import RunResult, read_result
-from orchestrator.runs.slots import cpu_slots, gpu_processes, gpu_reading, gpu_slots, machine_memory
+from orchestrator.runs.slots import cpu_slots, gpu_processes, gpu_reading, gpu_slots, machine_memory, used_by_others
 from orchestrator.runs.spec import RunSpec, read_spec, write_spec
 
 CLAIM_SECONDS = 30.0
@@ -217,6 +217,12 @@ class LocalExecutor:
     async def free(self, slot: Slot, marker: str) -> bool:
         """Whether no process of the run is left; `status` has waited for its GPU, where it has one, already."""
         return not await asyncio.to_thread(marked_processes, marker)
+
+    async def occupied(self, slot: Slot) -> str:
+        """A core is shared as the kernel sees fit, and its runs have a clock that does not mind."""
+        if slot.gpu is None:
+            return ""
+        return used_by_others(await asyncio.to_thread(gpu_reading, slot))
 
     # -- readings
 

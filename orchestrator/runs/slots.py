@@ -14,6 +14,9 @@ from orchestrator.runs.executor import Reading, Slot
 
 CGROUP = Path("/sys/fs/cgroup")
 
+OTHERS_SHARE = 0.1
+"""Of a GPU's memory, above which somebody computes there."""
+
 
 @cache
 def _nvml() -> Any | None:
@@ -128,6 +131,17 @@ def gpu_reading(slot: Slot) -> Reading:
         with contextlib.suppress(Exception):
             values["power"] = nvml.nvmlDeviceGetPowerUsage(handle) / 1000
     return Reading(**values)
+
+
+def used_by_others(reading: Reading) -> str:
+    """What the memory of a GPU on which nothing of the lab runs tells of others there; empty when the GPU is free.
+
+    A little is always in use: by the driver, by a desktop.
+    """
+    used, total = reading.memory_used, reading.memory_total
+    if used is None or not total or used <= OTHERS_SHARE * total:
+        return ""
+    return f"{used / 2**30:.0f} of {total / 2**30:.0f} GiB of its memory are taken"
 
 
 def gpu_processes(slot: Slot) -> set[int]:

@@ -56,6 +56,9 @@ class Decision(StrEnum):
 SIMPLIFICATION = "simplification"
 """What a promotion is that shortens the program and leaves the score where it was."""
 
+IN_USE = "in use"
+"""The phase of a slot without a run of the lab that others use."""
+
 REVERSAL = "reversal of experiment "
 """How the source of an experiment begins that takes a win out of master, or measures master without it."""
 
@@ -241,7 +244,7 @@ class SlotRow(_FromRow):
     name: str
     device: str
     run_id: int | None
-    phase: str  # idle, starting, training, scoring, paused
+    phase: str  # idle, starting, training, scoring, paused, in use
     progress: float | None  # 0..1 of the budget
     step: int | None
     loss: float | None
@@ -251,7 +254,7 @@ class SlotRow(_FromRow):
     temperature: float | None  # degrees Celsius
     power: float | None  # watts
     updated_at: str
-    verdict: str = ""  # early stopping, of the run so far
+    verdict: str = ""  # early stopping, of the run so far; of a slot in use, how others use it
 
 
 @dataclass(frozen=True, slots=True)

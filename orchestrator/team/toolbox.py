@@ -50,13 +50,13 @@ class Toolbox:
 
     def reading(self) -> list[Tool]:
         return [
-            bind("read_file", self._read_file),
+            bind("read_file", self._read_file, path=self._readable()),
             bind("list_experiments", self._list_experiments),
             bind("read_diff", self._read_diff),
         ]
 
     async def _read_file(self, arguments: dict[str, Any]) -> Answer:
-        path, start = str(arguments["path"]), int(arguments.get("start") or 1)
+        path, start = _named(arguments), int(arguments.get("start") or 1)
         count = min(int(arguments.get("lines") or 1000), MOST_LINES)
         lines = (await self._content(path)).splitlines(keepends=True)
         chosen = lines[start - 1 : start - 1 + count]
@@ -65,12 +65,14 @@ class Toolbox:
             text += f"[lines {start} to {start + count - 1} of {len(lines)}]\n"
         return Answer(text or f"[{path} has {len(lines)} lines]")
 
-    async def _content(self, path: str) -> str:
+    def _readable(self) -> list[str]:
         target = self._context.settings.target
-        notebook = self._context.lab.notebook_file
         # The notebook tells of the lab's master; a team with its own reads what its own experiments taught.
-        told = [] if self._context.line else [notebook.name]
-        allowed = [*target.editable, *target.protected, "program.md", *told]
+        told = [] if self._context.line else [self._context.lab.notebook_file.name]
+        return [*target.editable, *target.protected, "program.md", *told]
+
+    async def _content(self, path: str) -> str:
+        notebook, allowed = self._context.lab.notebook_file, self._readable()
         if path not in allowed:
             raise ToolRefusal(f"There is no file {path!r} for you. Files: {', '.join(allowed)}.")
         if path == notebook.name:
@@ -201,6 +203,7 @@ class Toolbox:
 
         assert self._worktree is not None
         checks = PatchChecks(self._context, experiment, self._worktree, repair)
+        editable = self._context.settings.target.editable
 
         async def submit(arguments: dict[str, Any]) -> Answer:
             return await self._submit(experiment, str(arguments.get("summary") or ""), checks)
@@ -217,8 +220,8 @@ class Toolbox:
 
         return [
             *self.reading(),
-            bind("edit_file", self._edit_file),
-            bind("replace_function", self._replace_function),
+            bind("edit_file", self._edit_file, path=editable),
+            bind("replace_function", self._replace_function, path=editable),
             bind("show_diff", self._show_diff),
             bind("check_patch", check),
             *([bind("smoke_run", smoke)] if possible(self._context) else []),
@@ -235,7 +238,7 @@ class Toolbox:
         return self._worktree / path
 
     async def _edit_file(self, arguments: dict[str, Any]) -> Answer:
-        file = self._editable(str(arguments["path"]))
+        file = self._editable(_named(arguments))
         old, new = str(arguments["old"]), str(arguments["new"])
         text = await asyncio.to_thread(file.read_text, "utf-8")
         found = text.count(old) if old else 0
@@ -248,7 +251,7 @@ class Toolbox:
         return Answer(f"{file.name} is changed.")
 
     async def _replace_function(self, arguments: dict[str, Any]) -> Answer:
-        file, name = self._editable(str(arguments["path"])), str(arguments["name"])
+        file, name = self._editable(_named(arguments)), str(arguments["name"])
         text = await asyncio.to_thread(file.read_text, "utf-8")
         try:
             changed = await asyncio.to_thread(with_function, text, name, str(arguments["code"]))
@@ -334,6 +337,11 @@ class Toolbox:
         )
         await self._context.store.add_note("report", self._agent, text, team=self._context.team.name)
         return Answer("The report is delivered.", finished=True)
+
+
+def _named(arguments: dict[str, Any]) -> str:
+    """The file that a call names; `./train.py` is train.py."""
+    return str(arguments["path"]).strip().removeprefix("./")
 
 
 def _with_expected(hypothesis: str, expected: float | None) -> str:

@@ -18,7 +18,7 @@ from orchestrator.context import Context
 from orchestrator.errors import LabError
 from orchestrator.history import idea_of
 from orchestrator.runs import Limits
-from orchestrator.store.records import Decision, Experiment, Level, seconds_since, utc_now
+from orchestrator.store.records import IN_USE, Decision, Experiment, Level, seconds_since, utc_now
 from orchestrator.store.states import RAN, WAITING, State
 from orchestrator.team_settings import Team
 from roles.circuit import State as Circuit
@@ -180,6 +180,11 @@ class Anomalies:
             if slot.run_id is None and seconds_since(since) > IDLE_SECONDS:
                 told = ", ".join(f"{n} {state}" for state, n in waiting.items())
                 sentence = f"slot {slot.name} has had nothing to run since {since[11:16]} UTC ({told})"
+                if slot.phase == IN_USE:
+                    sentence = (
+                        f"slot {slot.name} waits since {since[11:16]} UTC for others to leave its GPU ({slot.verdict});"
+                        " `share_gpus = true` in autolab.toml uses it all the same"
+                    )
                 yield Finding(f"idle {slot.name}", since, sentence)
 
     async def _stuck(self) -> AsyncIterator[Finding]:

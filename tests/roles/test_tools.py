@@ -40,6 +40,16 @@ async def test_a_handler_gets_the_arguments_with_every_default_filled_in() -> No
     assert json.loads(answer.text) == {"path": "train.py", "start": 1, "lines": 1000}
 
 
+async def test_an_argument_that_names_one_of_few_things_says_which_there_are() -> None:
+    told = bind("read_file", echo, path=["train.py", "notes.md"])
+    assert told.spec.parameters["properties"]["path"]["enum"] == ["train.py", "notes.md"]
+    assert "enum" not in tool("read_file").spec.parameters["properties"]["path"], "the catalogue stays as it is"
+    assert '"enum":["train.py","notes.md"]' in told.usage
+    assert json.loads((await told({"path": "another.py"})).text)["path"] == "another.py", (
+        "its handler refuses, in words"
+    )
+
+
 def test_what_is_clearly_meant_is_taken() -> None:
     assert tool("read_file").check({"path": "train.py", "start": None, "lines": "20"})["lines"] == 20
     assert tool("list_experiments").check({"limit": None, "state": None}) == {

@@ -32,6 +32,11 @@ def test_a_patch_is_made_by_function_checked_tried_and_submitted(bare: Path) -> 
         made = await waiting(context, "Squared ReLU", variable="activation")
         playing = Playing("a model")
         tools = (await patching(context, made, playing)).tools
+        choices = {one.name: one.spec.parameters["properties"]["path"] for one in tools if "file" in one.name}
+        assert choices["edit_file"]["enum"] == ["train.py"]
+        assert choices["read_file"]["enum"] == ["train.py", "prepare.py", "program.md", "notebook.md"]
+        assert "import torch" in await call(tools, "read_file", path="./train.py")
+        assert "There is no file 'model.py'" in await call(tools, "read_file", path="model.py")
         assert "The patch would be refused: The patch changes nothing." in await call(tools, "check_patch")
         crash = "def activation(x):\n    return x @ torch.zeros(3, 4)\n"
         assert "activation is replaced" in await call(

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from orchestrator.lab import Lab
 from orchestrator.review.morning import morning_of
-from orchestrator.store.records import AgentRow, Event, Experiment, Run, RunKind, SlotRow, utc_now
+from orchestrator.store.records import IN_USE, AgentRow, Event, Experiment, Run, RunKind, SlotRow, utc_now
 from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal, Writer
 from tests.tui.test_present import health, text_of
@@ -23,7 +23,7 @@ from tui.chart import Label, Series, Shape, chart
 from tui.curves import CurveFile
 from tui.curves import Line as Curves
 from tui.health import second_line
-from tui.machines import SPARK_WIDTH, STEP_SECONDS, History, Machine, clock
+from tui.machines import SPARK_WIDTH, STEP_SECONDS, History, Machine, clock, slot_cells
 from tui.memory import Layout, Memory
 from tui.present import event_text
 from tui.promotions import believed_line, promotion_labels
@@ -109,6 +109,9 @@ def test_the_remaining_time_follows_the_pace_of_the_last_minute() -> None:
     assert machine.remaining(slot(0.395, 99)) == pytest.approx(121)
     machine.take(slot(0.395, 100, "paused"))
     assert machine.remaining(slot(0.395, 100, "paused")) is None
+    idle = replace(slot(0.0, 40, IN_USE), run_id=None, verdict="31 of 80 GiB of its memory are taken")
+    said = [getattr(cell, "text", "") for cell in slot_cells(idle, Machine(), None, None)]
+    assert "! in use" in said and "others: 31 of 80 GiB of its memory are taken" in said
     assert [clock(seconds) for seconds in (8, 250, 7500)] == ["8 s", "4:10", "2:05 h"]
 
 
