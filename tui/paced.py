@@ -14,7 +14,7 @@ from rich.console import RenderableType
 from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.events import Event, InputEvent, MouseMove, Resize
+from textual.events import Event, InputEvent, Key, MouseMove, Paste, Resize
 from textual.screen import Screen
 
 from tui.pace import REST_SECONDS, SSH_REST_SECONDS, Pace
@@ -22,6 +22,7 @@ from tui.shadow import Difference, Shadow
 from tui.sheet import Sheet
 from tui.terminal import Terminal, now, stopped_by
 from tui.theme import DARK, LIGHT, SIXTEEN
+from tui.typed_ahead import TypedAhead
 
 Result = TypeVar("Result")
 
@@ -66,6 +67,7 @@ class PacedApp(App[Result]):
         self._held: ExitStack | None = None
         self._curtain = True  # down: the first screen is being made, and no half of it is painted
         self._look_again: asyncio.TimerHandle | None = None
+        self._typed = TypedAhead(self, super().on_event)
         self._unanswered = False  # a key was pressed, and nothing has been painted since
 
     # -- frames
@@ -185,7 +187,10 @@ class PacedApp(App[Result]):
             self._pace.touched(now())
             self.screen_lost()
             self._release()
-        await super().on_event(event)
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            await self._typed.take(event)
+        else:
+            await super().on_event(event)
 
     # -- coming and going
 

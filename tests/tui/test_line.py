@@ -203,9 +203,20 @@ def test_thousands_of_results_are_walked_through_by_a_window(watched: Path) -> N
 
 
 def test_keys_that_arrive_at_once_count_in_the_order_in_which_they_were_typed(watched: Path) -> None:
-    """A slow line hands over many in one piece."""
+    """A slow line hands over many in one piece, also those for a window that the first of them opens."""
     seat = Seat(room(watched))
     seat.see("Idea number 12")
+    seat.process.send(":nonsense one\r")
+    seat.see("There is no command `nonsense`")
+    seat.process.send("/Idea number 7\r")
+    seat.see("/Idea number 7 1 of")
+    seat.process.send("\x1b")
+    seat.see("Idea number 12")
+    seat.process.send("aWider\tit may\thelp")
+    seat.see("source       help")
+    assert "title        Wider" in seat.text() and "hypothesis   it may" in seat.text()
+    seat.process.send("\x1b")
+    seat.see("3 results")
     seat.process.send(":")
     seat.see("tab completes, up goes back")
     seat.process.send("abc\x7f\x7fxy")

@@ -15,7 +15,6 @@ from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import EDITABLE
 from orchestrator.team.offline import OFFLINE_WORKERS
-from tui.entry import Entry
 from tui.present import plain
 from tui.screens.form import FormScreen
 
@@ -39,7 +38,7 @@ class AddForm(FormScreen):
 
     def fields(self) -> list[tuple[str, Widget]]:
         def line(name: str, value: str = "", hint: str = "") -> Input:
-            return Entry(self._before.get(name, value), id=name, placeholder=hint, compact=True)
+            return Input(self._before.get(name, value), id=name, placeholder=hint, compact=True)
 
         return [
             ("title", line("title", hint="one change, in a few words")),

@@ -10,8 +10,6 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
 
-from tui.entry import Entry
-
 
 class Confirm(ModalScreen[bool]):
     """Asks before something is lost; the focus is on Cancel."""
@@ -66,7 +64,7 @@ class Ask(ModalScreen[str | None]):
         with Vertical(classes="ask"):
             with Horizontal():
                 yield Label(self._prompt, markup=False)
-                yield Entry(self._value, compact=True, select_on_focus=False)
+                yield Input(self._value, compact=True, select_on_focus=False)
             if self._hint:
                 yield Label(self._hint, classes="hint", markup=False)
 
