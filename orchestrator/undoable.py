@@ -1,6 +1,7 @@
 """What a person ordered last, and how that is undone: read from the table of commands and from the events.
 
-Only a person's own orders count, newest first. What did nothing, and what was undone already, is passed over.
+Only a person's own orders count, newest first. What did nothing, what was undone already, and an experiment of one's
+own that has ended, is passed over.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from orchestrator.store.states import ENDED, WAITING, State
 MOST_ORDERS = 500
 
 FOR_GOOD = {
-    "end": "the training of that run is lost. `autolab requeue ID` runs it again.",
-    "kill": "the training of that run is lost. `autolab requeue ID` runs it again.",
+    "end": "the training of that run is lost. r (`requeue ID`) runs it again.",
+    "kill": "the training of that run is lost. r (`requeue ID`) runs it again.",
     "promote": "master holds it now. `autolab revert ID` takes it out again, measured first.",
     "requeue": "the new attempt stands beside the old one. `autolab drop ID` takes it out of the queue.",
     "message": "what was said stays said. Send another message.",
@@ -28,6 +29,9 @@ FOR_GOOD = {
     "stop": "`autolab start` starts the lab again.",
 }
 """Orders that cannot be undone, and why."""
+
+MADE_ONE = frozenset({"add", "revert", "ablate"})
+"""Orders that make an experiment: undone while it waits, and of no further interest once it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +45,37 @@ class Undo:
     arguments: dict[str, Any]
 
 
-async def last_order(reader: Reader, actor: str) -> Command | None:
-    """The newest order of this person ("user@host") that changed something and still stands."""
+async def last_order(reader: Reader, actor: str, *, further: bool = False) -> Command | None:
+    """The newest order of this person ("user@host") that changed something and still stands; `further`: and that can
+    be undone."""
     rows = await reader.rows(
         "SELECT * FROM commands WHERE actor = ? AND state = 'done' ORDER BY id DESC LIMIT ?", (actor, MOST_ORDERS)
     )
     orders = [Command.from_row(row) for row in rows]
     undone = {order.arguments.get("command") for order in orders if order.verb == "undo"}
     for order in orders:
-        if order.verb != "undo" and order.id not in undone and not order.answer.endswith(" already"):
+        passed_over = order.verb == "undo" or order.id in undone or order.answer.endswith(" already")
+        passed_over = passed_over or (further and order.verb in FOR_GOOD)
+        if not passed_over and not await _is_over(reader, order):
             return order
     return None
 
 
-async def require_last(reader: Reader, actor: str) -> Undo:
-    """How this person's last order is undone. Raises LabError: there is none, or it stands for good."""
-    order = await last_order(reader, actor)
+async def require_last(reader: Reader, actor: str, *, further: bool = False) -> Undo:
+    """How this person's last order is undone; `further`: what stands for good is passed over, for somebody who is asked
+    first. Raises LabError: there is none, or it stands for good."""
+    order = await last_order(reader, actor, further=further) or await last_order(reader, actor)
     if order is None:
         raise LabError(f"{actor} has ordered nothing that could be undone.", "Only one's own orders are undone.")
     return await undo_of(reader, order)
+
+
+async def _is_over(reader: Reader, order: Command) -> bool:
+    """Whether what the order made has run its course: there is nothing to take back, and it hides nothing older."""
+    if order.verb not in MADE_ONE:
+        return False
+    experiment = await _made_by(reader, order)
+    return experiment is not None and experiment.state in ENDED
 
 
 async def undo_of(reader: Reader, order: Command) -> Undo:
@@ -86,7 +102,7 @@ async def undo_of(reader: Reader, order: Command) -> Undo:
             return Undo(order, named, "it is to be reviewed again", "unmark", {"id": experiment.id})
         case "set":
             return await _of_setting(reader, order)
-        case "add" | "revert" | "ablate":
+        case verb if verb in MADE_ONE:
             return await _of_own(reader, order)
         case _:
             raise LabError(f"Your last order, {order.verb}, cannot be undone.")
@@ -140,13 +156,18 @@ async def _of_setting(reader: Reader, order: Command) -> Undo:
 
 async def _of_own(reader: Reader, order: Command) -> Undo:
     """An experiment that the order made: taken out of the queue while it waits."""
-    made = re.search(r"\d+", order.answer)
-    experiment = await reader.experiment(int(made.group())) if made is not None else None
+    experiment = await _made_by(reader, order)
     if experiment is None or experiment.state not in WAITING:
         state = "not there" if experiment is None else str(experiment.state)
         number = "that you made" if experiment is None else str(experiment.id)
-        raise LabError(f"Experiment {number} is {state}; only what still waits is taken back.")
+        raise LabError(f"Experiment {number} is {state}; only what still waits is taken back.", "x stops its run.")
     return Undo(order, f"experiment {_named(experiment)}", "it is dropped", "drop", {"id": experiment.id})
+
+
+async def _made_by(reader: Reader, order: Command) -> Experiment | None:
+    """The experiment that the answer to an order of MADE_ONE names."""
+    made = re.search(r"\d+", order.answer)
+    return await reader.experiment(int(made.group())) if made is not None else None
 
 
 async def _experiment(reader: Reader, words: dict[str, Any]) -> Experiment:

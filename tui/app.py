@@ -18,15 +18,18 @@ from orchestrator.lab import Lab, daemon_of
 from orchestrator.runs.log_text import inert
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import utc_now
+from orchestrator.store.states import State
 from tui.arranging import STRIP
 from tui.commands import ON_THE_COMMAND_LINE, NotUnderstood, Order, understand
 from tui.deeds import Deeds
 from tui.keys import bindings
 from tui.meaning import order_of
 from tui.memory import Memory, layout_of, restore
+from tui.own_outcomes import OwnOutcomes
 from tui.paced import PacedApp
 from tui.pages import Pages
 from tui.panes.rows import Rows
+from tui.present import event_text
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import Ask
 from tui.screens.room import RoomScreen
@@ -51,7 +54,7 @@ class ControlRoom(PacedApp[str]):
 
     def __init__(self, lab: Lab, *, read_only: bool = False) -> None:
         super().__init__()
-        self._read_only = read_only
+        self.read_only = read_only
         self._lab = lab
         self._reader: Reader | None = None
         self._watch: Watch | None = None
@@ -60,6 +63,7 @@ class ControlRoom(PacedApp[str]):
         self._deeds: Deeds | None = None
         self._tables: Tables | None = None
         self._memory = Memory(lab, who(), keep=not read_only)
+        self._own = OwnOutcomes(who())
         self._wanted = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
         self.dashboard = Dashboard(lab, read_only)
@@ -67,7 +71,7 @@ class ControlRoom(PacedApp[str]):
     # -- opening and watching
 
     async def on_mount(self) -> None:
-        if self._lab.exists and (self._read_only or daemon_of(self._lab) is not None):
+        if self._lab.exists and (self.read_only or daemon_of(self._lab) is not None):
             await self._open("")
         else:
             self.push_screen(Setup(self._lab), partial(self._open, begun=True))
@@ -86,13 +90,13 @@ class ControlRoom(PacedApp[str]):
         except LabError as error:
             self.exit(problem or str(error), return_code=1)
             return
-        if self._read_only:
+        if self.read_only:
             await self._reader.connection.execute("PRAGMA query_only = ON")  # whatever a screen may try
         self._watch = Watch(self._lab, self._reader)
         self._tables = Tables(self, self._watch)
         restore(self._memory.recall(), self._watch, self.dashboard)
         self._steering = Steering(self, self._lab, self._reader)
-        self._pages = Pages.opened(self, self._lab, self._reader, keep=not self._read_only)
+        self._pages = Pages.opened(self, self._lab, self._reader, keep=not self.read_only)
         self._watch.wants(since=self._pages.looked)
         self._deeds = Deeds(self, self._lab, self._reader, self._carry_out)
         look = asyncio.create_task(self._first_look(self._watch))
@@ -136,9 +140,18 @@ class ControlRoom(PacedApp[str]):
             if snapshot is not None:
                 await self.keys_answered()
                 self.dashboard.show(snapshot)
+                await self._tell_of_own_outcomes()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), LOOK_SECONDS)
             self._wanted.clear()
+
+    async def _tell_of_own_outcomes(self) -> None:
+        assert self._reader is not None
+        with contextlib.suppress(LabError):  # the next look says why
+            for event in await self._own.news(self._reader):
+                good = event.after == State.PROMOTED
+                told = f"Your {event_text(event)}"
+                self.notify(told, severity="information" if good else "warning", timeout=10, markup=False)
 
     def on_rows_wanted(self, event: Rows.Wanted) -> None:
         """The person has scrolled to results that are not read yet."""
@@ -172,6 +185,8 @@ class ControlRoom(PacedApp[str]):
     def action_act(self, name: str, key: str = "") -> None:
         """Do what the table says under this name, on the screen on top."""
         screen = self.screen
+        if name == "back":
+            self.clear_notifications()  # they have been read
         if self._pages is not None and self._watch is not None:
             self._pages.here()
             self._watch.wants(since=self._pages.looked)
@@ -187,7 +202,8 @@ class ControlRoom(PacedApp[str]):
             case _ if name == "message":
                 self._ask_message(screen.agent or "all")
             case _ if action.takes in ("id value", "id base", "text", "key value"):
-                self._ask_command(f"{action.verb} ")
+                meant = screen.experiment_id if action.takes.startswith("id") else None
+                self._ask_command(f"{action.verb} " if meant is None else f"{action.verb} {meant} ")
             case _:
                 self._understood(lambda: order_of(action, screen))
 
@@ -287,7 +303,7 @@ class ControlRoom(PacedApp[str]):
 
     def _refuses(self, action: Action) -> bool:
         """Whether this room only watches and the action would change the lab: then it says so."""
-        if not self._read_only or action.kind in (Kind.VIEW, Kind.READ):
+        if not self.read_only or action.kind in (Kind.VIEW, Kind.READ):
             return False
         words = f"This room only watches: {action.verb or action.name.replace('_', ' ')} would change the lab."
         self.notify(f"{words} Open it without --read-only.", title="read-only", severity="warning", markup=False)

@@ -22,9 +22,9 @@ class Believing:
     def __init__(self, database: Path) -> None:
         self._database = database
         self._known: Baseline | None = None
-        self._of: tuple[int, ...] | None = None  # which scores it was reckoned from
+        self._of: tuple[float, ...] | None = None  # which scores it was reckoned from
         self._work: asyncio.Task[Baseline] | None = None
-        self._work_of: tuple[int, ...] | None = None
+        self._work_of: tuple[float, ...] | None = None
         self._not_before = 0.0
 
     async def baseline(self, reader: Reader) -> Baseline:
@@ -38,7 +38,7 @@ class Believing:
             return self._known
         return await _at_once(reader, self._known)
 
-    def _begin(self, scores: tuple[int, ...]) -> None:
+    def _begin(self, scores: tuple[float, ...]) -> None:
         if self._work is None and time.monotonic() >= self._not_before:
             self._work_of = scores
             self._work = asyncio.create_task(asyncio.to_thread(_reckon, self._database), name="believing")
@@ -60,14 +60,14 @@ class Believing:
             await asyncio.wait([self._work])
 
 
-async def _scores(reader: Reader) -> tuple[int, ...]:
+async def _scores(reader: Reader) -> tuple[float, ...]:
     """What the belief depends on, as a few numbers that change with it."""
     row = await reader.row(
-        "SELECT (SELECT ifnull(max(seq), 0) FROM masters) AS master, count(*) AS runs, ifnull(max(id), 0) AS newest"
-        " FROM runs WHERE val_bpb IS NOT NULL"
+        "SELECT (SELECT ifnull(max(seq), 0) FROM masters) AS master, count(*) AS runs, ifnull(max(id), 0) AS newest,"
+        " (SELECT total(delta) FROM experiments) AS gained FROM runs WHERE val_bpb IS NOT NULL"
     )
     assert row is not None
-    return int(row["master"]), int(row["runs"]), int(row["newest"])
+    return int(row["master"]), int(row["runs"]), int(row["newest"]), float(row["gained"])
 
 
 async def _at_once(reader: Reader, known: Baseline | None) -> Baseline:

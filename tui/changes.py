@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event
-from orchestrator.store.states import ENDED, FAILED_RUN, State
+from orchestrator.store.states import ENDED, MEASURED, State
 
 TOLD = ("master", "lab", "command", "letter", "note", "anomaly")
 MOST = 500
@@ -20,7 +20,7 @@ class Changes:
     since: str
     merged: int = 0
     ended: int = 0  # experiments that came to another end
-    failed: int = 0  # of these, by a run that gave no score
+    failed: int = 0  # of these, without a score
     anomalies: int = 0
     best_then: float | None = None
 
@@ -63,7 +63,7 @@ class Changing:
             since=since,
             merged=counts[State.PROMOTED],
             ended=sum(max(0, counts[state]) for state in ends),
-            failed=sum(counts[state] for state in FAILED_RUN),
+            failed=sum(max(0, counts[state]) for state in ends if state not in MEASURED),
             anomalies=counts["anomaly"],
             best_then=self._best_then,
         )

@@ -11,7 +11,7 @@ from tui.commands import ON_THE_COMMAND_LINE
 
 MOST = 60
 
-_MEANT: Mapping[str, frozenset[State]] = {
+MEANT: Mapping[str, frozenset[State]] = {
     "drop": frozenset(WAITING),
     "priority": frozenset((*WAITING, *ACTIVE)),
     "end": frozenset(ACTIVE),
@@ -98,14 +98,14 @@ def _values(value: str) -> tuple[str, ...]:
 
 
 def _experiments(action: Action, known: Known) -> Iterable[tuple[str, str]]:
-    meant = _MEANT.get(action.verb or "")
+    meant = MEANT.get(action.verb or "")
     for number, title, state in known.experiments:
         if meant is None or state in meant:
             yield str(number), f"{title} ({state.value.replace('_', ' ')})"
 
 
 def _matching(before: str, last: str, candidates: Iterable[tuple[str, str]]) -> list[Offer]:
-    """Those that begin with the last word, then those whose meaning holds it."""
+    """Those that begin with the last word; where none does, those whose name or meaning holds it."""
     sought = last.lower()
     begins, holds = [], []
     for word, about in candidates:
@@ -113,7 +113,7 @@ def _matching(before: str, last: str, candidates: Iterable[tuple[str, str]]) -> 
             begins.append(Offer(before + word, about))
         elif sought and sought in f"{word} {about}".lower():
             holds.append(Offer(before + word, about))
-    return (begins + holds)[:MOST]
+    return (begins or holds)[:MOST]
 
 
 class History:

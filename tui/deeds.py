@@ -89,12 +89,14 @@ class Deeds:
     # -- experiments of one's own
 
     def _add(self) -> None:
-        from tui.screens.adding import AddForm
+        from tui.screens.adding import AddForm, kept_form, typed_before
 
-        form = AddForm(self._lab, self._reader, self._typed)
+        form = AddForm(self._lab, self._reader, self._typed or typed_before(self._lab))
 
         def left(answer: str | None) -> None:
             self._typed = form.typed() if answer is None else {}
+            if answer is not None:
+                kept_form(self._lab).unlink(missing_ok=True)
             self._tell(answer)
 
         self._app.push_screen(form, left)
@@ -132,10 +134,11 @@ class Deeds:
     async def _undo(self) -> None:
         """Say what would be undone; a yes undoes exactly that."""
         from orchestrator.actions import BY_NAME
-        from orchestrator.undoable import require_last
+        from orchestrator.undoable import last_order, require_last
 
         try:
-            how = await require_last(self._reader, who())
+            how = await require_last(self._reader, who(), further=True)
+            last = await last_order(self._reader, who())
         except LabError as error:
             self._app.notify(str(error), title="undo", severity="warning", markup=False)
             return
@@ -144,5 +147,7 @@ class Deeds:
             if sure:
                 self._give(Order(BY_NAME["undo"], {"command": how.command.id}))
 
-        question = f"Undo {plain(how.what)}?"
-        self._app.push_screen(Confirm(question, "Undo", f"Then {how.then}."), answered)
+        about = f"Then {how.then}."
+        if last is not None and last.id != how.command.id:
+            about += f" Your last order, {last.verb}, cannot be undone; this is the one before."
+        self._app.push_screen(Confirm(f"Undo {plain(how.what)}?", "Undo", about), answered)

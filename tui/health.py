@@ -181,7 +181,7 @@ def _changed(changes: Changes, baseline: Baseline) -> list[Said]:
             parts[-1].append(Said(f" ({changes.best_then:.4f} → {baseline.val_bpb:.4f})", Tone.DIM))
     if changes.ended:
         failed = f" ({changes.failed} without a score)" if changes.failed else ""
-        parts.append([Said(f"{changes.ended} not"), Said(failed, Tone.DIM)])
+        parts.append([Said(f"{changes.ended} not merged"), Said(failed, Tone.DIM)])
     if changes.anomalies:
         parts.append([Said(f"{changes.anomalies} to look at", Tone.WARN)])
     for number, part in enumerate(parts):

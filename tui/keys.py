@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from textual.binding import Binding, BindingType
 
-from orchestrator.actions import ACTIONS, BY_NAME
+from orchestrator.actions import ACTIONS, BY_NAME, Kind
 from tui.tones import Said, Tone
 
 _SHOWN = {
@@ -43,12 +43,14 @@ def bindings() -> list[BindingType]:
     return made
 
 
-def footer(width: int, names: Iterable[str]) -> list[Said]:
-    """As many of the named actions as fit into a line, in their order."""
+def footer(width: int, names: Iterable[str], *, only_looking: bool = False) -> list[Said]:
+    """As many of the named actions as fit into a line, in their order; `only_looking`: none that changes the lab."""
     line: list[Said] = []
     used = 0
     for name in names:
         action = BY_NAME[name]
+        if only_looking and action.kind not in (Kind.VIEW, Kind.READ):
+            continue
         key, word = shown(action.keys[0]), action.footer or action.name.replace("_", " ")
         size = len(key) + 1 + len(word) + (2 if line else 0)
         if used + size > width:

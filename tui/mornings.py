@@ -8,8 +8,9 @@ from orchestrator.columns import Column
 from orchestrator.review.morning import Morning
 from orchestrator.review.wins import Win
 from orchestrator.runs.log_text import inert
+from orchestrator.store.records import Experiment
 from orchestrator.store.states import ENDED, State
-from tui.present import Cell, amount, difference, plain, score, state_text
+from tui.present import Cell, amount, difference, plain, score, state_cell, state_text
 from tui.reviewing import error, mark, review_word
 from tui.tones import Line, Said, Tone, fit
 
@@ -95,7 +96,7 @@ def _runs(morning: Morning) -> str:
     parts = [
         f"{morning.outcomes[state]} {state.value.replace('_', ' ')}" for state in order if state in morning.outcomes
     ]
-    return ended + (f": {', '.join(parts)}" if parts else "")
+    return ended + (f"; experiments: {', '.join(parts)}" if parts else "")
 
 
 def _slots(morning: Morning) -> str:
@@ -119,6 +120,8 @@ def _spent(morning: Morning) -> str:
 def words(morning: Morning) -> list[Line]:
     """What was learned, what looks wrong, what comes next: one paragraph each, lines of any length."""
     lines: list[Line] = []
+    if morning.own:
+        lines += _titled("what came of people's own experiments", [_own(one) for one in morning.own])
     lines += _titled("what was learned", _learned(morning))
     wrong: list[Line] = [
         [Said("! ", Tone.WARN), Said(f"{one.at[11:16]} ", Tone.DIM), Said(plain(one.reason))]
@@ -134,6 +137,11 @@ def words(morning: Morning) -> list[Line]:
     if morning.waiting > len(morning.next):
         planned.append([Said(f"and {morning.waiting - len(morning.next)} more in the queue", Tone.DIM)])
     return lines + _titled("what is planned next", planned or [[Said("nothing waits", Tone.DIM)]])
+
+
+def _own(one: Experiment) -> Line:
+    said = state_cell(one.state)
+    return [Said(f"{said.text} ", said.tone), Said(f"{one.label} {plain(one.title)}: {plain(one.why)}")]
 
 
 def _learned(morning: Morning) -> list[Line]:

@@ -17,8 +17,8 @@ PAPER_COLUMNS = (
     Column("arXiv", 11),
     Column("published", 10, rank=3, above=90),
     Column("cited", 5, right=True),
-    Column("title", 24, share=4, most=90),
-    Column("what came of it", 20, share=3, rank=1),
+    Column("title", 18, share=4, most=90),
+    Column("what came of it", 28, share=1, most=48, rank=1),
 )
 CITING_COLUMNS = (
     Column("id", 5, right=True),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import zip_longest
 
+from rich.cells import chop_cells
 from rich.style import Style
 from rich.text import Text
 
@@ -78,39 +80,55 @@ def pairs(diff: str) -> list[Pair]:
 
 
 def split_diff(diff: str, colours: dict[str, str], width: int) -> Text:
-    """The pairs in `width` cells; a line that is too long is cut, and the cut is shown."""
+    """The pairs in `width` cells; a line that is too long goes on below itself."""
     half = max(GUTTER + 8, (width - len(BETWEEN)) // 2)
     text = Text(no_wrap=True, overflow="crop")
     found = pairs(diff)
     for pair in found[:MOST_LINES]:
-        text.append_text(_painted(pair, colours, half))
-        text.append("\n")
+        for line in _painted(pair, colours, half):
+            text.append_text(line)
+            text.append("\n")
     if len(found) > MOST_LINES:
         text.append(f"… {len(found) - MOST_LINES:,} more lines", Style(color=colours["dim"]))
     return text
 
 
-def _painted(pair: Pair, colours: dict[str, str], half: int) -> Text:
+def _painted(pair: Pair, colours: dict[str, str], half: int) -> list[Text]:
+    """The lines of the screen that a pair takes."""
     if pair.kind in (Kind.FILE, Kind.HUNK):
         assert pair.left is not None
         words = Text(pair.left[1], Style(color=colours["live" if pair.kind is Kind.HUNK else "strong"]))
         words.truncate(2 * half, overflow="ellipsis")
-        return words
+        return [words]
     changed = pair.kind is Kind.CHANGED
-    line = _half(pair.left, "-" if changed else " ", "removed", "bad", colours, half)
-    line.append(BETWEEN, Style(color=colours["border"]))
-    line.append_text(_half(pair.right, "+" if changed else " ", "added", "good", colours, half))
-    return line
+    left = _half(pair.left, "-" if changed else " ", "removed", "bad", colours, half)
+    right = _half(pair.right, "+" if changed else " ", "added", "good", colours, half)
+    lines = []
+    for old, new in zip_longest(left, right, fillvalue=Text(" " * half)):
+        line = old.copy()
+        line.append(BETWEEN, Style(color=colours["border"]))
+        line.append_text(new)
+        lines.append(line)
+    return lines
 
 
-def _half(side: tuple[int, str] | None, sign: str, ground: str, tone: str, colours: dict[str, str], width: int) -> Text:
+def _half(
+    side: tuple[int, str] | None, sign: str, ground: str, tone: str, colours: dict[str, str], width: int
+) -> list[Text]:
     if side is None:
-        return Text(" " * width)
+        return [Text(" " * width)]
     number, words = side
-    half = Text(f"{number:>4} ", Style(color=colours["dim"]))
-    half.append(f"{sign} ", Style(color=colours[tone], bold=True) if sign != " " else None)
-    half.append_text(coloured_code(words.expandtabs(4), colours))
-    half.truncate(width, overflow="ellipsis", pad=True)
-    if sign != " ":
-        half.stylize(Style(bgcolor=colours[ground]))
-    return half
+    room = width - GUTTER
+    pieces = chop_cells(words.expandtabs(4), room) or [""]
+    code, halves, begin = coloured_code("".join(pieces), colours), [], 0
+    for piece in pieces:
+        half = Text(f"{number:>4} " if not begin else " " * 5, Style(color=colours["dim"]))
+        half.append(f"{sign} ", Style(color=colours[tone], bold=True) if sign != " " else None)
+        part = code[begin : begin + len(piece)]
+        part.truncate(room, pad=True)
+        half.append_text(part)
+        begin += len(piece)
+        if sign != " ":
+            half.stylize(Style(bgcolor=colours[ground]))
+        halves.append(half)
+    return halves

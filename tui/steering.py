@@ -15,6 +15,7 @@ from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.store.reader import Reader
 from tui.commands import Order
+from tui.completing import MEANT
 from tui.present import plain
 from tui.screens.dialogs import Confirm
 from tui.several import named, summary
@@ -23,6 +24,19 @@ ANSWER_SECONDS = 60.0
 AT_ONCE_SECONDS = 0.8  # an answer that takes longer is announced
 PRIORITY_STEP = 10
 MOST_TITLES = 6  # of experiments, named in a question
+POINTLESS = {
+    "drop": "only what waits is dropped",
+    "priority": "it waits for nothing",
+    "end": "no run of it is under way",
+    "kill": "no run of it is under way",
+    "promote": "only what was measured and not merged can be merged",
+    "requeue": "only what has ended, and is no part of master, is queued again",
+    "revert": "master holds nothing of it",
+    "ablate": "master holds nothing of it",
+    "accept": "only wins are reviewed",
+}
+"""Why an action is not for an experiment whose state is not among those that it is for."""
+
 DOWN = "The daemon is not running: the order waits until it is back (S starts it)."
 
 
@@ -46,6 +60,9 @@ class Steering:
         if not action.confirm:
             await self._send(action, arguments)
             return
+        if (refused := await self._pointless(action, arguments.get("id"))) is not None:
+            self._app.notify(refused, title=action.footer or action.name, severity="warning", markup=False)
+            return
         now = "--now" in arguments.get("words", ())
         question = action.confirm.format(arguments.get("id", ""))
         if action.name == "stop":
@@ -61,13 +78,29 @@ class Steering:
         self._app.push_screen(Confirm(question, (action.footer or action.name).capitalize(), about), answered)
 
     async def _order_several(self, action: Action, arguments: dict[str, Any]) -> None:
-        ids: list[int] = arguments["ids"]
         if not action.several:
             await self._send_several(action, arguments)
             return
+        reasons = {number: await self._pointless(action, number) for number in arguments["ids"]}
+        ids = [number for number in arguments["ids"] if reasons[number] is None]
+        left_out = [reason for reason in reasons.values() if reason is not None]
+        if not ids:
+            self._app.notify(left_out[0], title=action.footer or action.name, severity="warning", markup=False)
+            return
+        arguments = {**arguments, "ids": ids}
         titles = [f"{number}  {await self._title(number)}" for number in ids[:MOST_TITLES]]
-        about = "\n".join(titles + [f"and {len(ids) - MOST_TITLES} more"] * (len(ids) > MOST_TITLES))
+        titles += [f"and {len(ids) - MOST_TITLES} more"] * (len(ids) > MOST_TITLES)
+        about = "\n".join(titles + [f"left out: {reason}" for reason in left_out[:MOST_TITLES]])
         self._ask(action.several.format(named(ids)), about, action, lambda: self._send_several(action, arguments))
+
+    async def _pointless(self, action: Action, experiment_id: int | None) -> str | None:
+        """Why the action means nothing to that experiment as it stands: nobody is asked whether they are sure then."""
+        experiment = None if experiment_id is None else await self._reader.experiment(experiment_id)
+        verb = "priority" if action.name in ("raise", "lower") else action.verb or ""
+        meant = MEANT.get(verb)
+        if experiment is None or meant is None or experiment.state in meant:
+            return None
+        return f"Experiment {experiment.label} is {experiment.state.replace('_', ' ')}: {POINTLESS[verb]}."
 
     async def _send_several(self, action: Action, arguments: dict[str, Any]) -> None:
         """One command for each, all left before the first answer is waited for; one notice for all."""

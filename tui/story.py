@@ -40,8 +40,11 @@ def facts_table(
         ("lesson", lesson),
         ("hypothesis", experiment.hypothesis),
         ("source", experiment.source),
-        ("paper", f"{paper.title}" if paper is not None and paper.title not in experiment.source else ""),
-        ("link", f"{paper.link}  (i opens the abstract)" if paper is not None else ""),
+        (
+            "paper",
+            f"{paper.title}" if paper is not None and paper.summary and paper.title not in experiment.source else "",
+        ),
+        ("link", f"{paper.link}  (i opens the paper)" if paper is not None else ""),
         ("variable", experiment.variable),
         ("edit", experiment.edit),
         ("proposed by", " of team ".join(part for part in (experiment.author, experiment.team) if part)),

@@ -44,7 +44,7 @@ def waits_for(experiment: Experiment, before: int, line: Line, prepared: str, pa
         case State.PROPOSED:
             return "the planner"
         case State.QUEUED:
-            return f"the {patched} prepared" if patched and experiment.team in line.at_rest else "a worker"
+            return f"{patched} patches ahead" if patched and experiment.team in line.at_rest else "a worker"
         case State.PATCHING if experiment.commit_id is None:
             return f"{prepared}'s patch" if prepared else "its patch"
         case State.PATCHING:

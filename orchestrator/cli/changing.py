@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from argparse import Namespace
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,13 @@ def undo(words: Namespace) -> int:
 
     async def last() -> int:
         async with Reader(lab.database) as reader:
-            return (await require_last(reader, who())).command.id
+            try:
+                return (await require_last(reader, who())).command.id
+            except LabError as error:
+                with suppress(LabError):
+                    older = await require_last(reader, who(), further=True)
+                    raise LabError(str(error), f"z in the room goes further back, to {older.what}.") from None
+                raise
 
     return _tell(send(lab, "undo", {"command": asyncio.run(last())}))
 

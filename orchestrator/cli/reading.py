@@ -104,6 +104,9 @@ def status(words: Namespace) -> int:
         lines.append(("slot", f"{slot['name']}  {work}, busy {slot['busy_fraction']:.0%} of the last hour"))
     counts = ", ".join(f"{n} {state}" for state, n in facts["counts"].items() if n)
     lines.append(("counts", counts))
+    if earlier := ask(lab, lambda reader: reader.history_counts()):
+        tally = ", ".join(f"{n} {status}" for status, n in earlier.items())
+        lines.append(("earlier", f"{sum(earlier.values())} results imported, which the agents see: {tally}"))
     lines.append(("spent", f"{facts['tokens']} tokens, {facts['money']:.2f} of money"))
     for name, balance in balances.items():
         lines.append(("balance", f"{f'{name}: ' if len(balances) > 1 else ''}{balance.told}"))

@@ -65,6 +65,8 @@ def morning(words: Namespace) -> int:
     print(f"best\t{then} -> {now}")
     for win in told.wins:
         print(f"merged\t{win.experiment.label}\t{-(win.experiment.delta or 0.0):+.4f}\t{win.experiment.title}")
+    for one in told.own:
+        print(f"own\t{one.label}\t{one.state}\t{one.title}\t{one.why}")
     for state, number in told.outcomes.items():
         print(f"ended\t{number} {state}")
     for name, share in told.slots.items():
@@ -88,6 +90,7 @@ def morning_json(told: Morning) -> dict[str, Any]:
         "best_now": told.best_now,
         "wins": [win_json(win) for win in told.wins],
         "outcomes": {str(state): number for state, number in told.outcomes.items()},
+        "own": [{"id": one.id, "title": one.title, "state": str(one.state), "reason": one.reason} for one in told.own],
         "runs": told.runs,
         "slots": told.slots,
         "tokens": told.tokens,

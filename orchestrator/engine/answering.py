@@ -22,6 +22,7 @@ from orchestrator.patches.submitting import add_own
 from orchestrator.review.answering import accept, pick_onto
 from orchestrator.store.records import Command, Experiment, Run
 from orchestrator.store.states import ENDED, IllegalMove, State
+from roles.offline.model import NAME as OFFLINE
 
 LOOK_SECONDS = 0.2
 KILL_PATIENCE_SECONDS = 45.0
@@ -267,7 +268,11 @@ class Answering:
         if not text.strip():
             raise Refused("The message is empty.", "Say something.")
         await self._context.store.add_letter(agent, text.strip(), actor)
-        return f"{agent} reads it at the next job"
+        told = f"{'every agent' if agent == 'all' else agent} reads it at its next job"
+        meant = [row for row in agents if agent in (row.name, row.role, row.team, "all")]
+        if all(row.model == OFFLINE for row in meant):
+            told += ", but the built-in model works by rules and makes nothing of it"
+        return told
 
     def _end_lab(self, command: Command, now: bool) -> str | None:
         if self._stop is None:

@@ -26,7 +26,7 @@ from orchestrator.stopping import (
     learn,
     take_stock,
 )
-from orchestrator.store.records import CondemnedRow, Run, RunKind
+from orchestrator.store.records import CondemnedRow, Decision, Run, RunKind
 from orchestrator.store.writer import Measurement
 from orchestrator.views import EARLY_STOPPING, EARLY_STOPPING_SHORT
 
@@ -66,7 +66,7 @@ class Pruning:
 
     async def _judge(self, run: Run) -> CondemnedRow | None:
         context, settings = self._context, self._context.settings.early_stopping
-        if await self._asked_for_again(run):
+        if await self._asked_for_again(run) or await self._only_to_be_known(run):
             self._judged[run.id] = 1.0
             return None
         rule, audit = await self._standing(run.device)
@@ -95,6 +95,12 @@ class Pruning:
     async def _condemned(self, run_id: int) -> CondemnedRow | None:
         row = await self._context.store.row("SELECT * FROM condemned WHERE run_id = ?", (run_id,))
         return None if row is None else CondemnedRow.from_row(row)
+
+    async def _only_to_be_known(self, run: Run) -> bool:
+        """Whether the score is wanted whatever it is: a person has decided on the experiment already, or asks what
+        master is without a win."""
+        experiment = await self._context.store.experiment(run.experiment_id)
+        return experiment is not None and (experiment.decision is not Decision.NONE or experiment.reverses is not None)
 
     async def _asked_for_again(self, run: Run) -> bool:
         """Whether an earlier attempt was condemned: a person who requeues it wants to see its end."""

@@ -1,13 +1,16 @@
-"""What a worker is told of an experiment that came back into the queue: why, and the patch that it had."""
+"""Experiments that came back into the queue: what a worker is told of them, and what stays when it gives up."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.context import Context
 from orchestrator.errors import LabError
 from orchestrator.store.records import Experiment
+from orchestrator.store.states import State
 
 LONGEST_DIFF = 12_000
 """Characters."""
@@ -40,7 +43,7 @@ async def returned(context: Context, experiment: Experiment) -> Returned | None:
 
 def _old_patch(context: Context, experiment: Experiment) -> str:
     repository = context.repository
-    if experiment.branch is None or not repository.exists(f"refs/heads/{experiment.branch}"):
+    if not _has_branch(context, experiment):
         return ""
     try:
         commit = repository.head(f"refs/heads/{experiment.branch}")
@@ -48,6 +51,28 @@ def _old_patch(context: Context, experiment: Experiment) -> str:
         return repository.diff(parents[0], commit)[:LONGEST_DIFF] if len(parents) == 1 else ""
     except LabError:
         return ""
+
+
+async def give_up(context: Context, experiment: Experiment, why: str, actor: str) -> Experiment:
+    """No patch came of it. What its branch holds of an earlier one, which master went past, stays the experiment's."""
+    kept = await asyncio.to_thread(_kept, context, experiment)
+    own = kept and experiment.patch is not None and not experiment.role_model
+    more = "; the patch is kept, and R (`autolab requeue ID --patch`) puts it on today's master" if own else ""
+    return await context.store.move(experiment.id, State.GIVEN_UP, f"given up: {why}{more}", actor=actor, **kept)
+
+
+def _kept(context: Context, experiment: Experiment) -> dict[str, Any]:
+    if experiment.commit_id is not None or not _has_branch(context, experiment):
+        return {}
+    with contextlib.suppress(LabError):
+        commit = context.repository.head(f"refs/heads/{experiment.branch}")
+        parents = context.repository.parents(commit)
+        return {"commit_id": commit, "parent": parents[0]} if len(parents) == 1 else {}
+    return {}
+
+
+def _has_branch(context: Context, experiment: Experiment) -> bool:
+    return experiment.branch is not None and context.repository.exists(f"refs/heads/{experiment.branch}")
 
 
 async def times_unfinished(context: Context, experiment: Experiment) -> int:

@@ -18,7 +18,7 @@ from orchestrator.store.records import Decision, Experiment
 from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal
 
-UNTOLD = (State.KILLED, State.LOST, State.REJECTED)
+UNTOLD = (State.KILLED, State.LOST, State.REJECTED, State.GIVEN_UP)
 """An experiment in such a state has not told what its program is worth: the same may be tried again."""
 
 PERSON_PRIORITY = 100

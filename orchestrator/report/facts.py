@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from orchestrator import views
 from orchestrator.evidence import Belief
 from orchestrator.lab import Lab
+from orchestrator.runs import Outcome
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event, Experiment, Run, utc_now
-from orchestrator.store.states import FAILED_RUN, State
+from orchestrator.store.states import ENDED, State
 
 NEAR_MISSES = 5
 ANOMALIES = 20
+_FAILED = frozenset(Outcome) - {Outcome.SCORED}
+_LOST = ", ".join(f"'{state}'" for state in sorted(ENDED - {State.PROMOTED}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +33,10 @@ class Facts:
     baseline: views.Baseline
     promotions: tuple[Experiment, ...]
     scored: tuple[Experiment, ...]  # in the order of their outcomes
+    own: tuple[Experiment, ...]  # people's, that ended without being merged
     near_misses: tuple[Experiment, ...]  # the best of those that were not merged
     still_worth: tuple[Experiment, ...]  # measurements of master without one of its wins, in that order
-    failures: dict[str, int]  # reasons by kind of end
+    failures: dict[str, int]  # runs without a score, by how they ended
     counts: dict[State, int]
     beliefs: dict[int, Belief]
     early_stopping: str
@@ -49,6 +54,9 @@ async def facts_of(lab: Lab, reader: Reader) -> Facts:
     ran = await reader.rows("SELECT * FROM runs ORDER BY id")
     runs = [Run.from_row(row) for row in ran]
     counts = await reader.counts()
+    own = await reader.rows(
+        "SELECT * FROM experiments WHERE author LIKE '%@%' AND state IN (" + _LOST + ") ORDER BY id"
+    )
     lost = [one for one in scored if one.delta is not None and one.state in (State.DISCARDED, State.NOT_CONFIRMED)]
     missed = [one for one in lost if one.reverses is None]
     return Facts(
@@ -62,9 +70,10 @@ async def facts_of(lab: Lab, reader: Reader) -> Facts:
         baseline=await views.baseline_of(reader),
         promotions=tuple(await reader.promotions()),
         scored=tuple(scored),
+        own=tuple(one for one in map(Experiment.from_row, own) if one.reverses is None),
         near_misses=tuple(sorted(missed, key=lambda one: one.delta or 0.0)[:NEAR_MISSES]),
         still_worth=tuple(one for one in lost if one.reverses is not None),
-        failures={str(state): n for state, n in counts.items() if state in FAILED_RUN and n},
+        failures=dict(Counter(run.outcome for run in runs if run.outcome in _FAILED and run.val_bpb is None)),
         counts={state: n for state, n in counts.items() if n},
         beliefs=await views.beliefs_of(reader),
         early_stopping=await reader.meta(views.EARLY_STOPPING),

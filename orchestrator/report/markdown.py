@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from orchestrator.report.facts import Facts
-from orchestrator.store.records import seconds_since
+from orchestrator.store.records import Experiment, seconds_since
 from orchestrator.store.states import RAN
 
 
@@ -18,6 +18,8 @@ def markdown(facts: Facts, picture: str | None) -> str:
     parts += ["## Wins, in the order of master", _wins(facts)]
     if facts.near_misses:
         parts += ["## Near misses", _misses(facts)]
+    if facts.own:
+        parts += ["## People's own experiments that were not merged", _own(facts)]
     parts += ["## What came of everything", _outcomes(facts)]
     if facts.anomalies:
         parts += ["## Anomalies", "\n".join(f"- {one.at[:16]} {inline(one.reason)}" for one in facts.anomalies)]
@@ -65,7 +67,7 @@ def _wins(facts: Facts) -> str:
         rows.append(
             (
                 str(one.id),
-                inline(one.title) + (f" ({one.promoted_as})" if one.promoted_as else ""),
+                inline(one.title) + (f" ({one.promoted_as})" if one.promoted_as else "") + _edited(one),
                 _number(one.val_bpb),
                 _number(one.delta, "+.4f"),
                 _number(-belief.gain if belief else None, "+.4f"),
@@ -77,12 +79,25 @@ def _wins(facts: Facts) -> str:
     return _table(("id", "change", "val_bpb", "delta", "believed", "vault", "source", "commit"), rows)
 
 
+def _edited(one: Experiment) -> str:
+    """Somebody else's idea whose patch a person has changed is not that idea alone."""
+    return " (patch edited by a person)" if one.patch is not None and "@" not in one.author else ""
+
+
 def _misses(facts: Facts) -> str:
     rows = [
         (str(one.id), inline(one.title), _number(one.val_bpb), _number(one.delta, "+.4f"), inline(one.why))
         for one in facts.near_misses
     ]
     return _table(("id", "change", "val_bpb", "delta", "why not"), rows)
+
+
+def _own(facts: Facts) -> str:
+    rows = [
+        (str(one.id), inline(one.title), inline(one.author), str(one.state), _number(one.val_bpb), inline(one.why))
+        for one in facts.own
+    ]
+    return _table(("id", "change", "by", "state", "val_bpb", "why"), rows)
 
 
 def _outcomes(facts: Facts) -> str:

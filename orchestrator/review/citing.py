@@ -32,15 +32,20 @@ class Cited:
 
     @property
     def outcome(self) -> str:
-        """What came of it, in a few words: `2 tried, 1 merged, -0.0321 at best`."""
-        tried = [one for one in self.experiments if one.state in ENDED and one.state is not State.DROPPED]
+        """What came of it, in a few words: `2 tried, 1 merged, best -0.0321`."""
+        tried = [one for one in self.experiments if _was_tried(one)]
         merged = sum(one.state is State.PROMOTED for one in tried)
         deltas = [one.delta for one in tried if one.delta is not None]
         waiting = len(self.experiments) - len(tried)
         parts = [f"{len(tried)} tried"] * bool(tried) + [f"{merged} merged"] * bool(merged)
-        parts += [f"{min(deltas):+.4f} at best"] if deltas else []
+        parts += [f"best {min(deltas):+.4f}"] if deltas else []
         parts += [f"{waiting} not tried"] * bool(waiting)
         return ", ".join(parts) or "not tried"
+
+
+def _was_tried(experiment: Experiment) -> bool:
+    """It has ended, or an earlier attempt has."""
+    return experiment.attempt > 1 or (experiment.state in ENDED and experiment.state is not State.DROPPED)
 
 
 async def papers_of(reader: Reader) -> list[Cited]:

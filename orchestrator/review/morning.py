@@ -12,7 +12,9 @@ from orchestrator.store.states import ENDED, RAN, State
 
 NEXT = 5
 MOST_ANOMALIES = 8
+MOST_OWN = 8
 NOTE_KINDS = ("findings", "report")
+_LOST = ", ".join(f"'{state}'" for state in sorted(ENDED - {State.PROMOTED, State.DROPPED}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Morning:
     next: tuple[Experiment, ...]  # the head of the queue
     waiting: int
     believed: float | None  # of the gains of these wins together
+    own: tuple[Experiment, ...] = ()  # people's, not merged, that have ended meanwhile; the newest first
 
     @property
     def seconds(self) -> float:
@@ -67,6 +70,11 @@ async def morning_of(reader: Reader, since: str, now: str | None = None) -> Morn
         (since,),
     )
     anomalies = await reader.rows("SELECT * FROM events WHERE kind = 'anomaly' AND at > ? ORDER BY seq DESC", (since,))
+    own = await reader.rows(
+        f"SELECT * FROM experiments WHERE author LIKE '%@%' AND updated_at > ? AND state IN ({_LOST}) ORDER BY"
+        " updated_at DESC LIMIT ?",
+        (since, MOST_OWN),
+    )
     runs = await reader.runs_since(since)
     queue = await reader.queue()
     notes = [note for kind in NOTE_KINDS for note in await reader.notes(kind, 1) if note.at > since]
@@ -90,6 +98,7 @@ async def morning_of(reader: Reader, since: str, now: str | None = None) -> Morn
         next=tuple(queue[:NEXT]),
         waiting=len(queue),
         believed=sum(believed) if believed else None,
+        own=tuple(Experiment.from_row(row) for row in own),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import LabError
+from orchestrator.evidence import noise_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import REVERSAL, Decision, Experiment, Run
 from orchestrator.store.states import ENDED, State
@@ -24,7 +25,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One side of a comparison: bits per byte, the standard error of the mean (None for one run), valid runs."""
+    """One side of a comparison: bits per byte, the standard error of the mean (None: unknown), valid runs."""
 
     mean: float | None
     error: float | None
@@ -68,16 +69,13 @@ async def accepted_by(reader: Reader, experiment_id: int) -> Accepted | None:
     return Accepted(**json.loads(mark)) if mark else None
 
 
-def score_of(runs: Sequence[Run]) -> Score:
-    """The mean of valid runs with its standard error."""
+def score_of(runs: Sequence[Run], noise: float | None) -> Score:
+    """The mean of valid runs with its standard error; `noise` is the standard deviation of one run in this lab."""
     values = [run.val_bpb for run in runs if run.val_bpb is not None]
     if not values:
         return Score(None, None, 0)
-    mean = sum(values) / len(values)
-    if len(values) < 2:
-        return Score(mean, None, 1)
-    variance = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
-    return Score(mean, (variance / len(values)) ** 0.5, len(values))
+    error = None if noise is None else noise / len(values) ** 0.5
+    return Score(sum(values) / len(values), error, len(values))
 
 
 async def wins_of(reader: Reader) -> list[Win]:
@@ -94,6 +92,8 @@ async def wins_of(reader: Reader) -> list[Win]:
     rows = await reader.rows("SELECT * FROM experiments WHERE source LIKE ? ORDER BY id", (f"{REVERSAL}%",))
     reversals = [Experiment.from_row(row) for row in rows]
     marks = await _marks(reader)
+    noise = noise_of(await reader.score_groups())
+    deviation = None if noise is None else noise.deviation
     wins = []
     for order, one in enumerate(promoted, 1):
         base_id = stood_on.get(one.parent or "")
@@ -105,8 +105,10 @@ async def wins_of(reader: Reader) -> list[Win]:
                 experiment=one,
                 merged_at=first_at[one.id].at,
                 merge=first_at[one.id].commit_id,
-                score=score_of(valid_runs(one, runs[one.id])),
-                before=score_of(valid_runs(base, runs[base.id])) if base is not None else Score(None, None, 0),
+                score=score_of(valid_runs(one, runs[one.id]), deviation),
+                before=score_of(valid_runs(base, runs[base.id]), deviation)
+                if base is not None
+                else Score(None, None, 0),
                 before_id=base_id,
                 believed=belief.gain if belief is not None else None,
                 vault=vault.get(one.id),

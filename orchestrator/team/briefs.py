@@ -46,7 +46,9 @@ async def _situation(context: Context) -> str:
     baseline = await baseline_of(context.store, context.line)
     parts = [f"The editable files: {', '.join(context.settings.target.editable)}.", _baseline_line(baseline)]
     newest = await context.store.results(sort="age", descending=False, limit=RECENT * len(context.lines))
-    recent = [e for e in newest if e.state in RAN and e.id > 0 and e.line == context.line][:RECENT]
+    recent = [e for e in newest if e.state in RAN and e.id > 0 and e.line == context.line and e.reverses is None][
+        :RECENT
+    ]
     if recent:
         lessons = await lessons_of(context.store, [experiment.id for experiment in recent])
         lines = [_outcome_line(experiment, lessons.get(experiment.id, "")) for experiment in recent]

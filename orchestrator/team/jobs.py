@@ -12,7 +12,7 @@ from pathlib import Path
 from orchestrator.context import Context
 from orchestrator.patches.combining import put_together
 from orchestrator.patches.repairing import put_in_place, restore, to_repair
-from orchestrator.patches.returning import RETRIES, UNFINISHED, returned, times_unfinished
+from orchestrator.patches.returning import RETRIES, UNFINISHED, give_up, returned, times_unfinished
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
 from orchestrator.team import briefs
@@ -273,7 +273,7 @@ class JobBook:
         if crashed is not None:
             await restore(self._context, experiment, crashed, why, agent)
         else:
-            await self._context.store.move(experiment.id, State.GIVEN_UP, f"given up: {why}", actor=agent)
+            await give_up(self._context, experiment, why, agent)
 
     async def _retried(self, experiment: Experiment, agent: str, came: GaveUp) -> bool:
         """A job that came to no end goes back into the queue, a bounded number of times; one whose endpoint failed

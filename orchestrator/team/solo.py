@@ -15,7 +15,7 @@ from orchestrator.context import Context
 from orchestrator.measurement.smoke_run import possible
 from orchestrator.patches.combining import put_together
 from orchestrator.patches.repairing import REPAIRABLE, end_of_log, put_in_place, restore, to_repair
-from orchestrator.patches.returning import returned
+from orchestrator.patches.returning import give_up, returned
 from orchestrator.store.records import Experiment, Run
 from orchestrator.store.states import ENDED, State
 from orchestrator.team.toolbox import Toolbox
@@ -145,7 +145,7 @@ class Solo:
         if crashed is not None:
             await restore(self._context, experiment, crashed, why, self._agent)
         else:
-            await self._context.store.move(experiment.id, State.GIVEN_UP, f"given up: {why}", actor=self._agent)
+            await give_up(self._context, experiment, why, self._agent)
 
     async def let_go(self) -> None:
         """The conversation was taken away: what it had begun waits for the next one."""

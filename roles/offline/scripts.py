@@ -269,7 +269,7 @@ def hand_over(brief: str, made: list[Call], tools: set[str]) -> Turn:
     if answer is None:
         return Turn("I read what the wave brought.", (make("list_experiments", 1, limit=200),))
     known = json.loads(answer)
-    entries = known["experiments"]
+    entries = _ideas(known["experiments"])
     won = [entry for entry in entries if entry["state"] == "promoted"]
     lost = [entry for entry in entries if entry["state"] in ("discarded", "not_confirmed")]
     failed = [entry for entry in entries if entry["state"] in ("crashed", "invalid", "lost")]
@@ -302,6 +302,11 @@ def hand_over(brief: str, made: list[Call], tools: set[str]) -> Turn:
     return Turn("I write down what each result teaches, and hand over.", (*lessons, handed))
 
 
+def _ideas(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without the measurements of master with a win taken out: they are no ideas that failed."""
+    return [entry for entry in entries if not str(entry.get("source", "")).startswith("reversal of experiment")]
+
+
 def _hope(title: str) -> int:
     idea = idea_of(title)
     return 0 if idea is None else round(100 * idea.expected)
@@ -316,7 +321,7 @@ def report(made: list[Call]) -> Turn:
     if answer is None:
         return Turn("I read the results.", (make("list_experiments", 1, limit=5000),))
     known = json.loads(answer)
-    entries, baseline = known["experiments"], known["baseline"]
+    entries, baseline = _ideas(known["experiments"]), known["baseline"]
     won = sorted((e for e in entries if e["state"] == "promoted"), key=lambda e: e["delta"] or 0.0)
     near = [e for e in entries if e["state"] == "not_confirmed"]
     lost = [e for e in entries if e["state"] == "discarded"]

@@ -50,7 +50,7 @@ def test_a_gain_that_its_interval_holds_apart_from_nothing_is_good_and_a_low_rat
     cells = dict(zip((column.heading for column in TEAM_COLUMNS), team_cells(one), strict=True))
     assert cells["team"] == Said("solo  own master", Tone.STRONG) and cells["merged"] == Said("2 of 9")
     assert cells["believed gain"] == Said("0.200 (0.100 .. 0.300)", Tone.GOOD)
-    assert cells["a slot-hour"] == Said("0.200 (0.000 .. 0.500)") and cells["for money"] == Said("-")
+    assert cells["gain a slot-hour"] == Said("0.200 (0.000 .. 0.500)") and cells["gain for money"] == Said("-")
     assert cells["leads"] == Said("80%")
     *_, completed = role_cells(Completion("solo", "solo", "small", 1, 9))
     assert isinstance(completed, Said) and completed.tone is Tone.WARN and completed.text.startswith("10% (")

@@ -140,7 +140,7 @@ def test_an_agent_that_is_paused_says_by_whom_and_when_it_is_not_yet() -> None:
         ({}, {"confirming": 1}, 0, "confirmations"),
         ({"state": State.PROPOSED}, {}, 0, "the planner"),
         ({"state": State.QUEUED}, {}, 0, "a worker"),
-        ({"state": State.QUEUED}, {"at_rest": frozenset({EXPERIMENT.team})}, 0, "the 4 prepared"),
+        ({"state": State.QUEUED}, {"at_rest": frozenset({EXPERIMENT.team})}, 0, "4 patches ahead"),
         ({"state": State.QUEUED}, {"at_rest": frozenset({"another"})}, 0, "a worker"),
         ({"state": State.PATCHING}, {}, 0, "worker-1's patch"),
         ({"state": State.PATCHING, "commit_id": "c"}, {}, 0, "the reviewer"),
@@ -207,7 +207,7 @@ def test_a_curve_has_the_learning_rate_and_the_tokens_a_second_beside_the_loss(t
 def test_the_strip_tells_what_changed_since_one_looked_and_fits() -> None:
     changed = replace(health(), changes=Changes(NOW, merged=2, ended=14, failed=3, anomalies=1, best_then=2.7))
     wide = text_of(second_line(changed, 160))
-    assert "2 merged (2.7000 → 2.5000), 14 not (3 without a score), 1 to look at" in wide
+    assert "2 merged (2.7000 → 2.5000), 14 not merged (3 without a score), 1 to look at" in wide
     assert "enter shows all of it" in text_of(second_line(changed, 160, inside=True))
     for width in range(120):
         for inside in (False, True):
@@ -226,7 +226,7 @@ async def test_changes_are_counted_once_and_from_the_moment_on(tmp_path: Path) -
         await store.move(made.id, State.DROPPED, "dropped by ada@box", actor="ada@box")
         for _ in range(2):
             found = await changing.look(store, since)
-            assert found is not None and (found.merged, found.ended, found.failed) == (0, 1, 0)
+            assert found is not None and (found.merged, found.ended, found.failed) == (0, 1, 1)
         await store.event("anomaly", "autolab", "no free space")
         found = await changing.look(store, since)
         assert found is not None and (found.ended, found.anomalies) == (1, 1)

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.actions import BY_NAME, BY_VERB
 from orchestrator.store.states import State
 from tests.tui.answering import answered
-from tests.tui.driving import notices, posted, room, screen_text, until, watching
+from tests.tui.driving import notices, on, posted, room, screen_text, until, watching
 from tests.tui.room_lab import make_room_lab
 from tui.commands import NotUnderstood, understand
 from tui.panes.rows import Rows
@@ -78,6 +78,19 @@ async def test_what_is_refused_for_some_of_the_marked_is_told_with_the_reason(tm
         assert "it waits for nothing. Requeue it first." in notices(pilot)
         running = await store.experiment(15)
         assert running is not None and running.priority == 10
+
+
+async def test_who_is_asked_about_several_hears_which_are_left_out_and_why(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot:
+        await pilot.press("3", "g", "space", "space", "D")  # one runs, one has ended
+        await until(pilot, lambda: "Experiment 15 is running: only what waits is dropped." in notices(pilot))
+        await pilot.press("space", "r")
+        await on(pilot, Confirm)
+        said = screen_text(pilot)
+        assert "left out: Experiment 15 is running: only what has ended" in said
+        assert "(12, 11)?" in said
+    assert await posted(lab) == []
 
 
 async def test_several_new_attempts_are_asked_for_first(tmp_path: Path) -> None:

@@ -55,7 +55,10 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         rows: Rows
         middle: int  # the row around which they are wanted
 
-    def __init__(self, columns: Sequence[Column], *, id: str, empty: str = "", head: bool = True) -> None:
+    def __init__(
+        self, columns: Sequence[Column], *, id: str, empty: str = "", head: bool = True, steady: bool = False
+    ) -> None:
+        """`steady`: a column that has shown something once keeps its place."""
         super().__init__(id=id)
         self._columns = columns
         self._rows: list[tuple[str, Cells]] = []
@@ -68,6 +71,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         self._base = Style.null()  # the widget's own style, while it is painted
         self.empty = empty
         self.head = head
+        self._steady, self._filled = steady, set[int]()
 
     # -- what is shown
 
@@ -201,6 +205,9 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _keep_in_sight(self) -> None:
         top = self.scroll_offset.y
+        if top > (lowest := max(0, self._total - self._window)):  # the list has become shorter
+            self.scroll_to(y=lowest, animate=False, force=True)
+            top = lowest
         if self._cursor < top:
             self.scroll_to(y=self._cursor, animate=False, force=True)
         elif self._cursor >= top + self._window:
@@ -221,7 +228,11 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _fit(self) -> None:
         width = self.scrollable_content_region.width or self.size.width
-        empty = frozenset(i for i in range(len(self._columns)) if not any(_says(cells[i]) for _, cells in self._rows))
+        says = {i for i in range(len(self._columns)) if any(_says(cells[i]) for _, cells in self._rows)}
+        if self._steady:
+            self._filled |= says
+            says = self._filled
+        empty = frozenset(range(len(self._columns))) - says
         self._fitted = fitted(self._columns, width - GUTTER, empty if self._rows else frozenset())
         self.virtual_size = Size(width, self._total + self.head)
 

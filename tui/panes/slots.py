@@ -11,7 +11,7 @@ class Slots(Rows):
     """One line a slot."""
 
     def __init__(self) -> None:
-        super().__init__(SLOT_COLUMNS, id="slots", empty="the daemon lists them when it starts")
+        super().__init__(SLOT_COLUMNS, id="slots", empty="the daemon lists them when it starts", steady=True)
         self.heading = "1 slots"
         self._snapshot: Snapshot | None = None
         self._machines: dict[str, Machine] = {}

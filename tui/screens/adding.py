@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from textual.widget import Widget
@@ -15,6 +19,7 @@ from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import EDITABLE
 from orchestrator.team.offline import OFFLINE_WORKERS
+from tui.own_files import state_directory, write_whole
 from tui.present import plain
 from tui.screens.form import FormScreen
 
@@ -23,6 +28,20 @@ NO_PATCH = "no patch: a worker makes one from the hypothesis"
 
 def _area(text: str, name: str) -> TextArea:
     return TextArea(text, id=name, soft_wrap=True, show_line_numbers=False, tab_behavior="focus", compact=True)
+
+
+def kept_form(lab: Lab) -> Path:
+    """Where what is being typed is kept, so that a dropped line costs nothing of it."""
+    return state_directory() / "forms" / f"{hashlib.sha256(str(lab.root).encode()).hexdigest()[:16]}.json"
+
+
+def typed_before(lab: Lab) -> dict[str, str]:
+    """What stood in the form when the room ended; nothing where it was handed in, or cannot be read."""
+    try:
+        found = json.loads(kept_form(lab).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(text) for name, text in found.items()} if isinstance(found, dict) else {}
 
 
 class AddForm(FormScreen):
@@ -49,6 +68,10 @@ class AddForm(FormScreen):
 
     async def on_mount(self) -> None:
         self.query_one("#file", Input).value = self._before.get("file", "")
+
+    def changed(self) -> None:
+        with contextlib.suppress(OSError):  # a home that cannot be written keeps nothing
+            write_whole(kept_form(self._lab), json.dumps(self.typed()))
 
     def without_patch(self) -> str:
         return NO_PATCH + (f", but {OFFLINE_WORKERS}" if self.offline else "")

@@ -155,7 +155,8 @@ class Dashboard(RoomScreen):
         """The keys of the pane at hand, then those that work everywhere."""
 
         def names(width: int) -> Line:
-            return footer(width, dict.fromkeys((*self.FOOTER, *self.OF_PANE[self.pane], *self.EVERYWHERE)))
+            shown = dict.fromkeys((*self.FOOTER, *self.OF_PANE[self.pane], *self.EVERYWHERE))
+            return footer(width, shown, only_looking=self.only_looks)
 
         return OneLine(names, classes="footer")
 

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.screen import ModalScreen
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static, TextArea
 
@@ -25,6 +26,7 @@ from tui.drafts import Draft
 from tui.present import plain
 
 ANSWER_SECONDS = 120.0
+CHANGE_SECONDS = 0.5
 MOST_FILE_BYTES = 2**20
 WAITS = "The daemon is not running: the order waits until it is back (S starts it)."
 
@@ -50,6 +52,7 @@ class FormScreen(ModalScreen[str | None]):
         self._lab, self._reader, self._experiment = lab, reader, experiment
         self.draft: Draft | None = None
         self._busy = False
+        self._change_due: Timer | None = None
         self.offline = False  # whether only the built-in model would make a patch
 
     # -- what a subclass says
@@ -108,8 +111,26 @@ class FormScreen(ModalScreen[str | None]):
     def trouble(self, words: str) -> None:
         self.query_one("#trouble", Static).update(words)
 
+    def changed(self) -> None:
+        """Something was typed, a moment ago at most."""
+
+    def on_text_area_changed(self, _: TextArea.Changed) -> None:
+        self._soon()
+
+    def _soon(self) -> None:
+        """Not at every letter."""
+        if self._change_due is None:
+            self._change_due = self.set_timer(CHANGE_SECONDS, self._settle)
+
+    def _settle(self) -> None:
+        self._change_due = None
+        if self.is_current:  # else it has been handed in
+            self.changed()
+
     def on_input_changed(self, event: Input.Changed) -> None:
+        self._soon()
         if event.input.id == "file":
+            self.trouble("")  # it was about what stood there before
             self._tell_change()
 
     def _tell_change(self) -> None:

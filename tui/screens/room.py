@@ -17,7 +17,12 @@ class RoomScreen(PacedScreen[None]):
     AUTO_FOCUS = None
 
     def footer(self) -> OneLine:
-        return OneLine(lambda width: footer(width, self.FOOTER), classes="footer")
+        return OneLine(lambda width: footer(width, self.FOOTER, only_looking=self.only_looks), classes="footer")
+
+    @property
+    def only_looks(self) -> bool:
+        """Whether this room changes nothing."""
+        return bool(getattr(self.app, "read_only", False))
 
     @property
     def experiment_id(self) -> int | None:

@@ -14,6 +14,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from orchestrator.lab import Lab, daemon_of
+from orchestrator.neighbours import labs_at_work, told
 from tui.paced import PacedScreen
 from tui.panes.line import OneLine
 from tui.present import bar, plain
@@ -35,6 +36,7 @@ class Setup(PacedScreen[str]):
         with Vertical(classes="window"):
             yield Static(Text("A new lab" if not self._lab.exists else "Opening the lab", style="bold"))
             yield Static(Text(plain(str(self._lab.root))), classes="hint")
+            yield Static("", id="others", markup=False)
             yield Static("looking at this machine" if not self._lab.exists else "", id="stage")
             yield OneLine(self._bar, classes="bar")
             yield Static("q leaves", classes="hint")
@@ -47,6 +49,9 @@ class Setup(PacedScreen[str]):
 
     async def _work(self) -> None:
         problem = ""
+        others = told(await asyncio.to_thread(labs_at_work, self._lab))
+        if others:
+            self.query_one("#others", Static).update(f"! {others}")
         if not self._lab.exists:
             problem = await self._make()
         if not problem and daemon_of(self._lab) is None:
