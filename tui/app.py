@@ -100,6 +100,8 @@ class ControlRoom(PacedApp[str]):
         self._watch.wants(since=self._pages.looked)
         self._deeds = Deeds(self, self._lab, self._reader, self._carry_out)
         look = asyncio.create_task(self._first_look(self._watch))
+        with contextlib.suppress(LabError):
+            await self._own.news(self._reader)  # what was before is told by the summary
         with self.batch_update():  # the first screen is painted once, and complete
             await self.push_screen(self.dashboard)
             if (first := await look) is not None:

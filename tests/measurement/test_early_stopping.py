@@ -18,7 +18,7 @@ from orchestrator.lab import Lab
 from orchestrator.measurement.pruning import Pruning
 from orchestrator.runs import Running, local_executor
 from orchestrator.runs.slots import device_kind
-from orchestrator.store.records import RunKind
+from orchestrator.store.records import Decision, RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal, Writer
 from tests.command_line import autolab
@@ -118,7 +118,12 @@ def test_a_hopeless_run_is_stopped_early_and_is_a_result_of_its_own_kind(seasone
     assert "1 run condemned, 1 stopped" in told and "slot time saved" in told
 
 
-def looked_at(lab: Path, progress: float = 0.5) -> tuple[str, str]:
+HOPELESS = Proposal("Hopeless", "It may help.", "a test")
+
+
+def looked_at(
+    lab: Path, progress: float = 0.5, proposal: Proposal = HOPELESS, decision: Decision = Decision.NONE
+) -> tuple[str, str]:
     """A running screen with a hopeless curve, looked at once: the slot's verdict, and what its end is called."""
 
     async def play() -> tuple[str, str]:
@@ -127,7 +132,7 @@ def looked_at(lab: Path, progress: float = 0.5) -> tuple[str, str]:
             start = await store.experiment(0)
             assert start is not None
             made = await store.add_experiment(
-                Proposal("Hopeless", "It may help.", "a test"), author="a test", team="none", state=State.QUEUED
+                proposal, author="a test", team="none", state=State.QUEUED, decision=decision
             )
             ready = await store.move(made.id, State.READY, "ready", commit_id="e" * 40, parent=start.commit_id)
             slot = context.executor.slots()[0]
@@ -154,6 +159,21 @@ def test_a_condemned_run_that_is_drawn_for_the_audit_is_not_stopped_and_is_count
     (row,) = condemned(seasoned)
     assert row["audited"] == 1 and row["seconds_saved"] == 0 and "drawn for the audit" in row["reason"]
     assert "1 run condemned, 0 stopped" in autolab("status", str(seasoned)).stdout
+
+
+@pytest.mark.parametrize(
+    ("proposal", "decision"),
+    [
+        (HOPELESS, Decision.MERGE),
+        (Proposal("Without 1", "Master without it.", "reversal of experiment 1", patch="a diff"), Decision.NONE),
+    ],
+)
+def test_what_is_to_be_known_or_merged_whatever_it_scores_is_never_stopped(
+    seasoned: Path, proposal: Proposal, decision: Decision
+) -> None:
+    set_key(seasoned, "audited", "0.000001")
+    assert looked_at(seasoned)[1] == "pruned", "it would be stopped otherwise"
+    assert looked_at(seasoned, proposal=proposal, decision=decision)[1] == "killed"
 
 
 def test_nothing_is_condemned_when_it_is_turned_off(seasoned: Path) -> None:

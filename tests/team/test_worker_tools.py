@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from orchestrator.context import Context
+from orchestrator.errors import LabError
 from orchestrator.patches.rebasing import bring_up_to_master
+from orchestrator.patches.requeueing import requeue
 from orchestrator.patches.returning import RETRIES
+from orchestrator.patches.submitting import add_own
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
 from orchestrator.team.jobs import Job, JobBook, JobKind, Prepared
-from roles.agent import GaveUp
+from roles.agent import Finished, GaveUp
 from roles.playing import Playing
 from tests.conftest import set_key
 from tests.team.team_lab import baseline, call, ended, in_lab, waiting
+from tui.drafts import begin, unified_diff
 
 RATE = ("LEARNING_RATE = 1e-3", "LEARNING_RATE = 2e-3")
 
@@ -86,6 +92,45 @@ def test_a_stale_patch_that_conflicts_comes_back_with_what_it_was(bare: Path) ->
         brief = (await patching(context, back)).brief
         assert "conflicts with master in train.py: goes back to a worker" in brief
         assert "+LEARNING_RATE = 2e-3" in brief
+
+    in_lab(bare, play)
+
+
+def test_a_persons_patch_that_conflicts_outlives_the_worker_that_gives_it_up(
+    bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    async def play(context: Context) -> None:
+        await baseline(context)
+        program = (context.lab.root / "train.py").read_text()
+        diff = unified_diff({"train.py": program}, {"train.py": program.replace(*RATE)})
+        words = {"title": "My rate", "hypothesis": "It helps.", "patch": diff}
+        mine = int(await add_own(context, words, "ada@box"))
+        winner = await ended(context, "A lower rate", (RATE[0], "LEARNING_RATE = 5e-4"), 2.8, State.NOT_CONFIRMED)
+        assert winner.parent and winner.commit_id
+        merged = context.repository.merge(winner.parent, winner.commit_id, "Promote it\n")
+        assert context.repository.advance("refs/heads/master", merged, winner.parent)
+        await context.store.promote(winner.id, merged, "a win")
+        own = await context.store.experiment(mine)
+        assert own is not None and own.state is State.READY
+        back = await bring_up_to_master(context, own)
+        assert back.state is State.QUEUED and back.commit_id is None
+        job = Job(JobKind.PATCH, "patch it", mine)
+        await patching(context, back)
+        cannot = Finished("give_up", {"reason": "I only know the catalogue"}, "", 0, 0)
+        await JobBook(context).conclude(job, "worker-1", cannot)
+
+        given_up = await context.store.experiment(mine)
+        assert given_up is not None and given_up.state is State.GIVEN_UP
+        assert given_up.commit_id == own.commit_id and given_up.parent == own.parent
+        assert given_up.reason.startswith("given up: I only know the catalogue; the patch is kept, and R (")
+        assert "+LEARNING_RATE = 2e-3" in await context.diff(given_up)
+        draft = begin(context.lab, merged, "a test", given_up)
+        text = draft.files()[0].read_text()
+        assert "<<<<<<< master" in text and "LEARNING_RATE = 5e-4" in text and "LEARNING_RATE = 2e-3" in text
+        with pytest.raises(LabError, match="conflicts with the present master"):
+            await requeue(context, given_up, {}, "ada@box")
 
     in_lab(bare, play)
 

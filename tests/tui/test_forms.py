@@ -21,7 +21,7 @@ from tests.tui.driving import notices, on, posted, room, screen_text, until
 from tests.tui.room_lab import a_real_master, make_room_lab
 from tests.tui.seat import Seat, held_lab
 from tests.tui.seat import room as room_words
-from tui.screens.adding import AddForm, EditForm
+from tui.screens.adding import AddForm, EditForm, typed_before
 from tui.screens.command_line import CommandLine
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import Confirm
@@ -67,6 +67,20 @@ async def test_the_buttons_of_a_form_are_in_sight_and_a_worker_that_only_knows_a
         await until(pilot, lambda: "only knows its catalogue" in " ".join(screen_text(pilot).replace("│", "").split()))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "has no title" in screen_text(pilot) and "Queue it ^s" in screen_text(pilot))
+
+
+async def test_what_is_typed_outlives_the_room_until_it_is_handed_in(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, (80, 24)) as pilot:
+        await pilot.press("a", *"Wider", "tab", *"more")
+        await until(pilot, lambda: typed_before(lab).get("hypothesis") == "more")
+    async with room(lab, (80, 24)) as pilot, answered(lab):
+        await pilot.press("a")
+        await on(pilot, AddForm)
+        await until(pilot, lambda: "Wider" in screen_text(pilot) and "more" in screen_text(pilot))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "experiment 16 is queued" in notices(pilot))
+        assert typed_before(lab) == {}
 
 
 async def test_a_refusal_comes_back_into_the_form_and_nothing_typed_is_lost(tmp_path: Path) -> None:

@@ -229,6 +229,19 @@ async def test_what_stands_for_good_is_refused_with_the_reason(desk: Desk) -> No
     assert other.state == "refused" and "not your last order" in other.answer
 
 
+async def test_what_cannot_be_undone_is_passed_over_for_somebody_who_is_asked(desk: Desk) -> None:
+    await desk.order("drop", id=13)
+    await desk.order("message", agent="all", text="hello")
+    assert (await require_last(desk.store, ADA, further=True)).what.startswith("the drop of experiment 13")
+    await desk.order("pause", BOB)
+    await desk.order("message", BOB, agent="all", text="hello")
+    lost = await desk.order("add", BOB, title="Mine", hypothesis="h")
+    await desk.store.move(int(lost.answer), State.DROPPED, "gone")
+    with pytest.raises(LabError, match="message, cannot be undone"):
+        await require_last(desk.store, BOB)
+    assert (await require_last(desk.store, BOB, further=True)).what == "the pause of the queue"
+
+
 async def test_an_experiment_of_ones_own_is_taken_back_while_it_waits(desk: Desk) -> None:
     made = int((await desk.order("add", title="Mine", hypothesis="h")).answer)
     assert (await desk.undo()).answer == f"experiment {made}, Mine is undone: it is dropped"

@@ -10,11 +10,14 @@ from textual.widgets import Button
 from orchestrator.actions import ACTIONS
 from orchestrator.actor import who
 from orchestrator.lab import LabLock
-from orchestrator.store.writer import Writer
+from orchestrator.review.morning import morning_of
+from orchestrator.store.states import State
+from orchestrator.store.writer import Proposal, Writer
 from tests.tui.answering import answered
 from tests.tui.driving import notices, on, orders, posted, room, say_who, screen_text, until, watching
 from tests.tui.room_lab import make_empty_lab, make_room_lab
 from tui.app import ControlRoom
+from tui.mornings import words
 from tui.panes.rows import Rows
 from tui.panes.tail import Tail
 from tui.screens.dashboard import Dashboard
@@ -226,6 +229,23 @@ async def test_a_message_goes_to_the_agent_under_the_cursor(tmp_path: Path) -> N
         await pilot.press("2", "g", "m", *"be bold".replace(" ", "_"), "enter")
         [command] = await orders(pilot, lab)
         assert command.arguments == {"agent": "researcher", "text": "be_bold"}
+
+
+async def test_what_comes_of_ones_own_experiment_is_told_as_it_happens(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, (80, 24)) as pilot, Writer(lab.database) as store:
+        for author in (who(), "ada@box"):
+            made = await store.add_experiment(Proposal("Mine", "h", "s"), author=author, team="person")
+            await store.move(made.id, State.QUEUED, "queued")
+            await store.move(made.id, State.PATCHING, "a worker has it")
+            await store.move(made.id, State.GIVEN_UP, "given up: no idea how")
+        await until(pilot, lambda: "Your experiment 16 given up: no idea how" in notices(pilot))
+        assert "experiment 17" not in notices(pilot)
+        morning = await morning_of(store, "2020")
+        assert [one.id for one in morning.own] == [17, 16]
+        assert "what came of people's own experiments" in str(words(morning))
+        await pilot.press("escape")
+        await until(pilot, lambda: not notices(pilot))
 
 
 async def test_leaving_never_asks_the_lab_to_stop(tmp_path: Path) -> None:

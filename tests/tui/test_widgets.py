@@ -62,6 +62,35 @@ async def test_the_cursor_stays_with_its_row_while_rows_come_in_above() -> None:
         assert app.rows.selected_key is not None
 
 
+async def test_a_table_that_becomes_shorter_shows_as_much_as_fits() -> None:
+    app = Bench()
+    async with app.run_test(size=(40, 24)) as pilot:
+        app.rows.show(numbered(range(50)))
+        app.rows.move("last")
+        await pilot.pause()
+        app.rows.show(numbered(range(8)))
+        await pilot.pause()
+        assert sum("title" in line for line in seen(app.rows)[1:]) == 8
+        assert app.rows.selected_key == "7"
+
+
+async def test_a_column_that_was_filled_once_keeps_its_place_where_that_is_asked_for() -> None:
+    class Steady(Bench):
+        def compose(self) -> ComposeResult:
+            yield Rows((Column("id", 6), Column("use", 6, rank=1)), id="rows", steady=True)
+            yield Tail(id="tail")
+
+    app = Steady()
+    async with app.run_test(size=(40, 24)) as pilot:
+        app.rows.show([("1", (Said("1"), Said("")))])
+        await pilot.pause()
+        assert "use" not in seen(app.rows)[0]
+        app.rows.show([("1", (Said("1"), Said("97%")))])
+        app.rows.show([("1", (Said("1"), Said("")))])
+        await pilot.pause()
+        assert "use" in seen(app.rows)[0]
+
+
 async def test_until_the_person_moves_the_cursor_is_on_the_newest_row() -> None:
     app = Bench()
     async with app.run_test(size=(40, 24)) as pilot:
