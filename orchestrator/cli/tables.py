@@ -12,6 +12,7 @@ from rich.text import Text
 from orchestrator.columns import GAP, Column, fitted
 from orchestrator.runs.log_text import inert
 
+LEAST_NAME = 8  # so that the column does not move with what there is to tell
 LEAST_WIDTH = 20
 """Of a fact, however narrow the terminal is."""
 
@@ -34,7 +35,7 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> 
 
 def print_facts(facts: Sequence[tuple[str, str]], indent: int = 0) -> None:
     """Names in a column of their own; on a terminal what is longer than a line goes on below itself."""
-    column = indent + max((len(name) for name, _ in facts), default=0) + 1
+    column = indent + max([LEAST_NAME, *(len(name) for name, _ in facts)]) + 1
     width = max(column + LEAST_WIDTH, Console().width)
     wrap = textwrap.TextWrapper(width, subsequent_indent=" " * column, break_on_hyphens=False, break_long_words=False)
     for name, said in facts:
