@@ -14,12 +14,14 @@ from orchestrator.undoable import Undo, last_order, undo_of
 
 
 async def undo(context: Context, command: Command, carry_out: Callable[[Command], Awaitable[str | None]]) -> str:
-    """Undo the order `command.arguments["command"]`, which must be the last of the person who asks.
+    """Undo the order `command.arguments["command"]`: the last of the person who asks, or the last that can be undone.
 
     `carry_out` is how the orders of people are answered. Raises LabError with the reason when it stays.
     """
-    order = await last_order(context.store, command.actor)
-    if order is None or order.id != int(command.arguments["command"]):
+    wanted = int(command.arguments["command"])
+    last = [await last_order(context.store, command.actor, further=further) for further in (False, True)]
+    order = next((one for one in last if one is not None and one.id == wanted), None)
+    if order is None:
         raise LabError(
             "That is not your last order, or it is undone already.", "`autolab undo` asks for the last one afresh."
         )

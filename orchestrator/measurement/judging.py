@@ -213,8 +213,7 @@ def _lost(experiment: Experiment, reason: str) -> str:
     if experiment.reverses is None or experiment.delta is None:
         return reason
     figures = reason.partition(": ")[2] or reason
-    worth = f"still worth {experiment.delta:.4f}" if experiment.delta > 0 else "worth nothing above noise by now"
-    return f"experiment {experiment.reverses} is {worth}; without it: {figures}"
+    return f"experiment {experiment.reverses} measures as worth {experiment.delta:+.4f} by now; without it: {figures}"
 
 
 def _listed(scores: list[float]) -> str:

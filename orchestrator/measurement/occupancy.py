@@ -25,16 +25,15 @@ class Occupancy:
         self._looked: dict[str, float] = {}
 
     async def free(self, slots: Sequence[Slot]) -> list[Slot]:
-        """Of these, the slots that nobody else uses."""
-        if self._context.settings.lab.share_gpus:
-            return list(slots)
+        """Of these, the slots that nobody else uses; all of them where GPUs are shared."""
         return [slot for slot in slots if not await self._in_use(slot)]
 
     async def _in_use(self, slot: Slot) -> str:
         now, before = time.monotonic(), self._why.get(slot.name)
         if before is not None and now - self._looked[slot.name] < LOOK_SECONDS:
             return before
-        why = await self._context.executor.occupied(slot)
+        shared = self._context.settings.lab.share_gpus
+        why = "" if shared else await self._context.executor.occupied(slot)
         self._why[slot.name], self._looked[slot.name] = why, now
         if why != before:  # or nothing is known yet, and the store may hold what an earlier daemon saw
             store = self._context.store

@@ -42,15 +42,21 @@ async def returned(context: Context, experiment: Experiment) -> Returned | None:
 
 
 def _old_patch(context: Context, experiment: Experiment) -> str:
+    with contextlib.suppress(LabError):
+        parent, commit = _on_branch(context, experiment)
+        return context.repository.diff(parent, commit)[:LONGEST_DIFF]
+    return ""
+
+
+def _on_branch(context: Context, experiment: Experiment) -> tuple[str, str]:
+    """The parent and the commit that the experiment's branch holds. Raises LabError: there is no such patch."""
     repository = context.repository
-    if not _has_branch(context, experiment):
-        return ""
-    try:
+    if experiment.branch is not None and repository.exists(f"refs/heads/{experiment.branch}"):
         commit = repository.head(f"refs/heads/{experiment.branch}")
         parents = repository.parents(commit)
-        return repository.diff(parents[0], commit)[:LONGEST_DIFF] if len(parents) == 1 else ""
-    except LabError:
-        return ""
+        if len(parents) == 1:
+            return parents[0], commit
+    raise LabError(f"Experiment {experiment.id} has no patch on a branch of its own.")
 
 
 async def give_up(context: Context, experiment: Experiment, why: str, actor: str) -> Experiment:
@@ -62,17 +68,10 @@ async def give_up(context: Context, experiment: Experiment, why: str, actor: str
 
 
 def _kept(context: Context, experiment: Experiment) -> dict[str, Any]:
-    if experiment.commit_id is not None or not _has_branch(context, experiment):
-        return {}
     with contextlib.suppress(LabError):
-        commit = context.repository.head(f"refs/heads/{experiment.branch}")
-        parents = context.repository.parents(commit)
-        return {"commit_id": commit, "parent": parents[0]} if len(parents) == 1 else {}
+        parent, commit = _on_branch(context, experiment)
+        return {"commit_id": commit, "parent": parent}
     return {}
-
-
-def _has_branch(context: Context, experiment: Experiment) -> bool:
-    return experiment.branch is not None and context.repository.exists(f"refs/heads/{experiment.branch}")
 
 
 async def times_unfinished(context: Context, experiment: Experiment) -> int:

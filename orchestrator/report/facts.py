@@ -16,7 +16,6 @@ from orchestrator.store.states import ENDED, State
 NEAR_MISSES = 5
 ANOMALIES = 20
 _FAILED = frozenset(Outcome) - {Outcome.SCORED}
-_LOST = ", ".join(f"'{state}'" for state in sorted(ENDED - {State.PROMOTED}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +53,8 @@ async def facts_of(lab: Lab, reader: Reader) -> Facts:
     ran = await reader.rows("SELECT * FROM runs ORDER BY id")
     runs = [Run.from_row(row) for row in ran]
     counts = await reader.counts()
-    own = await reader.rows(
-        "SELECT * FROM experiments WHERE author LIKE '%@%' AND state IN (" + _LOST + ") ORDER BY id"
-    )
+    ended = await reader.in_states(ENDED - {State.PROMOTED})
+    own = [one for one in ended if "@" in one.author and one.reverses is None]
     lost = [one for one in scored if one.delta is not None and one.state in (State.DISCARDED, State.NOT_CONFIRMED)]
     missed = [one for one in lost if one.reverses is None]
     return Facts(
@@ -70,7 +68,7 @@ async def facts_of(lab: Lab, reader: Reader) -> Facts:
         baseline=await views.baseline_of(reader),
         promotions=tuple(await reader.promotions()),
         scored=tuple(scored),
-        own=tuple(one for one in map(Experiment.from_row, own) if one.reverses is None),
+        own=tuple(sorted(own, key=lambda one: one.id)),
         near_misses=tuple(sorted(missed, key=lambda one: one.delta or 0.0)[:NEAR_MISSES]),
         still_worth=tuple(one for one in lost if one.reverses is not None),
         failures=dict(Counter(run.outcome for run in runs if run.outcome in _FAILED and run.val_bpb is None)),

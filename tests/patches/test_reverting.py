@@ -91,7 +91,9 @@ def test_an_ablation_says_what_the_win_is_still_worth_and_is_no_idea_that_failed
 
     entry = results(lab)[number]
     assert entry["state"] == "discarded" and isinstance(entry["delta"], float) and entry["delta"] > 0.1
-    assert str(entry["reason"]).startswith(f"experiment {first} is still worth {entry['delta']:.4f}; without it: ")
+    assert str(entry["reason"]).startswith(
+        f"experiment {first} measures as worth {entry['delta']:+.4f} by now; without it: "
+    )
     notebook = git(lab, "show", "notebook:notebook.md")
     worth, rest = notebook.split("## What wins are still worth")[1].split("## Near misses")
     assert f"master without {first} ({number}): {entry['delta']:+.4f}" in worth

@@ -232,7 +232,12 @@ async def test_what_stands_for_good_is_refused_with_the_reason(desk: Desk) -> No
 async def test_what_cannot_be_undone_is_passed_over_for_somebody_who_is_asked(desk: Desk) -> None:
     await desk.order("drop", id=13)
     await desk.order("message", agent="all", text="hello")
-    assert (await require_last(desk.store, ADA, further=True)).what.startswith("the drop of experiment 13")
+    with pytest.raises(LabError, match="message, cannot be undone"):
+        await desk.undo()
+    older = await require_last(desk.store, ADA, further=True)
+    done = await desk.order("undo", command=older.command.id)
+    assert done.state == "done" and done.answer.startswith("the drop of experiment 13"), done.answer
+    assert await desk.state(13) is State.PROPOSED
     await desk.order("pause", BOB)
     await desk.order("message", BOB, agent="all", text="hello")
     lost = await desk.order("add", BOB, title="Mine", hypothesis="h")
