@@ -88,6 +88,7 @@ ACTIONS: tuple[Action, ...] = (
         "id",
         "export",
     ),
+    Action("earlier", Kind.READ, "the results that were imported, as they were measured elsewhere", verb="earlier"),
     Action("papers", Kind.READ, "the papers that the lab knows, and what came of each", verb="papers"),
     Action(
         "paper",
@@ -202,7 +203,15 @@ ACTIONS: tuple[Action, ...] = (
         "id",
         footer="measure without",
     ),
-    Action("accept", Kind.COMMAND, "mark a win as reviewed by a person", ("A",), "accept", "id", footer="accept"),
+    Action(
+        "accept",
+        Kind.COMMAND,
+        "mark a win as reviewed by a person; A again takes the mark off",
+        ("A",),
+        "accept",
+        "id",
+        footer="accept",
+    ),
     Action(
         "pick",
         Kind.COMMAND,

@@ -96,6 +96,11 @@ async def undo_of(reader: Reader, order: Command) -> Undo:
         case "accept":
             experiment = await _experiment(reader, words)
             mark = await accepted_by(reader, experiment.id)
+            if words.get("off"):
+                if mark is not None:
+                    raise LabError(f"Experiment {experiment.id} was accepted by {mark.actor} since.")
+                named = f"that your mark on experiment {_named(experiment)} was taken off"
+                return Undo(order, named, "it is accepted again", "accept", {"id": experiment.id})
             if mark is None or mark.actor != order.actor:
                 raise LabError(f"Your mark on experiment {experiment.id} is gone already.")
             named = f"your mark on experiment {_named(experiment)}"

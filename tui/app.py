@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -15,9 +15,7 @@ from orchestrator.actions import ACTIONS, BY_NAME, Action, Kind
 from orchestrator.actor import who
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
-from orchestrator.runs.log_text import inert
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import utc_now
 from orchestrator.store.states import State
 from tui.arranging import STRIP
 from tui.commands import ON_THE_COMMAND_LINE, NotUnderstood, Order, understand
@@ -34,7 +32,6 @@ from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import Ask
 from tui.screens.room import RoomScreen
 from tui.screens.setup import Setup
-from tui.screens.text import LinesScreen, LogScreen
 from tui.steering import Steering, message_order
 from tui.tables import Tables
 from tui.watch import WINDOW, Snapshot, Watch
@@ -242,30 +239,14 @@ class ControlRoom(PacedApp[str]):
 
     def _look_into(self, screen: RoomScreen) -> None:
         """Enter: an agent's transcript, the experiment of the row, or what changed."""
+        assert self._pages is not None and self._watch is not None
         if self.dashboard.pane == STRIP:
-            self._show_changes()
+            self._pages.changes()
+            self._watch.wants(since=self._pages.looked)
         elif screen.agent is not None:
-            from tui.screens.transcript import TranscriptScreen
-
-            assert self._reader is not None
-            self.push_screen(TranscriptScreen(self._lab, self._reader, screen.agent))
+            self._pages.transcript(screen.agent)
         elif screen.experiment_id is not None:
-            self._show_experiment(screen.experiment_id)
-
-    def _show_changes(self) -> None:
-        """From the strip; they have been looked at then."""
-        from tui.screens.changes import ChangesScreen
-
-        assert self._reader is not None and self._pages is not None and self._watch is not None
-        self.push_screen(ChangesScreen(self._lab, self._reader, self._pages.looked or ""))
-        self._pages.looked = utc_now()
-        self._watch.wants(since=self._pages.looked)
-
-    def _show_experiment(self, experiment_id: int, at_diff: bool = False) -> None:
-        from tui.screens.experiment import ExperimentScreen  # brings git and the lexer
-
-        assert self._reader is not None
-        self.push_screen(ExperimentScreen(self._lab, self._reader, experiment_id, at_diff))
+            self._pages.experiment(screen.experiment_id)
 
     # -- asking for words
 
@@ -333,33 +314,9 @@ class ControlRoom(PacedApp[str]):
                 self.notify(f"On the command line: autolab {action.verb} --help")
 
     def _read(self, action: Action, arguments: dict[str, Any]) -> None:
-        match action.name:
-            case "log":
-                self.run_worker(self._open_log(int(arguments["id"]), arguments.get("run")))
-            case "diff" | "show":
-                self._show_experiment(int(arguments["id"]), at_diff=action.name == "diff")
-            case "results" | "queue":
-                self.dashboard.go_to(action.name)
-                self._at_tables().order(action.name, arguments.get("words", ()), arguments.get("raw", ""))
-            case "review" | "morning" | "patch" | "compare" if self._pages is not None:
-                self._pages.open(action.name, arguments)
-            case _:
-                self.run_worker(self._show_printed(action, arguments.get("words", ())))
-
-    async def _open_log(self, experiment_id: int, run_id: int | None) -> None:
-        """The log of that run, else of the experiment's newest."""
-        assert self._reader is not None
-        runs = await self._reader.runs_of(experiment_id)
-        runs = [run for run in runs if run_id in (None, run.id)]
-        if not runs:
-            self.notify(f"Experiment {experiment_id} has not run yet: there is no log.")
-            return
-        run = runs[-1]
-        title = f"log of run {run.id}, experiment {experiment_id}, seed {run.seed} on {run.slot}"
-        self.push_screen(LogScreen(title, self._lab.run_directory(run.id) / "log", experiment_id, run.id))
-
-    async def _show_printed(self, action: Action, words: Sequence[str]) -> None:
-        """What the command line prints for a verb that has no screen of its own."""
-        assert self._steering is not None and action.verb is not None
-        _, said, errors = await self._steering.run(action.verb, *words)
-        self.push_screen(LinesScreen(" ".join(("autolab", action.verb, *words)), inert(said + errors).splitlines()))
+        assert self._pages is not None
+        if action.name in ("results", "queue"):
+            self.dashboard.go_to(action.name)
+            self._at_tables().order(action.name, arguments.get("words", ()), arguments.get("raw", ""))
+        else:
+            self._pages.open(action, arguments)

@@ -62,6 +62,24 @@ def offers(line: str, known: Known) -> list[Offer]:
     return _matching(f"{begun} ", last, _candidates(action, words[1:], known))
 
 
+def no_way(line: str) -> str:
+    """What is said where nothing goes on from `line`; empty while it says all by itself."""
+    begun, _, last = line.rpartition(" ")
+    words = begun.split()
+    if not last:
+        return ""
+    if not words:
+        return f"no command has {last} in its name: ? lists them"
+    action = BY_VERB.get(words[0])
+    if action is None:
+        return f"there is no command {words[0]}: ? lists them"
+    meant = MEANT.get(action.verb or "")
+    if len(words) == 1 and action.takes.startswith("id"):
+        of = "" if meant is None else f" that {action.verb} is for"
+        return f"no experiment{of} has {last} in its number or title"
+    return f"nothing known goes on with {last}: enter takes the line as it is"
+
+
 def _here(action: Action) -> bool:
     return action.verb not in ON_THE_COMMAND_LINE
 

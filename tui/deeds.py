@@ -18,6 +18,7 @@ from tui.copying import Copying
 from tui.present import plain
 from tui.screens.dialogs import Confirm
 from tui.screens.room import RoomScreen
+from tui.typed_ahead import OPENS
 
 
 class Deeds:
@@ -40,13 +41,13 @@ class Deeds:
             case "papers" | "settings":
                 self._open(name)
             case "paper":
-                self._app.run_worker(self._open_paper(words, screen), group="paper")
+                self._app.run_worker(self._open_paper(words, screen), name=OPENS, group="paper")
             case "add":
                 self._add()
             case "edit_requeue":
-                self._app.run_worker(self._edit(screen), group="edit")
+                self._app.run_worker(self._edit(screen), name=OPENS, group="edit")
             case "undo" if "command" not in (arguments or {}):
-                self._app.run_worker(self._undo(), group="undo", exclusive=True)
+                self._app.run_worker(self._undo(), name=OPENS, group="undo", exclusive=True)
             case _:
                 return False
         return True

@@ -1,4 +1,4 @@
-"""The pages that are opened by a word or by themselves: review, morning; and a patch written to a file."""
+"""Looking: the pages that a key or a word opens, those that open by themselves, and a patch written to a file."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from typing import Any
 
 from textual.app import App
 
+from orchestrator.actions import Action
 from orchestrator.actor import who
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
+from orchestrator.runs.log_text import inert
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import seconds_since, utc_now
 from tui.screens.dashboard import Dashboard
+from tui.screens.text import LinesScreen, LogScreen
+from tui.steering import run_autolab
+from tui.typed_ahead import OPENS
 from tui.visits import BREAK_SECONDS, Visits, night_before, was_away
 
 NOTE_SECONDS = 60.0
@@ -66,9 +71,13 @@ class Pages:
         if eventful and isinstance(self._app.screen, Dashboard):  # never over a question that waits for its answer
             self._morning(self._last)
 
-    def open(self, name: str, arguments: dict[str, Any]) -> None:
-        """What the action table calls `name`."""
-        match name:
+    def open(self, action: Action, arguments: dict[str, Any]) -> None:
+        """What the action table calls so; a verb that has no screen of its own shows what the command line prints."""
+        match action.name:
+            case "diff" | "show":
+                self.experiment(int(arguments["id"]), at_diff=action.name == "diff")
+            case "log":
+                self._app.run_worker(self._log(int(arguments["id"]), arguments.get("run")), name=OPENS)
             case "review":
                 from tui.screens.review import ReviewScreen  # brings git and the lexer
 
@@ -79,8 +88,42 @@ class Pages:
                 self._app.push_screen(CompareScreen(self._reader))
             case "morning":
                 self._morning(self._since(arguments.get("words", ())))
-            case _:
+            case "patch":
                 self._app.run_worker(self._write_patch(int(arguments["id"])), group="patch")
+            case _:
+                assert action.verb is not None
+                self._app.run_worker(self._printed(action.verb, arguments.get("words", ())), name=OPENS)
+
+    def experiment(self, experiment_id: int, *, at_diff: bool = False) -> None:
+        from tui.screens.experiment import ExperimentScreen  # brings git and the lexer
+
+        self._app.push_screen(ExperimentScreen(self._lab, self._reader, experiment_id, at_diff))
+
+    def transcript(self, agent: str) -> None:
+        from tui.screens.transcript import TranscriptScreen
+
+        self._app.push_screen(TranscriptScreen(self._lab, self._reader, agent))
+
+    def changes(self) -> None:
+        """What is new since the person looked last; it has been looked at then."""
+        from tui.screens.changes import ChangesScreen
+
+        self._app.push_screen(ChangesScreen(self._lab, self._reader, self.looked or ""))
+        self.looked = utc_now()
+
+    async def _log(self, experiment_id: int, run_id: int | None) -> None:
+        """The log of that run, else of the experiment's newest."""
+        runs = [run for run in await self._reader.runs_of(experiment_id) if run_id in (None, run.id)]
+        if not runs:
+            self._app.notify(f"Experiment {experiment_id} has not run yet: there is no log.")
+            return
+        run = runs[-1]
+        title = f"log of run {run.id}, experiment {experiment_id}, seed {run.seed} on {run.slot}"
+        self._app.push_screen(LogScreen(title, self._lab.run_directory(run.id) / "log", experiment_id, run.id))
+
+    async def _printed(self, verb: str, words: Sequence[str]) -> None:
+        _, said, errors = await run_autolab(verb, *words, str(self._lab.root))
+        self._app.push_screen(LinesScreen(" ".join(("autolab", verb, *words)), inert(said + errors).splitlines()))
 
     def _since(self, words: Sequence[str]) -> str:
         """`:morning 24` goes back so many hours; else to the visit before, or over a night."""

@@ -10,7 +10,7 @@ from rich.text import Text
 from orchestrator.columns import Column
 from orchestrator.review.citing import Cited
 from orchestrator.store.records import Experiment
-from tui.present import Cell, difference, plain, score, state_cell
+from tui.present import Cell, difference, plain, score, standing
 from tui.tones import Line, Said, Tone, fit
 
 PAPER_COLUMNS = (
@@ -45,7 +45,7 @@ def citing_cells(experiment: Experiment) -> tuple[Cell, ...]:
     better = experiment.delta is not None and experiment.delta < 0
     return (
         Said(experiment.label, Tone.DIM),
-        state_cell(experiment.state),
+        standing(experiment),
         Said(score(experiment.val_bpb)),
         Said(difference(experiment.delta), Tone.GOOD if better else Tone.DIM),
         Said(plain(experiment.title)),

@@ -81,6 +81,13 @@ def state_cell(state: State) -> Said:
     return Said(state_text(state), STATE_TONES.get(state, Tone.PLAIN))
 
 
+def standing(experiment: Experiment) -> Said:
+    """Its state; a start, or a commit of a person's on master, has none of its own until it was measured."""
+    if experiment.state is State.PROMOTED and experiment.val_bpb is None:
+        return Said(f"{SYMBOLS[State.QUEUED]} unmeasured", Tone.DIM)
+    return state_cell(experiment.state)
+
+
 def score(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
@@ -114,7 +121,7 @@ def result_cells(
     promoted = experiment.state is State.PROMOTED
     return (
         Said(experiment.label, Tone.DIM),
-        state_cell(experiment.state),
+        standing(experiment),
         Said(score(experiment.val_bpb), Tone.STRONG if promoted else Tone.PLAIN),
         Said(difference(experiment.delta), Tone.GOOD if better else Tone.DIM),
         Said(difference(None if believed is None else -believed), Tone.DIM),

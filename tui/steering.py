@@ -19,6 +19,7 @@ from tui.completing import MEANT
 from tui.present import plain
 from tui.screens.dialogs import Confirm
 from tui.several import named, summary
+from tui.typed_ahead import OPENS
 
 ANSWER_SECONDS = 60.0
 AT_ONCE_SECONDS = 0.8  # an answer that takes longer is announced
@@ -50,7 +51,8 @@ class Steering:
         self._priorities: dict[int, int] = {}  # asked for and not answered yet
 
     def order(self, order: Order) -> None:
-        self._app.run_worker(self._order(order), group="orders")
+        asks = order.action.confirm or ("ids" in order.arguments and order.action.several)
+        self._app.run_worker(self._order(order), name=OPENS if asks else "", group="orders")
 
     async def _order(self, order: Order) -> None:
         action, arguments = order.action, order.arguments
@@ -174,6 +176,11 @@ class Steering:
                 value = now + (PRIORITY_STEP if action.name == "raise" else -PRIORITY_STEP)
                 self._priorities[number] = value
                 return "priority", {"id": number, "value": value}
+            case "accept" if "off" not in arguments:
+                from orchestrator.review.wins import accepted_by  # brings more than the first screen needs
+
+                mark = await accepted_by(self._reader, arguments["id"])
+                return "accept", {**arguments, "off": True} if mark is not None and mark.actor == who() else arguments
             case _:
                 return action.verb or action.name, arguments
 
@@ -187,7 +194,7 @@ class Steering:
             self._app.notify("The lab is at work already.")
             return
         self._app.notify("starting the daemon")
-        status, said, errors = await self.run("start")
+        status, said, errors = await run_autolab("start", str(self._lab.root))
         if status != 0:
             words = plain(errors or said).removeprefix("autolab: ") or "The daemon could not be started."
             self._app.notify(words, title="start", severity="error", timeout=15, markup=False)
@@ -203,10 +210,6 @@ class Steering:
         status, said, errors = await run_autolab("import", str(self._lab.root), file)
         words = plain(errors or said).strip().removeprefix("autolab: ")
         self._app.notify(words, title="import", severity="warning" if status or errors else "information", markup=False)
-
-    async def run(self, verb: str, *words: str) -> tuple[int, str, str]:
-        """`autolab VERB WORDS LAB` as a child process: its status, what it printed, its errors."""
-        return await run_autolab(verb, *words, str(self._lab.root))
 
 
 async def run_autolab(*words: str) -> tuple[int, str, str]:

@@ -11,7 +11,7 @@ from orchestrator.review.citing import Cited
 from orchestrator.store.records import Event, Experiment, Run, VaultScore
 from orchestrator.store.states import State
 from orchestrator.views import run_seconds
-from tui.present import difference, plain, score, state_text
+from tui.present import difference, plain, score, standing, state_text
 
 Colours = dict[str, str]
 """A theme's variables by name."""
@@ -32,7 +32,7 @@ def facts_table(
     table.add_column()
     measured = experiment.val_bpb is not None
     rows = (
-        ("state", f"{state_text(experiment.state)}: {experiment.why}"),
+        ("state", f"{standing(experiment).text}: {experiment.why}"),
         ("val_bpb", f"{score(experiment.val_bpb)}  {difference(experiment.delta)} against its baseline" * measured),
         ("sandbox", "unsandboxed: nothing stood around the runs that gave this score" * bare),
         ("promoted as", experiment.promoted_as),

@@ -20,6 +20,9 @@ from textual.events import Event, Key, Paste
 from textual.message_pump import MessagePump
 from textual.screen import ModalScreen
 
+OPENS = "opens a window"
+"""The name of a worker (as Textual calls it) that reads first and then may open a window: keys wait for that."""
+
 PATIENCE_SECONDS = 2.0
 """The longest that one key holds up those after it."""
 
@@ -51,6 +54,10 @@ class TypedAhead:
     def _target(self) -> DOMNode:
         return self._app.focused or self._app.screen
 
+    @property
+    def _opening(self) -> bool:
+        return any(one.name == OPENS and not one.is_finished for one in self._app.workers)
+
     async def _go_on(self, target: DOMNode) -> None:
         """Until nothing waits any more."""
         try:
@@ -70,6 +77,9 @@ class TypedAhead:
         """When the key has gone round by everyone above its target, and what it opened is there."""
         for node in target.ancestors_with_self:
             await _through(node)
+        before = self._app.screen
+        while self._app.screen is before and self._opening:
+            await asyncio.sleep(STEP_SECONDS)
         screen = self._app.screen
         if not screen.is_mounted:
             await screen._mounted_event.wait()

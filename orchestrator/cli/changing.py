@@ -91,7 +91,8 @@ def _meant(word: str) -> dict[str, Any]:
 
 
 def on_experiment(words: Namespace) -> int:
-    return _tell(send(find_lab(words.lab), words.verb, {"id": words.id}))
+    more = {"off": True} if getattr(words, "off", False) else {}
+    return _tell(send(find_lab(words.lab), words.verb, {"id": words.id, **more}))
 
 
 def priority(words: Namespace) -> int:

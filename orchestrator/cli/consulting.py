@@ -1,13 +1,15 @@
-"""The verbs that look things up beside the results: settings, papers."""
+"""The verbs that look things up beside the results: settings, papers, imported results."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import asdict
 from typing import Any
 
 from orchestrator.cli.reading import ask, print_json
 from orchestrator.cli.tables import print_table
 from orchestrator.columns import Column
+from orchestrator.history import MOST_ROWS
 from orchestrator.lab import find_lab
 from orchestrator.live_settings import ELSEWHERE, as_toml, flat, is_live
 from orchestrator.review.citing import Cited, papers_of, require_paper
@@ -20,6 +22,14 @@ PAPER_COLUMNS = (
     Column("title", 24, share=3),
     Column("what came of it", 20, share=2),
 )
+EARLIER_COLUMNS = (
+    Column("commit", 7, rank=1),
+    Column("score", 8, right=True),
+    Column("GB", 5, right=True, rank=2),
+    Column("status", 7),
+    Column("description", 30, share=3),
+    Column("from", 12, share=1, rank=3),
+)
 
 
 def settings(words: Namespace) -> int:
@@ -31,6 +41,31 @@ def settings(words: Namespace) -> int:
         (key, as_toml(value) or "-", "`autolab set`" if is_live(key) else ELSEWHERE) for key, value in values.items()
     ]
     print_table(SETTING_COLUMNS, rows)
+    return 0
+
+
+def earlier(words: Namespace) -> int:
+    found = ask(find_lab(words.lab), lambda reader: reader.history(limit=MOST_ROWS))
+    if words.json:
+        print_json([asdict(one) for one in found])
+        return 0
+    if not found:
+        print("Nothing was imported yet: `autolab import FILE` reads a results.tsv.")
+        return 0
+    print_table(
+        EARLIER_COLUMNS,
+        [
+            (
+                one.commit_id or "-",
+                "-" if one.score is None else f"{one.score:.6f}",
+                f"{one.memory_gb:.1f}",
+                one.status,
+                one.description,
+                one.origin,
+            )
+            for one in found
+        ],
+    )
     return 0
 
 

@@ -128,6 +128,8 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     for name in ("end", "kill", "drop", "promote", "revert", "ablate", "accept"):
         made = verb(name, "changing.on_experiment")
         made.add_argument("id", type=_id, metavar="ID")
+        if name == "accept":
+            made.add_argument("--off", action="store_true", help="take your mark off again")
         lab(made)
     made = verb("requeue", "changing.requeue")
     made.add_argument("id", type=_id, metavar="ID")
@@ -140,6 +142,9 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     made.add_argument("value", metavar="VALUE")
     lab(made)
     made = verb("settings", "consulting.settings")
+    json(made)
+    lab(made)
+    made = verb("earlier", "consulting.earlier")
     json(made)
     lab(made)
     made = verb("papers", "consulting.papers")

@@ -26,7 +26,7 @@ from orchestrator.settings import read_settings
 from orchestrator.store.filters import understood
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
-from orchestrator.store.states import beside
+from orchestrator.store.states import State, beside
 from orchestrator.store.vault import vault_scores
 from orchestrator.tracking import results_files
 from orchestrator.tracking.results_files import UNSANDBOXED
@@ -106,7 +106,9 @@ def status(words: Namespace) -> int:
     lines.append(("counts", counts))
     if earlier := ask(lab, lambda reader: reader.history_counts()):
         tally = ", ".join(f"{n} {status}" for status, n in earlier.items())
-        lines.append(("earlier", f"{sum(earlier.values())} results imported, which the agents see: {tally}"))
+        lines.append(
+            ("earlier", f"{sum(earlier.values())} results imported (`autolab earlier`), which the agents see: {tally}")
+        )
     lines.append(("spent", f"{facts['tokens']} tokens, {facts['money']:.2f} of money"))
     for name, balance in balances.items():
         lines.append(("balance", f"{f'{name}: ' if len(balances) > 1 else ''}{balance.told}"))
@@ -143,6 +145,12 @@ def _lab_of_table(words: Namespace) -> Lab:
     return find_lab(words.lab)
 
 
+def _standing_of(experiment: dict[str, Any]) -> str:
+    """Its state as people read it; a start is part of master before it is measured."""
+    unmeasured = experiment["state"] == State.PROMOTED and experiment["val_bpb"] is None
+    return "unmeasured" if unmeasured else str(experiment["state"]).replace("_", " ")
+
+
 def _why(experiment: dict[str, Any]) -> str:
     return beside(experiment["state"], experiment["reason"])
 
@@ -155,7 +163,7 @@ def queue(words: Namespace) -> int:
     elif waiting:
         print_table(
             QUEUE_COLUMNS,
-            [(e["id"], e["state"], e["priority"], e["title"], e["source"], _why(e)) for e in waiting],
+            [(e["id"], _standing_of(e), e["priority"], e["title"], e["source"], _why(e)) for e in waiting],
         )
     else:
         print("Nothing that waits matches." if only.terms else "Nothing waits for a run.")
@@ -176,7 +184,7 @@ def results(words: Namespace) -> int:
             [
                 (
                     e["id"],
-                    e["state"],
+                    _standing_of(e),
                     _number(e["val_bpb"]),
                     _number(e["delta"], "+.4f"),
                     _number(-beliefs[e["id"]].gain if e["id"] in beliefs else None, "+.4f"),
@@ -252,7 +260,7 @@ def show(words: Namespace) -> int:
         print_json(story)
         return 0
     print(f"experiment {story['id']}: {story['title']}")
-    facts = [("state", story["state"].replace("_", " ")), ("reason", _why(story))]
+    facts = [("state", _standing_of(story)), ("reason", _why(story))]
     names = ("hypothesis", "source", "variable", "edit", "author", "branch", "commit", "parent")
     facts += [(name, str(story[name])) for name in names]
     facts.append(("val_bpb", f"{_number(story['val_bpb'])}  ({_number(story['delta'], '+.4f')} against its parent)"))

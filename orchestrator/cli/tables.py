@@ -1,4 +1,4 @@
-"""How the command line prints: tables, a line a row on a terminal, and facts by name; a pipe gets all of it whole."""
+"""How the command line prints: tables, a line a row on a terminal, and facts by name; a pipe gets all of it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ LEAST_WIDTH = 20
 
 
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
-    """What does not fit on the terminal is cut with `…`, columns of a higher rank leave first; a pipe gets all."""
+    """What does not fit on the terminal is cut with `…`, columns of a higher rank leave first; a pipe gets all, and
+    the headings like `ps` and others print them."""
     cells = [[" ".join(inert(str(cell)).split()) for cell in row] for row in rows]
     if not sys.stdout.isatty():
-        for row in cells:
+        for row in [[column.heading for column in columns], *cells]:
             print("\t".join(row))
         return
     console = Console(highlight=False, soft_wrap=True)

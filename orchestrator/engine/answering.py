@@ -19,7 +19,7 @@ from orchestrator.measurement.measuring import Measuring
 from orchestrator.patches.requeueing import requeue
 from orchestrator.patches.reverting import ablate, revert
 from orchestrator.patches.submitting import add_own
-from orchestrator.review.answering import accept, pick_onto
+from orchestrator.review.answering import accept, pick_onto, reopen
 from orchestrator.store.records import Command, Experiment, Run
 from orchestrator.store.states import ENDED, IllegalMove, State
 from roles.offline.model import NAME as OFFLINE
@@ -131,6 +131,8 @@ class Answering:
                 return await revert(self._context, await self._experiment(words), actor)
             case "ablate":
                 return await ablate(self._context, await self._experiment(words), actor)
+            case "accept" if words.get("off"):
+                return await reopen(self._context, await self._experiment(words), actor)
             case "accept":
                 return await accept(self._context, await self._experiment(words), actor)
             case "pick":

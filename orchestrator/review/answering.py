@@ -29,6 +29,17 @@ async def accept(context: Context, experiment: Experiment, actor: str) -> str:
     return f"experiment {experiment.id} is reviewed and accepted"
 
 
+async def reopen(context: Context, experiment: Experiment, actor: str) -> str:
+    """Take one's own mark off a win again. Raises LabError."""
+    mark = await accepted_by(context.store, experiment.id)
+    if mark is None:
+        raise LabError(f"Experiment {experiment.id} carries no mark.", "`autolab review` lists the wins.")
+    if mark.actor != actor:
+        raise LabError(f"Experiment {experiment.id} was accepted by {mark.actor}.", "Only one's own mark comes off.")
+    await context.store.set_meta(mark_key(experiment.id), "")
+    return f"experiment {experiment.id} is to be reviewed again"
+
+
 async def pick_onto(context: Context, experiment: Experiment, base: str) -> str:
     """Put an experiment's change on a branch of its own on top of `base`. Raises LabError."""
     parent, commit = experiment.parent, experiment.commit_id

@@ -118,7 +118,7 @@ def understood(text: str) -> Filter:
         words = shlex.split(text.replace("\\", "\\\\"))
     except ValueError as error:
         raise UsageError("The quotes of the filter do not match.", "Close the quote, or leave it out.") from error
-    terms, rest = [], []
+    words, terms, rest = _states_joined(words), [], []
     sort, descending = None, False
     for word in words:
         found = _TERM.fullmatch(word)
@@ -153,6 +153,20 @@ def order_by(sort: str, descending: bool) -> str:
 
 
 # -- from words to terms
+
+
+def _states_joined(words: list[str]) -> list[str]:
+    """States of two words, as tables spell them, may be typed so: `state=given up`."""
+    joined: list[str] = []
+    for word in words:
+        before = _TERM.fullmatch(joined[-1]) if joined else None
+        if before is not None and before[1] == "state" and before[3]:
+            last = f"{before[3].rpartition(',')[2]} {word}".partition(",")[0]
+            if _state_word(last) in set(State):
+                joined[-1] += f"_{word}"
+                continue
+        joined.append(word)
+    return joined
 
 
 def _word(word: str) -> Term:
@@ -206,8 +220,12 @@ def _age(name: str, text: str) -> float:
     return float(found[1]) * _SECONDS[found[2]]
 
 
+def _state_word(text: str) -> str:
+    return text.lower().replace(" ", "_").replace("-", "_")
+
+
 def _state(_: str, text: str) -> str:
-    word = text.lower().replace(" ", "_").replace("-", "_")
+    word = _state_word(text)
     if "*" in word or word in set(State):
         return word
     near = difflib.get_close_matches(word, list(State), n=1)

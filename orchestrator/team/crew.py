@@ -20,7 +20,7 @@ from orchestrator.store.records import Experiment, utc_now
 from orchestrator.store.states import State
 from orchestrator.team.belonging import belongs, settle_lines
 from orchestrator.team.budget import Budget
-from orchestrator.team.jobs import Job, JobBook, slots_of
+from orchestrator.team.jobs import Job, JobBook, workers_of
 from orchestrator.team.journal import AgentJournal
 from orchestrator.team.models import limits_of, models_of_role
 from orchestrator.team.pausing import may_go_on
@@ -61,7 +61,7 @@ def muster(context: Context) -> list[Member]:
     three workers: one alone would hold up the patches of more slots than three."""
     members = []
     for team in context.settings.teams_at_work:
-        workers = max(1, math.ceil(slots_of(context) / 2)) if team.workers == "auto" else team.workers
+        workers = workers_of(context, team)
         several = {"worker": workers, "reviewer": math.ceil(2 * workers / 3)}
         for role in team.kind.roles:
             file = load_role(context, role)

@@ -19,6 +19,7 @@ from orchestrator.team import briefs
 from orchestrator.team.belonging import notes_of, of_team
 from orchestrator.team.solo import Rests, Solo
 from orchestrator.team.toolbox import Toolbox
+from orchestrator.team_settings import Team
 from roles.agent import Finished, GaveUp
 from roles.playing import Playing
 from roles.tools import Tool
@@ -56,6 +57,12 @@ async def _never() -> str | None:
 def slots_of(context: Context) -> int:
     """How many slots a team's share comes to, at least one."""
     return max(1, math.ceil(len(context.executor.slots()) / len(context.settings.teams_at_work)))
+
+
+def workers_of(context: Context, team: Team) -> int:
+    """How many workers a team has: what its settings say, but no more than there ever are patches to make at once."""
+    slots = slots_of(context)
+    return max(1, math.ceil(slots / 2)) if team.workers == "auto" else min(team.workers, slots + team.patch_ahead)
 
 
 class JobBook:

@@ -29,10 +29,15 @@ def call(tools: Sequence[Tool], name: str) -> Any:
 
 
 def test_import_adds_a_file_once_and_says_so_the_second_time(lab: Path) -> None:
+    assert autolab("earlier", str(lab)).stdout.startswith("Nothing was imported yet")
     first = autolab("import", str(lab), str(SAMPLE))
     assert (first.returncode, first.stdout) == (0, "5 results of results.tsv imported as history.\n"), first.stderr
     again = autolab("import", str(SAMPLE), str(lab))  # the other order leaves no doubt either
     assert (again.returncode, again.stdout) == (0, "Nothing is new: all 5 results of results.tsv are here already.\n")
+    table = autolab("earlier", str(lab)).stdout.splitlines()
+    assert len(table) == 6 and table[0].split("\t")[:4] == ["commit", "score", "GB", "status"]
+    rows = json.loads(autolab("earlier", "--json", str(lab)).stdout)
+    assert [row["description"] for row in rows] == [line.split("\t")[4] for line in table[1:]]
     longer = lab.parent / "longer.tsv"
     longer.write_text(SAMPLE.read_text() + "4e5f607\t1.160000\t4.1\tkeep\tMuon\n")
     more = autolab("import", str(lab), str(longer))

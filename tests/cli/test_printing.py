@@ -40,7 +40,8 @@ def test_a_row_is_a_line_that_fits_and_a_pipe_gets_every_word(lab: Path) -> None
         assert len(lines) == 3 and max(map(len, lines)) <= columns, lines
         assert lines[0].split()[:2] == ["id", "state"] and "Short" in lines[2]
     assert "…" in on_a_terminal(80, "queue", str(lab))[1] and LONG in on_a_terminal(200, "queue", str(lab))[1]
-    first, second = autolab("queue", str(lab)).stdout.splitlines()
+    heading, first, second = autolab("queue", str(lab)).stdout.splitlines()
+    assert heading.split("\t") == ["id", "state", "priority", "title", "source", "reason"]
     assert first.split("\t")[3:5] == [LONG, SOURCE] and second.split("\t")[3] == "Short"
 
 

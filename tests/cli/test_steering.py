@@ -20,6 +20,9 @@ def test_a_person_steers_without_a_daemon_and_takes_it_back(lab: Path) -> None:
     assert "2104.09864\t1\tSu 2021\t1 not tried" in autolab("papers", root).stdout
     assert autolab("undo", root).stdout == "Experiment 1, T is undone: it is dropped.\n"
     assert autolab("undo", root).stdout == "The change of team.wave to 9 is undone: it is 5 again.\n"
+    many = autolab("set", "team.workers", "99", root).stdout
+    assert "team.workers is 99" in many and "of them work, for there are no more patches to make at once" in many
+    assert autolab("undo", root).returncode == 0
     refused = autolab("undo", root)
     assert refused.returncode == 1 and "ordered nothing that could be undone" in refused.stderr
 

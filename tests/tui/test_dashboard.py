@@ -25,7 +25,7 @@ from tui.curves import Line as Curves
 from tui.health import second_line
 from tui.machines import SPARK_WIDTH, STEP_SECONDS, History, Machine, clock, slot_cells
 from tui.memory import Layout, Memory
-from tui.present import event_text
+from tui.present import event_text, result_cells
 from tui.promotions import believed_line, promotion_labels
 from tui.screens.changes import change_cells
 from tui.speakers import agent_cells, rate, state_of
@@ -39,6 +39,14 @@ EXPERIMENT = Experiment(
 RUN = Run(
     *(7, 4, 1, RunKind.SCREEN, 1, "c", None, "gpu0", None, "", *(None,) * 7, NOW, None, "GPU", "off", None, None, {})
 )
+
+
+def test_a_start_has_no_outcome_before_it_was_measured() -> None:
+    start = replace(EXPERIMENT, id=0, state=State.PROMOTED)
+    assert [result_cells(one, [])[1].text for one in (start, replace(start, val_bpb=2.5))] == [
+        "○ unmeasured",
+        "◆ promoted",
+    ]
 
 
 # -- where panes stand

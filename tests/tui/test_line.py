@@ -225,5 +225,11 @@ def test_keys_that_arrive_at_once_count_in_the_order_in_which_they_were_typed(wa
     seat.see(": kill")
     seat.process.send("\x15nonsense\r")
     seat.see("There is no command `nonsense`")
+    seat.process.send(":status\rw\x1b")  # the window comes when a process has ended: w and esc are for it
+    seat.see("3 results")
+    seat.process.send("1gxn:xyz")  # a question comes when the store was read, and n answers it
+    seat.see(": xyz")
+    seat.process.send("\x1b")
+    seat.see("3 results")
     seat.process.send("q")
     assert seat.end() == 0

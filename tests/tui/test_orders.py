@@ -12,6 +12,7 @@ from orchestrator.branches import Repository
 from orchestrator.engine.setting import set_setting
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
+from orchestrator.review.wins import accepted_by
 from orchestrator.settings import read_settings
 from orchestrator.store.records import Command
 from orchestrator.store.states import State
@@ -213,6 +214,19 @@ async def test_undo_takes_back_ones_own_orders_one_after_the_other_newest_first(
         await desk.undo()
     with pytest.raises(LabError, match=r"bob@box has ordered nothing"):
         await desk.undo(BOB)
+
+
+async def test_a_mark_is_taken_off_by_whoever_set_it_and_comes_back_by_undo(desk: Desk) -> None:
+    await desk.order("accept", id=1)
+    other = await desk.order("accept", BOB, id=1, off=True)
+    assert other.state == "refused" and "Only one's own mark comes off" in other.answer
+    off = await desk.order("accept", id=1, off=True)
+    assert off.state == "done" and await accepted_by(desk.store, 1) is None
+    assert (await desk.order("accept", id=1, off=True)).answer.startswith("Experiment 1 carries no mark")
+    assert (await desk.undo()).answer.endswith("is undone: it is accepted again")
+    assert await accepted_by(desk.store, 1) is not None
+    assert (await desk.undo()).answer.startswith("your mark on experiment 1")
+    assert await accepted_by(desk.store, 1) is None
 
 
 async def test_what_stands_for_good_is_refused_with_the_reason(desk: Desk) -> None:

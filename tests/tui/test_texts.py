@@ -16,7 +16,7 @@ from orchestrator.review.voices import passages, voices_in
 from orchestrator.settings_text import settings_text
 from orchestrator.store.calls import Account, Turn
 from orchestrator.store.states import State
-from tui.completing import History, Known, offers
+from tui.completing import History, Known, no_way, offers
 from tui.drafts import editor, told, unified_diff
 from tui.screens.command_line import FILTERS
 from tui.settings_rows import comments_of
@@ -162,6 +162,21 @@ KNOWN = Known(
 )
 def test_a_command_line_is_completed_by_what_its_verb_can_mean(line: str, expected: list[str]) -> None:
     assert [offer.line for offer in offers(line, KNOWN)][: len(expected) or 1] == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("drop muon-like", "no experiment that drop is for has muon-like in its number or title"),
+        ("show nothing", "no experiment has nothing in its number or title"),
+        ("dorp 1", "there is no command dorp: ? lists them"),
+        ("dorp", "no command has dorp in its name: ? lists them"),
+        ("message all hel", "nothing known goes on with hel: enter takes the line as it is"),
+        ("kill ", ""),
+    ],
+)
+def test_tab_says_why_nothing_goes_on_from_here(line: str, expected: str) -> None:
+    assert no_way(line) == expected
 
 
 def test_history_goes_back_and_comes_back_to_what_was_being_typed() -> None:

@@ -23,7 +23,7 @@ from orchestrator.settings import read_settings
 from orchestrator.store.filters import COLUMNS, Kind
 from orchestrator.store.reader import Reader
 from orchestrator.store.states import State
-from tui.completing import History, Known, Offer, offers
+from tui.completing import History, Known, Offer, no_way, offers
 from tui.own_files import state_directory, write_whole
 from tui.present import plain
 from tui.tones import fit
@@ -123,6 +123,11 @@ class CommandLine(ModalScreen[str | None]):
     def action_complete(self, step: int) -> None:
         """Put the next way on into the line; a single one is taken, and the line goes on behind it."""
         if not self._offers:
+            self.query_one(".offers", Static).update(
+                Text(
+                    f"  {no_way(self._line.value)}", self.app.theme_variables["warn"], no_wrap=True, overflow="ellipsis"
+                )
+            )
             return
         if len(self._offers) == 1:
             line = self._offers[0].line
