@@ -6,7 +6,7 @@ from argparse import Namespace
 from dataclasses import asdict
 from typing import Any
 
-from orchestrator.cli.reading import ask, print_json
+from orchestrator.cli.asking import ask, print_json
 from orchestrator.cli.tables import print_table
 from orchestrator.columns import Column
 from orchestrator.history import MOST_ROWS

@@ -65,9 +65,9 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     lab(made)
 
     for name, carried_out_by in (
-        ("status", "reading.status"),
-        ("queue", "reading.queue"),
-        ("results", "reading.results"),
+        ("status", "glance.status"),
+        ("queue", "listing.queue"),
+        ("results", "listing.results"),
     ):
         made = verb(name, carried_out_by)
         if name != "status":
@@ -75,11 +75,11 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
         json(made)
         lab(made)
     for name in ("show", "log", "diff"):
-        made = verb(name, f"reading.{name}")
+        made = verb(name, f"telling.{name}")
         made.add_argument("id", type=_id, metavar="ID")
         json(made)
         lab(made)
-    made = verb("export", "reading.export")
+    made = verb("export", "listing.export")
     made.add_argument("--format", choices=("tsv", "csv", "json"), default="tsv")
     lab(made)
     made = verb("report", "reporting.report")
@@ -104,7 +104,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     made.add_argument("id", type=_id, metavar="ID")
     made.add_argument("--out", metavar="FILE", help="where to write it; default: beside the lab's directory")
     lab(made)
-    made = verb("doctor", "reading.doctor")
+    made = verb("doctor", "glance.doctor")
     json(made)
     lab(made)
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from orchestrator.cli.asking import ask
 from orchestrator.cli.changing import send
-from orchestrator.cli.reading import ask
 from orchestrator.lab import find_lab
 from orchestrator.review.exporting import write_patch
 from orchestrator.review.morning import Morning, morning_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 
-from orchestrator.cli.reading import ask
+from orchestrator.cli.asking import ask
 from orchestrator.lab import find_lab
 from orchestrator.tracking.dashboard import become_dashboard, has_screen
 from orchestrator.watching.tracking import PROJECT

@@ -22,7 +22,7 @@ def test_a_function_carries_it_out(verb: str) -> None:
     assert callable(carrier(PARSERS[verb].get_default("carried_out_by")))
 
 
-@pytest.mark.parametrize("module", ["reading", "changing", "laboratory", "consulting"])
+@pytest.mark.parametrize("module", ["glance", "listing", "telling", "changing", "laboratory", "consulting"])
 def test_neither_engine_nor_torch_nor_a_client_of_models_is_loaded_before_it_is_needed(module: str) -> None:
     names = ("orchestrator.engine", "orchestrator.daemon", "torch", "openai", "numpy", "git")
     asked = f"import sys, orchestrator.cli.{module}; print([name for name in {names} if name in sys.modules])"

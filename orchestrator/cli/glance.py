@@ -1,0 +1,98 @@
+"""The verbs that tell how a lab stands: status, doctor."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from functools import partial
+from typing import Any
+
+from orchestrator import views
+from orchestrator.balance import balance_of
+from orchestrator.cli.asking import ask, number, print_json
+from orchestrator.cli.tables import print_facts
+from orchestrator.doctor import examine
+from orchestrator.errors import LabError
+from orchestrator.lab import Lab, find_lab
+from orchestrator.report.completion import completions
+from orchestrator.settings import read_settings
+
+MOST_ANOMALIES = 3
+
+
+def status(words: Namespace) -> int:
+    lab = find_lab(words.lab)
+    settings = read_settings(lab.settings_file)
+    facts = ask(lab, lambda reader: views.status_json(lab, reader, settings.team_names))
+    completed, teams = ask(lab, completions), settings.teams_at_work
+    balances = {team.name: ask(lab, partial(balance_of, team=team)) for team in teams}
+    if words.json:
+        first, *others = [balance.as_json() for balance in balances.values()]
+        more: dict[str, Any] = {"completion": [one.as_json() for one in completed], "balance": first}
+        if others:
+            more["balances"] = {name: balance.as_json() for name, balance in balances.items()}
+        print_json({**facts, **more})
+        return 0
+    baseline, running = ask(lab, views.baseline_of), facts["running"]
+    silent = ask(lab, views.dead_endpoints) if running else {}
+    lines = [*_standing(facts, baseline)]
+    if account := ask(lab, lambda reader: reader.meta(views.EARLY_STOPPING)):
+        lines.append(("stopping", account))
+    lines.append(("vault", ask(lab, views.vault_account)))
+    lines += [("model", f"{url} {reason}; it is tried again by itself") for url, reason in silent.items()]
+    for event in ask(lab, lambda reader: reader.newest_events("anomaly", MOST_ANOMALIES)):
+        lines.append(("look at", f"{event.at[:16].replace('T', ' ')} {event.reason}"))
+    for slot in facts["slots"]:
+        work = f"run {slot['run']}" if slot["run"] is not None else "idle now"
+        lines.append(("slot", f"{slot['name']}  {work}, busy {slot['busy_fraction']:.0%} of the last hour"))
+    counts = ", ".join(f"{n} {state}" for state, n in facts["counts"].items() if n)
+    lines.append(("counts", counts))
+    if earlier := ask(lab, lambda reader: reader.history_counts()):
+        tally = ", ".join(f"{n} {status}" for status, n in earlier.items())
+        lines.append(
+            ("earlier", f"{sum(earlier.values())} results imported (`autolab earlier`), which the agents see: {tally}")
+        )
+    lines.append(("spent", f"{facts['tokens']} tokens, {facts['money']:.2f} of money"))
+    for name, balance in balances.items():
+        lines.append(("balance", f"{f'{name}: ' if len(balances) > 1 else ''}{balance.told}"))
+    for one in completed:
+        lines.append(("finished", f"{one.finished} of {one.jobs} jobs ({one.rate:.0%}) as {one.role}: {one.model}"))
+    print_facts(lines)
+    return 0
+
+
+def _standing(facts: dict[str, Any], baseline: views.Baseline) -> list[tuple[str, str]]:
+    """Which lab it is, whether its daemon lives, and how far its master has come."""
+    master = facts["master"]
+    daemon = f"running (process {facts['pid']})" if facts["running"] else "not running; `autolab start` starts it"
+    lines = [
+        ("lab", f"{facts['lab']}  (profile {facts['profile']}, team {facts['team']})"),
+        ("daemon", f"{daemon}{'; the queue is paused' if facts['paused'] else ''}"),
+        (
+            "master",
+            f"{(master['commit'] or '-')[:9]}  val_bpb {number(master['val_bpb'])}"
+            f" (mean of {master['runs']} runs, noise {number(master['noise'])})",
+        ),
+    ]
+    if baseline.gain is not None and baseline.believed is not None:
+        wins = f"{baseline.promotions} promotion{'s' * (baseline.promotions != 1)}"
+        told = f"{baseline.gain:.4f} since the start, {baseline.believed:.4f} of it believed"
+        lines.append(("gain", f"{told}; {wins}, {baseline.expected_false:.1f} expected to be false"))
+    return lines
+
+
+def doctor(words: Namespace) -> int:
+    try:
+        lab: Lab | None = find_lab(words.lab)
+    except LabError:
+        if words.lab is not None:
+            raise
+        lab = None
+    findings = examine(lab)
+    if words.json:
+        print_json([{"name": f.name, "ok": f.ok, "found": f.found, "remedy": f.remedy} for f in findings])
+    else:
+        for finding in findings:
+            print(f"{'ok  ' if finding.ok else 'MIND'}  {finding.name}: {finding.found}")
+            if finding.remedy and (not finding.ok or finding.name.startswith("model ")):
+                print(f"      {finding.remedy}")
+    return 0 if all(finding.ok or not finding.needed for finding in findings) else 1

@@ -1,0 +1,148 @@
+"""The verbs about one experiment: show, log, diff."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from typing import Any
+
+from orchestrator import views
+from orchestrator.cli.asking import ask, number, print_json, state_word, why
+from orchestrator.cli.tables import print_facts
+from orchestrator.errors import LabError
+from orchestrator.lab import find_lab
+from orchestrator.runs.log_text import read_log
+from orchestrator.store.reader import Reader
+from orchestrator.store.records import Experiment, Run
+from orchestrator.store.states import beside
+from orchestrator.store.vault import vault_scores
+
+
+async def _known(reader: Reader, experiment_id: int) -> Experiment:
+    experiment = await reader.experiment(experiment_id)
+    if experiment is None:
+        raise LabError(f"There is no experiment {experiment_id}.", "`autolab results` and `autolab queue` list them.")
+    return experiment
+
+
+async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
+    experiment = await _known(reader, experiment_id)
+    runs = await reader.runs_of(experiment_id)
+    events = await reader.events(experiment_id=experiment_id)
+    scores = await vault_scores(reader)
+    return {
+        **views.result_json(experiment, runs, await views.is_self_reported(reader)),
+        "variable": experiment.variable,
+        "edit": experiment.edit,
+        "author": experiment.author,
+        "priority": experiment.priority,
+        "attempt": experiment.attempt,
+        "promoted_as": experiment.promoted_as or None,
+        "vault": await views.vault_word(reader, experiment),
+        "all_runs": [
+            {
+                "id": run.id,
+                "attempt": run.attempt,
+                "kind": str(run.kind),
+                "seed": run.seed,
+                "commit": run.commit_id,
+                "slot": run.slot,
+                "outcome": run.outcome,
+                "reason": run.reason,
+                "val_bpb": run.val_bpb,
+                "vault_bpb": scores[run.id].bpb if run.id in scores else None,
+                "steps": run.steps,
+                "startup_seconds": run.startup_seconds,
+                "training_seconds": run.training_seconds,
+                "scoring_seconds": run.scoring_seconds,
+                "peak_memory": run.peak_memory,
+                "tokens": run.tokens,
+                "exit_code": run.exit_code,
+                "device": run.device,
+                "sandbox": run.sandbox,
+                "provenance": run.provenance,
+                "started_at": run.started_at,
+                "ended_at": run.ended_at,
+            }
+            for run in runs
+        ],
+        "events": [
+            {"at": event.at, "actor": event.actor, "before": event.before, "after": event.after, "reason": event.reason}
+            for event in events
+        ],
+    }
+
+
+def show(words: Namespace) -> int:
+    story = ask(find_lab(words.lab), lambda reader: _story(reader, words.id))
+    if words.json:
+        print_json(story)
+        return 0
+    print(f"experiment {story['id']}: {story['title']}")
+    facts = [("state", state_word(story)), ("reason", why(story))]
+    names = ("hypothesis", "source", "variable", "edit", "author", "branch", "commit", "parent")
+    facts += [(name, str(story[name])) for name in names]
+    facts.append(("val_bpb", f"{number(story['val_bpb'])}  ({number(story['delta'], '+.4f')} against its parent)"))
+    facts += [("promoted", f"as a {story['promoted_as']}" if story["promoted_as"] else ""), ("vault", story["vault"])]
+    facts += [(f"run {run['id']}", _run_told(run)) for run in story["all_runs"]]
+    print_facts([(name, said) for name, said in facts if said], indent=2)
+    print("events (UTC)")
+    print_facts(
+        [(event["at"][:19].replace("T", " "), _event_told(event)) for event in _once(story["events"])], indent=2
+    )
+    return 0
+
+
+def _run_told(run: dict[str, Any]) -> str:
+    told = f"{run['kind']}, seed {run['seed']}, {run['slot']}, "
+    if run["outcome"] == "scored":
+        vault = "" if run["vault_bpb"] is None else f" (vault {run['vault_bpb']:.4f})"
+        return told + f"scored {number(run['val_bpb'])}{vault}"
+    return told + (f"{run['outcome']}: {beside(run['outcome'], run['reason'])}" if run["outcome"] else "under way")
+
+
+def _event_told(event: dict[str, Any]) -> str:
+    return f"{event['actor']}: {event['reason']}"
+
+
+def _once(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A run that starts, or a master that moves, is told as such and as the experiment's new state: one will do."""
+    pairs = zip([None, *events], events, strict=False)
+    return [one for before, one in pairs if before is None or _event_told(one) != _event_told(before)]
+
+
+async def _newest_run(reader: Reader, experiment_id: int) -> Run:
+    await _known(reader, experiment_id)
+    runs = await reader.runs_of(experiment_id)
+    if not runs:
+        raise LabError(f"Experiment {experiment_id} has not run yet.", "Its patch: `autolab diff`.")
+    return runs[-1]
+
+
+def log(words: Namespace) -> int:
+    lab = find_lab(words.lab)
+    run = ask(lab, lambda reader: _newest_run(reader, words.id))
+    path = lab.run_directory(run.id) / "log"
+    text = read_log(path) if path.exists() else ""
+    if words.json:
+        print_json({"run": run.id, "text": text})
+    else:
+        sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
+    return 0
+
+
+def diff(words: Namespace) -> int:
+    lab = find_lab(words.lab)
+    experiment = ask(lab, lambda reader: _known(reader, words.id))
+    text = ""
+    if experiment.parent and experiment.commit_id:
+        from orchestrator.branches import Repository
+
+        text = Repository.open(lab.root).diff(experiment.parent, experiment.commit_id)
+    if words.json:
+        print_json({"id": experiment.id, "diff": text})
+    elif not text:
+        raise LabError(f"Experiment {experiment.id} has no patch yet.", "`autolab show` tells where it stands.")
+    else:
+        sys.stdout.write(text)
+    return 0
