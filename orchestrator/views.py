@@ -31,6 +31,8 @@ EARLY_STOPPING = "early_stopping"
 """The key in the table `meta` of the lab's account of early stopping, a sentence for people."""
 
 DEAD_ENDPOINTS = "dead_endpoints"
+SPENT = "budget_spent"
+"""The key in `meta` (by team, see Team.key) of why a team rests; empty while it may go on."""
 """Where the daemon keeps which servers of models do not answer: reasons by address, as JSON."""
 
 EARLY_STOPPING_SHORT = "early_stopping_short"
@@ -296,6 +298,14 @@ async def dead_endpoints(reader: Reader) -> dict[str, str]:
     return found
 
 
+async def resting(reader: Reader) -> dict[str, str]:
+    """Why teams rest whose budget is spent, by team; the only team of a lab has no name here ("")."""
+    rows = await reader.rows(
+        "SELECT key, value FROM meta WHERE (key = ? OR key LIKE ?) AND value != ''", (SPENT, f"{SPENT}:%")
+    )
+    return {str(row["key"]).removeprefix(SPENT).removeprefix(":"): str(row["value"]) for row in rows}
+
+
 async def status_json(lab: Lab, reader: Reader, team: str) -> dict[str, Any]:
     """`autolab status --json` (DESIGN 8). With the daemon down, `running` is false and the rest still answers."""
     daemon = daemon_of(lab)
@@ -319,4 +329,5 @@ async def status_json(lab: Lab, reader: Reader, team: str) -> dict[str, Any]:
         "money": await money_spent(reader),
         "uptime_s": round(seconds_since(daemon.started_at), 1) if daemon else 0,
         "paused": await reader.meta("paused") == "yes",
+        "resting": await resting(reader),
     }

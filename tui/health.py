@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from rich.cells import cell_len
@@ -33,6 +33,7 @@ class Health:
     last: Event | None
     place: str  # the lab, its profile
     stopping: str = ""  # early stopping so far, in a few words
+    resting: Mapping[str, str] = field(default_factory=dict)  # why, by team; the only one has no name here
     silent: Sequence[str] = ()  # addresses of servers of models that do not answer
     read_only: bool = False  # this room only watches
     money: float = 0.0  # that models have cost
@@ -93,6 +94,8 @@ def _facts(health: Health, terse: bool) -> list[list[Said]]:
         facts.append([Said("read-only", Tone.WARN)])
     if health.silent and health.alive:
         facts.append([Said(_silent(health.silent, terse), Tone.BAD)])
+    if health.resting and health.alive:
+        facts.append([Said(_resting(health.resting, terse), Tone.WARN)])
     if baseline.val_bpb is None:
         facts.append([Said("the baseline is being measured" if health.alive else "no baseline yet", Tone.DIM)])
     else:
@@ -118,6 +121,13 @@ def _silent(addresses: Sequence[str], terse: bool) -> str:
     if terse or len(addresses) > 1:
         return f"! {len(addresses)} model server{'s' if len(addresses) > 1 else ''} down"
     return f"! {plain(urlsplit(addresses[0]).netloc or addresses[0])} does not answer"
+
+
+def _resting(resting: Mapping[str, str], terse: bool) -> str:
+    """Teams whose budget is spent begin nothing new; what is ready still runs."""
+    names = " ".join(["team", *filter(None, resting)]) if len(resting) == 1 else f"{len(resting)} teams"
+    rests = f"! {names} rest{'s' * (len(resting) == 1)}"
+    return rests if terse or len(resting) > 1 else f"{rests}: {plain(next(iter(resting.values())))}"
 
 
 def _uncertainty(baseline: Baseline, terse: bool) -> list[Said]:

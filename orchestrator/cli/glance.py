@@ -39,6 +39,7 @@ def status(words: Namespace) -> int:
         lines.append(("stopping", account))
     lines.append(("vault", ask(lab, views.vault_account)))
     lines += [("model", f"{url} {reason}; it is tried again by itself") for url, reason in silent.items()]
+    lines += [("resting", f"{team}: {why}" if team else why) for team, why in facts["resting"].items()]
     for event in ask(lab, lambda reader: reader.newest_events("anomaly", MOST_ANOMALIES)):
         lines.append(("look at", f"{event.at[:16].replace('T', ' ')} {event.reason}"))
     for slot in facts["slots"]:

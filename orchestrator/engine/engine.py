@@ -19,6 +19,7 @@ from orchestrator.measurement.measuring import Measuring
 from orchestrator.measurement.vault import Vault
 from orchestrator.runs import Reading
 from orchestrator.store.records import Level, Run, utc_now
+from orchestrator.store.states import State
 from orchestrator.team.crew import Crew
 from orchestrator.watching.anomalies import Anomalies
 from orchestrator.watching.delivering import Delivery
@@ -30,6 +31,7 @@ LOOK_SECONDS = 0.2
 READINGS_SECONDS = 2.0
 TROUBLE_SECONDS = 2.0
 STALL_SECONDS = 120.0
+REST_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ class Engine:
         await self._vault.look(idle=False)
         steps += await self.measuring.launch()
         await self._vault.look(idle=True)
-        return await self._halted(bool(underway)) or self._stalled(steps, bool(underway))
+        return await self._halted(bool(underway)) or await self._stalled(steps, bool(underway))
 
     async def _stopping(self, underway: list[Run]) -> Ending | None:
         if self._stop == "leave":
@@ -200,15 +202,18 @@ class Engine:
             await self._context.store.event("lab", "autolab", f"nothing new starts there: {reason}", after=Level.ERROR)
         self._stuck = stuck
 
-    def _stalled(self, steps: int, underway: bool) -> Ending | None:
+    async def _stalled(self, steps: int, underway: bool) -> Ending | None:
         """With a number of experiments to reach and nobody to bring them, waiting would be for ever."""
         if steps or underway:
             self._moved = time.monotonic()
-        if self._experiments is None or not self.crew.out_of_ideas:
+        if self._experiments is None:
             return None
-        if time.monotonic() - self._moved < STALL_SECONDS:
-            return None
-        return Ending(False, "nothing runs, nothing waits, and the researcher keeps failing")
+        quiet = time.monotonic() - self._moved
+        if quiet > REST_SECONDS and (reason := await self.crew.at_rest()) is not None:
+            return Ending(False, reason) if not await self._context.store.in_states([State.READY]) else None
+        if self.crew.out_of_ideas and quiet > STALL_SECONDS:
+            return Ending(False, "nothing runs, nothing waits, and the researcher keeps failing")
+        return None
 
     async def _watch_slots(self) -> None:
         shown: dict[str, Reading] = {}

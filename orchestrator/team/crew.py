@@ -25,6 +25,7 @@ from orchestrator.team.journal import AgentJournal
 from orchestrator.team.models import limits_of, models_of_role
 from orchestrator.team.pausing import may_go_on
 from orchestrator.team_settings import SOLO, Team, TeamKind
+from orchestrator.views import SPENT, resting
 from roles.agent import Finished, GaveUp, converse
 from roles.chat import ChatModel
 from roles.errors import RoleFileError
@@ -83,9 +84,13 @@ class _Office:
         self._budget = Budget(context)
         self.book = JobBook(context, self.rests)
 
+    async def spent(self) -> str | None:
+        """Which budget of the team is spent, in a sentence; None while none is."""
+        return await self._budget.spent()
+
     async def rests(self) -> str | None:
         """Why the team begins nothing new, in a sentence; None while it may."""
-        spent = await self._budget.spent()
+        spent = await self.spent()
         return "the lab comes to its end" if self._closed() else spent
 
 
@@ -109,8 +114,26 @@ class Crew:
         bringing = [member.name for member in self._members if member.role.name in ("researcher", SOLO)]
         return all(self._failures.get(name, 0) >= 3 for name in bringing)
 
+    async def at_rest(self) -> str | None:
+        """Why nothing new is begun in any team, their budgets being spent; None while one may go on, or finishes a
+        job."""
+        if self._busy:
+            return None
+        told = []
+        for name, office in self._offices.items():
+            reason = await office.spent()
+            if reason is None:
+                return None
+            told.append(reason if len(self._offices) == 1 else f"{name}: {reason}")
+        return f"{'the team rests' if len(told) == 1 else 'every team rests'}: {'; '.join(told)}"
+
     async def run(self) -> None:
         store = self._context.store
+        keys = [team.key(SPENT) for team in self._context.settings.teams_at_work]
+        for name in await resting(store):
+            key = f"{SPENT}:{name}" if name else SPENT
+            if key not in keys:  # of a team that is no longer at work
+                await store.set_meta(key, "")
         await store.set_agents([(m.name, m.role.name, m.team.name, m.models[0].name) for m in self._members])
         for member in self._members:
             for warning in member.warnings:

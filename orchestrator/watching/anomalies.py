@@ -21,6 +21,7 @@ from orchestrator.runs import Limits
 from orchestrator.store.records import IN_USE, Decision, Experiment, Level, seconds_since, utc_now
 from orchestrator.store.states import RAN, WAITING, State
 from orchestrator.team_settings import Team
+from orchestrator.views import resting
 from roles.circuit import State as Circuit
 from roles.circuit import circuits
 
@@ -170,7 +171,8 @@ class Anomalies:
     async def _idle(self) -> AsyncIterator[Finding]:
         """A slot waits although the lab is at work: the agents do not keep up, or nothing is ready."""
         store = self._context.store
-        if await store.meta("paused") == "yes":
+        at_rest = len(await resting(store)) == len(self._context.settings.teams_at_work)
+        if at_rest or await store.meta("paused") == "yes":
             return
         counts = await store.counts()
         waiting = {state: counts[state] for state in (State.PROPOSED, State.QUEUED, State.PATCHING, State.READY)}

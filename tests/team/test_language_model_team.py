@@ -91,5 +91,5 @@ def test_a_team_whose_tokens_are_spent_rests_and_says_why(measured: Path) -> Non
 
 def _rests(lab: Path) -> bool:
     with closing(sqlite3.connect(lab / "runs.db")) as connection:
-        rows = connection.execute("SELECT reason FROM events WHERE kind = 'lab' AND reason LIKE 'the team rests%'")
+        rows = connection.execute("SELECT reason FROM events WHERE kind = 'anomaly' AND reason LIKE 'the team rests%'")
         return any("100 tokens are spent" in reason for (reason,) in rows)

@@ -5,22 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from orchestrator.context import Context
 from orchestrator.daemon import opened
+from orchestrator.engine.setting import set_setting
 from orchestrator.lab import Lab
 from orchestrator.measurement.fair_share import accounts_of
 from orchestrator.measurement.judging import Judging
-from orchestrator.store.records import StoredCall
+from orchestrator.store.records import Level, StoredCall
 from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal
+from orchestrator.team import budget as budget_module
 from orchestrator.team.belonging import belongs, notes_of, of_team
 from orchestrator.team.budget import Budget
 from orchestrator.team.crew import muster
 from orchestrator.team.toolbox import Toolbox
+from orchestrator.views import resting
+from orchestrator.watching.alerts import alert_of
 from roles.errors import ToolRefusal
 from roles.playing import Playing
 from tests.conftest import set_key
@@ -46,14 +51,53 @@ def test_a_team_whose_budget_is_spent_rests_and_the_others_go_on(bare: Path) -> 
         words = ("", "[]", 900, 200, 0, 0.5, 1.0, None, "stop", "finished", "[]", "solo")
         await solo.store.add_call(StoredCall("solo.agent", "solo", "a job", None, "m", "hash", *words))
         assert await Budget(specialists).spent() is None
-        assert await Budget(solo).spent() == "its 1000 tokens are spent"
-        assert await Budget(solo).spent() == "its 1000 tokens are spent"
-        told = [event.reason for event in await solo.store.events() if "rests" in event.reason]
-        assert told == [
-            "the team solo rests: its 1000 tokens are spent; raise the budget in autolab.toml and start again"
-        ], "once"
+        budget = Budget(solo)
+        assert set(await asyncio.gather(*(budget.spent() for _ in range(4)))) == {"its 1000 tokens are spent"}
+        rest = "the team solo rests: its 1000 tokens are spent; `autolab set` raises the budget"
+        events = [event for event in await solo.store.events() if "rests" in event.reason]
+        assert [event.reason for event in events] == [rest], "once, however many agents ask"
+        assert (alert := alert_of(events[0])) is not None and alert.level is Level.WARN
+        assert await resting(solo.store) == {"solo": "its 1000 tokens are spent"}
+        await set_setting(solo, {"key": "teams.solo.budget_tokens", "value": "2000"}, "a person")
+        assert await Budget(solo).spent() is None and await resting(solo.store) == {}
+        assert (await solo.store.events())[-1].reason == "the team solo goes on"
 
     in_lab(bare, play, "\n[teams.solo]\nbudget_tokens = 1000\n")
+
+
+def test_hours_are_counted_while_the_team_is_at_work_and_a_rest_is_told_anew_at_every_start(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(budget_module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    async def play(specialists: Context, solo: Context) -> None:
+        words = ("", "[]", 900, 200, 0, 0.5, 1.0, None, "stop", "finished", "[]", "solo")
+        await solo.store.add_call(StoredCall("solo.agent", "solo", "a job", None, "m", "hash", *words))
+
+        async def works(budget: Budget, hours: float) -> str | None:
+            reason = await budget.spent()
+            for _ in range(10):
+                clock[0] += hours * 360
+                reason = await budget.spent()
+            return reason
+
+        assert await works(Budget(solo), 6) is None
+        clock[0] += 48 * 3600  # the lab is off for two days
+        again = Budget(solo)
+        assert await again.spent() is None
+        assert await works(again, 1.9) is None
+        assert await works(again, 0.3) == "its 8 hours at work are over"
+        assert await works(again, 5) == "its 8 hours at work are over"
+        assert await Budget(solo).spent() == "its 8 hours at work are over"
+        events = [event for event in await solo.store.events() if "rests" in event.reason]
+        assert len(events) == 2, "once in each daemon"
+        await set_setting(solo, {"key": "teams.solo.budget_hours", "value": "9"}, "a person")
+        after = Budget(solo)
+        assert await works(after, 0.7) is None, "a rest takes nothing of it"
+        assert await works(after, 0.4) == "its 9 hours at work are over"
+
+    in_lab(bare, play, "\n[teams.solo]\nbudget_hours = 8\n")
 
 
 def test_letters_to_a_team_reach_its_agents_alone_and_those_to_a_role_that_role_in_every_team(bare: Path) -> None:

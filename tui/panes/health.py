@@ -45,6 +45,7 @@ class HealthStrip(Widget, can_focus=True):
             last=story.last_event,
             place=f"{self._lab.root.name} {story.profile}".strip(),
             stopping=story.stopping,
+            resting=story.resting,
             silent=story.silent,
             read_only=self._read_only,
             money=snapshot.money,
