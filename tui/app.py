@@ -39,6 +39,7 @@ from tui.watch import WINDOW, Snapshot, Watch
 LOOK_SECONDS = 0.2
 TROUBLE_SECONDS = 5.0
 REMEMBER_SECONDS = 2.0
+SHOWN_SECONDS = 0.005
 
 
 class ControlRoom(PacedApp[str]):
@@ -90,7 +91,7 @@ class ControlRoom(PacedApp[str]):
         if self.read_only:
             await self._reader.connection.execute("PRAGMA query_only = ON")  # whatever a screen may try
         self._watch = Watch(self._lab, self._reader)
-        self._tables = Tables(self, self._watch)
+        self._tables = Tables(self, self._watch, self._wish_shown)
         restore(self._memory.recall(), self._watch, self.dashboard)
         self._steering = Steering(self, self._lab, self._reader)
         self._pages = Pages.opened(self, self._lab, self._reader, keep=not self.read_only)
@@ -137,12 +138,20 @@ class ControlRoom(PacedApp[str]):
                 await asyncio.sleep(TROUBLE_SECONDS)
                 continue
             if snapshot is not None:
-                await self.keys_answered()
+                if snapshot.story.wish.same_rows(self.dashboard.wish):  # else the keys wait for this very snapshot
+                    await self.keys_answered()
                 self.dashboard.show(snapshot)
                 await self._tell_of_own_outcomes()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), LOOK_SECONDS)
             self._wanted.clear()
+
+    async def _wish_shown(self) -> None:
+        """Ends when the tables show the rows that are wished for."""
+        assert self._watch is not None
+        self._wanted.set()
+        while not self._watch.wish.same_rows(self.dashboard.wish):
+            await asyncio.sleep(SHOWN_SECONDS)
 
     async def _tell_of_own_outcomes(self) -> None:
         assert self._reader is not None

@@ -33,6 +33,11 @@ class Wish:
     first: int = 0  # the first result of the window
     since: str | None = None  # when they looked last
 
+    def same_rows(self, other: Wish) -> bool:
+        """Whether both are for the same rows in the same order."""
+        mine, others = ((one.results, one.queue, one.sort, one.descending) for one in (self, other))
+        return mine == others
+
 
 @dataclass(frozen=True, slots=True)
 class Story:

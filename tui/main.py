@@ -57,9 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TEXTUAL_FPS", "200")  # the frames have a pace of their own (tui.pace)
     gc.disable()  # until the first screen is there (tui.paced): it would look through what stays anyway, three times
     from tui.app import ControlRoom  # Textual takes a moment: errors above come at once
+    from tui.terminal import takes_mouse
 
     room = ControlRoom(lab, read_only=asked.read_only)
-    problem = room.run()
+    problem = room.run(mouse=takes_mouse(os.environ))
     if problem:
         print(f"autolab-tui: {problem}", file=sys.stderr)
         return 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from textual.app import App
@@ -10,6 +10,7 @@ from textual.app import App
 from orchestrator.errors import LabError
 from orchestrator.store.filters import EVERYTHING, Filter, column_named, understood
 from tui.screens.dialogs import Ask
+from tui.typed_ahead import OPENS
 from tui.watch import Watch
 
 RESULT_ORDERS = ("id", "val_bpb", "delta", "believed", "error", "state", "title", "source", "age")
@@ -19,12 +20,27 @@ HINT = "words, ~letters of a title, state=discarded delta<0 by=ada title~muon ag
 SHORT_HINT = "words, ~letters, state=discarded delta<0 sort=delta; empty shows all"
 
 
+def not_understood(text: str) -> str | None:
+    """What is the matter with a filter; None for one that is understood."""
+    try:
+        understood(text)
+    except LabError as error:
+        return str(error)
+    return None
+
+
 class Tables:
     """The hands on the tables of one room."""
 
-    def __init__(self, app: App[Any], watch: Watch) -> None:
+    def __init__(self, app: App[Any], watch: Watch, shown: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """`shown` ends when a table shows what is wished for: keys that are typed meanwhile wait for it."""
         self._app = app
         self._watch = watch
+        self._shown = shown
+
+    def _wish(self, **changes: Any) -> None:
+        self._watch.wants(**changes)
+        self._app.run_worker(self._shown(), name=OPENS, group="tables")
 
     def ask(self, pane: str) -> None:
         """`/`: what is to be seen of the table."""
@@ -35,7 +51,8 @@ class Tables:
             if text is not None:
                 self.see(pane, text)
 
-        self._app.push_screen(Ask(f"{pane} /", asked.typed if pane == "queue" else asked.text, hint), given)
+        value = asked.typed if pane == "queue" else asked.text
+        self._app.push_screen(Ask(f"{pane} /", value, hint, not_understood), given)
 
     def see(self, pane: str, text: str) -> None:
         """Show only what `text` asks for."""
@@ -47,7 +64,7 @@ class Tables:
         order: dict[str, Any] = {}
         if pane == "results" and asked.sort is not None:
             order = {"sort": asked.sort, "descending": asked.descending}
-        self._watch.wants(**{pane: asked if asked.terms or asked.sort is not None else EVERYTHING}, **order)
+        self._wish(**{pane: asked if asked.terms or asked.sort is not None else EVERYTHING}, **order)
 
     def order(self, pane: str, words: Sequence[str], raw: str) -> None:
         """`:results muon` filters; `:results sort delta` sorts, and again turns it round."""
@@ -68,7 +85,7 @@ class Tables:
             sign = "-" if turned else ""
             self.see("queue", f"{wish.queue.text} sort={sign}{column}".strip())
         else:
-            self._watch.wants(sort=column, descending=not wish.descending if wish.sort == column else column == "id")
+            self._wish(sort=column, descending=not wish.descending if wish.sort == column else column == "id")
 
     def next_order(self, pane: str) -> None:
         """`o`: the next column."""
@@ -78,18 +95,18 @@ class Tables:
         now = self._watch.wish.sort
         place = RESULT_ORDERS.index(now) + 1 if now in RESULT_ORDERS else 0
         column = RESULT_ORDERS[place % len(RESULT_ORDERS)]
-        self._watch.wants(sort=column, descending=column == "id")
+        self._wish(sort=column, descending=column == "id")
 
     def turn_order(self, pane: str) -> None:
         """`O`: the other way round."""
         if pane == "queue":
             self.next_order(pane)
         else:
-            self._watch.wants(descending=not self._watch.wish.descending)
+            self._wish(descending=not self._watch.wish.descending)
 
     def clear(self, pane: str) -> None:
         """Everything again; the order stays."""
-        self._watch.wants(**{pane: EVERYTHING})
+        self._wish(**{pane: EVERYTHING})
 
     def _tell(self, error: LabError) -> None:
         self._app.notify(str(error), title="filter", severity="warning", markup=False)

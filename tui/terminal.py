@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
 from typing import Protocol, cast
 
@@ -20,6 +20,9 @@ from tui.ascii import ascii_only
 
 ASK = "\x1b[6n"
 """Where does the cursor stand: the one question that every terminal, tmux and screen answers."""
+
+CLEAR = "\x1b[H\x1b[2J"
+"""Before the way back: GNU screen has no second screen unless it is told to; the room would stay under the shell."""
 
 LAST_WORDS_SECONDS = 1.0
 
@@ -166,6 +169,7 @@ class Terminal(LinuxDriver):
         output.forget()
         if self._open_questions and not output.gone:
             self._answered.wait(LAST_WORDS_SECONDS)  # an answer that comes later would be typed into the shell
+        output.put(CLEAR)
         super().stop_application_mode()
 
     def close(self) -> None:
@@ -180,6 +184,11 @@ class Terminal(LinuxDriver):
         if self._output is None:
             self.resume_application_mode()
         asyncio.get_running_loop().call_soon(self._listener.back_again)
+
+
+def takes_mouse(environment: Mapping[str, str]) -> bool:
+    """Whether the terminal may tell of the mouse: GNU screen then keeps a lone escape until the next key."""
+    return "STY" not in environment or environment.get("TERM", "").startswith("tmux")
 
 
 def stopped_by() -> tuple[signal.Signals, ...]:

@@ -1,5 +1,6 @@
 """Everything git: the lab's repository, worktrees, branches, and a master that moves only as it was measured."""
 
-from orchestrator.branches.repository import Conflict, NotMeasuredAsItStands, PatchDoesNotApply, Repository, Update
+from orchestrator.branches.merging import Conflict
+from orchestrator.branches.repository import NotMeasuredAsItStands, PatchDoesNotApply, Repository, Update
 
 __all__ = ["Conflict", "NotMeasuredAsItStands", "PatchDoesNotApply", "Repository", "Update"]

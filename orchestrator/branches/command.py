@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from git.cmd import Git
-from git.exc import GitCommandError, GitCommandNotFound
+from git.exc import GitCommandNotFound
 
 from orchestrator.errors import LabError
 
@@ -57,9 +57,11 @@ def run_git(
     stdin: bytes | None = None,
     env: Mapping[str, str] | None = None,
     strip: bool = True,
+    accept: tuple[int, ...] = (0,),
 ) -> str:
-    """Git's standard output. Raises GitFailed."""
-    return run_git_bytes(directory, *arguments, stdin=stdin, env=env, strip=strip).decode("utf-8", errors="replace")
+    """Git's standard output; `accept`: the exit statuses that are an answer. Raises GitFailed."""
+    output = run_git_bytes(directory, *arguments, stdin=stdin, env=env, strip=strip, accept=accept)
+    return output.decode("utf-8", errors="replace")
 
 
 def run_git_bytes(
@@ -68,6 +70,7 @@ def run_git_bytes(
     stdin: bytes | None = None,
     env: Mapping[str, str] | None = None,
     strip: bool = True,
+    accept: tuple[int, ...] = (0,),
 ) -> bytes:
     """Git's standard output as it is. Raises GitFailed."""
     # A new Git object each time: it holds no child process, and sharing one between threads is not safe.
@@ -77,10 +80,11 @@ def run_git_bytes(
         source.write(stdin or b"")
         source.seek(0)
         try:
-            _, output, _ = git.execute(
+            status, output, errors = git.execute(
                 command,
                 istream=source,
                 with_extended_output=True,
+                with_exceptions=False,
                 stdout_as_string=False,
                 strip_newline_in_stdout=strip,
                 env={**ENVIRONMENT, **(env or {})},
@@ -88,11 +92,9 @@ def run_git_bytes(
             )
         except GitCommandNotFound as error:
             raise LabError("git is not installed.", "Install git 2.38 or newer.") from error
-        except GitCommandError as error:
-            words = str(error.stderr or error.stdout or "").strip()
-            status = error.status if isinstance(error.status, int) else 1
-            raise _failure(directory, arguments, status, words) from error
     assert isinstance(output, bytes)
+    if status not in accept:
+        raise _failure(directory, arguments, status, str(errors).strip() or output.decode(errors="replace").strip())
     return output
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from orchestrator.branches import aside, naming
 from orchestrator.branches.command import GitFailed, run_git, run_git_bytes
 from orchestrator.branches.leftovers import stale_locks
+from orchestrator.branches.merging import Conflict, apply_as_made, merged_tree
 from orchestrator.branches.sides import sides
 from orchestrator.errors import LabError
 
@@ -32,11 +33,6 @@ class PatchDoesNotApply(LabError):
 
 class NotMeasuredAsItStands(LabError):
     """Merging this would give master a tree that no run has measured."""
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +216,8 @@ class Repository:
         try:
             run_git(worktree, "apply", "--whitespace=nowarn", "-", stdin=content)
         except GitFailed as error:
+            if apply_as_made(worktree, content, touched):
+                return
             raise PatchDoesNotApply(
                 f"The patch does not apply to master ({_reason(error)}).",
                 "Make it anew with `git diff` against the present master.",
@@ -264,7 +262,7 @@ class Repository:
 
     def rebase(self, commit: str, onto: str) -> str | Conflict:
         """The same change on another commit, without a checkout; the old commit is kept."""
-        tree = self._merged_tree(*sides(self.path, onto, commit))
+        tree = merged_tree(self.path, *sides(self.path, onto, commit))
         if isinstance(tree, Conflict):
             return tree
         message = naming.with_trailer(self.message(commit), "Parent", onto)
@@ -284,19 +282,8 @@ class Repository:
         back = run_git(
             self.path, "commit-tree", self.tree(before), "-p", merge, "-m", "taken out", env=_person("autolab")
         )
-        tree = self._merged_tree(master, back)
+        tree = merged_tree(self.path, master, back)
         return tree if isinstance(tree, Conflict) else self.diff(master, tree)
-
-    def _merged_tree(self, ours: str, theirs: str) -> str | Conflict:
-        try:
-            return run_git(self.path, "merge-tree", "--write-tree", "--no-messages", ours, theirs)
-        except GitFailed as error:
-            if error.status != 1:
-                raise
-        # A conflict: git prints the paths on standard output, which a failed call does not hand out.
-        changed = run_git(self.path, "diff", "--name-only", f"{theirs}~", theirs).splitlines()
-        elsewhere = set(run_git(self.path, "diff", "--name-only", f"{theirs}~", ours).splitlines())
-        return Conflict(tuple(path for path in changed if path in elsewhere) or tuple(changed))
 
     def commit_alone(self, branch: str, name: str, content: bytes, message: str) -> bool:
         """Commit one file on a branch beside the research (branches.aside); false when nothing changed."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.branches import Conflict, NotMeasuredAsItStands, PatchDoesNotApply, Repository
+from orchestrator.branches.merging import merge_lines
 from orchestrator.branches.naming import commit_message, slug, trailer
 from orchestrator.errors import LabError
 
@@ -28,7 +29,7 @@ def tree_of(repository: Repository) -> Path:
     return repository.path / ".autolab" / "worktrees" / "w"
 
 
-def experiment(repository: Repository, number: int, line: int, base: str | None = None) -> str:
+def experiment(repository: Repository, number: int, line: int | str, base: str | None = None) -> str:
     """An experiment that changes one line, committed on its branch; returns the commit."""
     base = base or repository.head()
     tree = tree_of(repository)
@@ -89,6 +90,59 @@ def test_a_rebase_brings_the_change_onto_master_and_keeps_the_old_commit(reposit
     assert trailer(repository.message(rebased), "Parent") == master
     repository.set_branch("exp/2-change-line-20", rebased)
     assert repository.head(f"refs/autolab/kept/{second}") == second
+
+
+def test_changes_of_neighbouring_lines_are_no_conflict(repository: Repository) -> None:
+    first, second = experiment(repository, 1, 3), experiment(repository, 2, 4)
+    master = promote(repository, first)
+    rebased = repository.rebase(second, master)
+    assert isinstance(rebased, str)
+    text = repository.show_file(rebased, "train.py").decode()
+    assert "line 2\nline 3 by 1\nline 4 by 2\nline 5\n" in text
+    assert repository.diff(master, rebased).count("\n+line") == 1
+
+
+def test_a_diff_against_an_earlier_master_applies_where_its_lines_are_untouched(repository: Repository) -> None:
+    stale = repository.diff(repository.head(), experiment(repository, 2, 4))
+    promote(repository, experiment(repository, 1, 3))
+    tree = tree_of(repository)
+    repository.checkout_commit(tree, repository.head())
+    repository.apply_patch(tree, stale, ["train.py"])
+    assert "line 2\nline 3 by 1\nline 4 by 2\nline 5\n" in (tree / "train.py").read_text()
+    repository.checkout_commit(tree, promote(repository, experiment(repository, 3, 4)))
+    with pytest.raises(PatchDoesNotApply, match="does not apply to master"):
+        repository.apply_patch(tree, stale, ["train.py"])
+    assert "by 2" not in (tree / "train.py").read_text()
+    with pytest.raises(PatchDoesNotApply, match="does not apply to master"):
+        repository.apply_patch(tree, stale.replace("index ", "index f00"), ["train.py"])
+
+
+BASE = [b"one\n", b"two\n", b"three\n", b"four\n"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        ("one TWO three four", "one two THREE four", "one TWO THREE four"),
+        ("one TWO three four", "one TWO three four", "one TWO three four"),
+        ("one TWO three four", "one 2 three four", None),
+        ("one two new three four", "one two THREE four", "one two new THREE four"),
+        ("one two new three four", "one TWO three four", "one TWO new three four"),
+        ("one two new three four", "one two other three four", None),
+        ("one two new three four", "one two new three four", "one two new three four"),
+        ("one four", "one TWO three four", None),
+        ("one four", "one two three FOUR", "one FOUR"),
+        ("one two three", "one two three four five", "one two three five"),
+        ("", "one two three four five", "five"),
+    ],
+)
+def test_both_changes_are_kept_where_no_line_is_changed_by_both(ours: str, theirs: str, expected: str | None) -> None:
+    def lines(words: str) -> list[bytes]:
+        return [f"{word}\n".encode() for word in words.split()]
+
+    wanted = None if expected is None else lines(expected)
+    assert merge_lines(BASE, lines(ours), lines(theirs)) == wanted
+    assert merge_lines(BASE, lines(theirs), lines(ours)) == wanted
 
 
 def test_a_conflict_is_told_with_its_files(repository: Repository) -> None:
@@ -244,5 +298,5 @@ def test_one_win_is_taken_out_and_the_later_ones_stay(repository: Repository) ->
 
 def test_a_win_that_a_later_one_builds_on_cannot_be_taken_out_by_itself(repository: Repository) -> None:
     first = promote(repository, experiment(repository, 1, 3))
-    promote(repository, experiment(repository, 2, 4))
+    promote(repository, experiment(repository, 2, "3 by 1"))
     assert isinstance(repository.without(first, repository.head()), Conflict)

@@ -26,7 +26,7 @@ from tui.panes.tail import Tail
 from tui.plotting import SERIES, Plotting, Subject
 from tui.screens.room import RoomScreen
 from tui.tones import Line
-from tui.watch import Snapshot
+from tui.watch import Snapshot, Wish
 
 LOOK_SECONDS = 0.25
 SECOND = 1.0
@@ -87,6 +87,11 @@ class Dashboard(RoomScreen):
         self.set_interval(SECOND, self._tick)
 
     # -- what is shown
+
+    @property
+    def wish(self) -> Wish:
+        """What the tables show."""
+        return Wish() if self.snapshot is None else self.snapshot.story.wish
 
     def show(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -54,19 +55,34 @@ class Ask(ModalScreen[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss(None)", "cancel")]
 
-    def __init__(self, prompt: str, value: str = "", hint: str = "") -> None:
+    def __init__(
+        self, prompt: str, value: str = "", hint: str = "", wrong: Callable[[str], str | None] | None = None
+    ) -> None:
+        """`wrong` says what is the matter with a line: it stays then, to be mended."""
         super().__init__()
         self._prompt = prompt
         self._value = value
         self._hint = hint
+        self._wrong = wrong
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="ask"):
             with Horizontal():
                 yield Label(self._prompt, markup=False)
                 yield Input(self._value, compact=True, select_on_focus=False)
-            if self._hint:
+            if self._hint or self._wrong is not None:
                 yield Label(self._hint, classes="hint", markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value)
+        trouble = self._wrong(event.value) if self._wrong is not None else None
+        if trouble is None:
+            self.dismiss(event.value)
+        else:
+            hint = self.query_one(".hint", Label)
+            hint.update(trouble)
+            hint.add_class("wrong")
+
+    def on_input_changed(self, _: Input.Changed) -> None:
+        for hint in self.query(".wrong").results(Label):
+            hint.remove_class("wrong")
+            hint.update(self._hint)

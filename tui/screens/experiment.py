@@ -288,11 +288,11 @@ class ExperimentScreen(RoomScreen):
             case "down" | "up" | "first" | "last" if isinstance(page, Reading | Tail):
                 page.move(name)
             case "down" | "up":
-                page.scroll_relative(y=1 if name == "down" else -1, animate=False)
+                page.scroll_relative(y=1 if name == "down" else -1, animate=False, immediate=True)
             case "first":
-                page.scroll_home(animate=False)
+                page.scroll_home(animate=False, immediate=True)
             case "last":
-                page.scroll_end(animate=False)
+                page.scroll_end(animate=False, immediate=True)
             case "wrap" | "follow" if isinstance(page, Tail):
                 page.toggle_wrap() if name == "wrap" else page.move("up" if page.follows else "last")
             case "filter":

@@ -76,13 +76,13 @@ class Help(ModalScreen[None]):
         self.query_one(VerticalScroll).focus()
 
     def action_down(self) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=1, animate=False)
+        self.query_one(VerticalScroll).scroll_relative(y=1, animate=False, immediate=True)
 
     def action_up(self) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=-1, animate=False)
+        self.query_one(VerticalScroll).scroll_relative(y=-1, animate=False, immediate=True)
 
     def action_top(self) -> None:
-        self.query_one(VerticalScroll).scroll_home(animate=False)
+        self.query_one(VerticalScroll).scroll_home(animate=False, immediate=True)
 
     def action_bottom(self) -> None:
-        self.query_one(VerticalScroll).scroll_end(animate=False)
+        self.query_one(VerticalScroll).scroll_end(animate=False, immediate=True)

@@ -148,11 +148,11 @@ class MorningScreen(RoomScreen):
             case "down" | "up" | "first" | "last" if merged.has_focus and merged.row_count > 1:
                 merged.move(name)
             case "down" | "up":
-                below.scroll_relative(y=1 if name == "down" else -1, animate=False)
+                below.scroll_relative(y=1 if name == "down" else -1, animate=False, immediate=True)
             case "first":
-                below.scroll_home(animate=False)
+                below.scroll_home(animate=False, immediate=True)
             case "last":
-                below.scroll_end(animate=False)
+                below.scroll_end(animate=False, immediate=True)
             case "morning":
                 pass  # here already
             case _:

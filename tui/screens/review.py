@@ -150,7 +150,7 @@ class ReviewScreen(RoomScreen):
         if now == self._painted:
             return
         if now[0] != (self._painted or (None,))[0]:
-            patch.scroll_home(animate=False)
+            patch.scroll_home(animate=False, immediate=True)
         self._painted = now
         patch.border_title = f"2 diff {win.experiment.label}"
         patch.border_subtitle = "side by side" if self.split else "unified"
@@ -246,11 +246,11 @@ class ReviewScreen(RoomScreen):
             case "down" | "up" | "first" | "last" if self._list.has_focus:
                 self._list.move(name)
             case "down" | "up":
-                patch.scroll_relative(y=1 if name == "down" else -1, animate=False)
+                patch.scroll_relative(y=1 if name == "down" else -1, animate=False, immediate=True)
             case "first":
-                patch.scroll_home(animate=False)
+                patch.scroll_home(animate=False, immediate=True)
             case "last":
-                patch.scroll_end(animate=False)
+                patch.scroll_end(animate=False, immediate=True)
             case "review":
                 pass  # here already
             case _:
