@@ -202,6 +202,7 @@ ACTIONS: tuple[Action, ...] = (
         "ablate",
         "id",
         footer="measure without",
+        confirm="Measure master without experiment {}? It takes runs of a slot.",
     ),
     Action(
         "accept",

@@ -17,10 +17,11 @@ from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.states import State
+from orchestrator.team.offline import BUILT_IN_HEARS_NOTHING, hears_nothing
 from tui.arranging import STRIP
 from tui.commands import ON_THE_COMMAND_LINE, NotUnderstood, Order, understand
 from tui.deeds import Deeds
-from tui.keys import bindings
+from tui.keys import bindings, shown
 from tui.meaning import order_of
 from tui.memory import Memory, layout_of, restore
 from tui.own_outcomes import OwnOutcomes
@@ -188,7 +189,9 @@ class ControlRoom(PacedApp[str]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         for action in ACTIONS:
             if action.name not in ("palette", "pane"):
-                yield SystemCommand(action.name.replace("_", " "), action.help, partial(self.action_act, action.name))
+                name = action.footer or action.name.replace("_", " ")
+                keys = f"  ({' '.join(shown(key) for key in action.keys)})" if action.keys else ""
+                yield SystemCommand(f"{name}{keys}", action.help, partial(self.action_act, action.name))
 
     def action_act(self, name: str, key: str = "") -> None:
         """Do what the table says under this name, on the screen on top."""
@@ -282,7 +285,10 @@ class ControlRoom(PacedApp[str]):
             if text and text.strip():
                 self._carry_out(message_order(agent, text.strip()))
 
-        hint = "read at the next job; select an agent first (2) to write to it alone"
+        hint = "read at the next job" + ("; select an agent first (2) to write to it alone" if agent == "all" else "")
+        agents = self.dashboard.snapshot.agents if self.dashboard.snapshot is not None else []
+        if hears_nothing(agent, agents):
+            hint = BUILT_IN_HEARS_NOTHING
         self.push_screen(Ask(f"to {agent}:", "", hint), given)
 
     # -- carrying out
@@ -318,7 +324,7 @@ class ControlRoom(PacedApp[str]):
             case Kind.COMMAND if action.name == "import":
                 self._steering.import_results(arguments["words"])
             case Kind.COMMAND | Kind.LAB if action.verb not in ("add", *ON_THE_COMMAND_LINE):
-                self._steering.order(order)
+                self._steering.order(order, ask=action.name not in getattr(screen, "UNASKED", ()))
             case _:
                 self.notify(f"On the command line: autolab {action.verb} --help")
 

@@ -32,7 +32,9 @@ class Changes:
 class Changing:
     """Keeps the counts of one moment; a new moment begins anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, person: str = "") -> None:
+        """What `person` (user@host) has ordered is no news to them."""
+        self._person = person
         self._since = ""
         self._seq = 0
         self._counts: Counter[str] = Counter()
@@ -50,8 +52,8 @@ class Changing:
         rows = await reader.rows(
             "SELECT iif(kind = 'state', after, kind) AS what, count(*) AS n, max(seq) AS newest,"
             " total(kind = 'state' AND before = 'dropped') AS undone FROM events"
-            " WHERE seq > ? GROUP BY what",
-            (self._seq,),
+            " WHERE seq > ? AND NOT (kind = 'state' AND actor = ?) GROUP BY what",
+            (self._seq, self._person),
         )
         for row in rows:
             self._counts[row["what"] or ""] += row["n"]

@@ -85,6 +85,10 @@ def _arguments(action: Action, rest: list[str], selected: int | None) -> dict[st
                 raise NotUnderstood(f"`{action.verb}` takes an experiment and a number.")
             return {"id": _number(rest[0], None, action), "value": _integer(rest[1])}
         case "id base":
+            if len(rest) == 1 and rest[0].isdecimal():
+                raise NotUnderstood(
+                    f"`{action.verb} {rest[0]}` says no branch that it is put on: `pick {rest[0]} BRANCH`."
+                )
             if len(rest) == 1:
                 rest = [str(_number(None, selected, action)), *rest]
             if len(rest) != 2:

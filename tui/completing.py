@@ -33,6 +33,7 @@ class Known:
     agents: Sequence[str] = ()
     settings: Mapping[str, str] = field(default_factory=dict)  # those to change now, with their values
     papers: Sequence[tuple[str, str]] = ()
+    branches: Sequence[str] = ()
     files: Sequence[tuple[str, str]] = ()  # with results of earlier work, and where they lie
     filters: Sequence[str] = ()  # what a filter of tables knows
     sorts: Sequence[str] = ()
@@ -91,6 +92,8 @@ def _candidates(action: Action, given: Sequence[str], known: Known) -> Iterable[
         yield from _experiments(action, known)
         if "agent" in takes:
             yield from ((name, "an agent") for name in known.agents)
+    elif takes == "id base" and len(given) == 1:
+        yield from ((name, "a branch") for name in known.branches)
     elif not given and takes == "text":
         yield from ((name, "an agent or a role") for name in (*known.agents, "all"))
     elif takes == "key value":

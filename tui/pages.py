@@ -92,7 +92,10 @@ class Pages:
                 self._app.run_worker(self._write_patch(int(arguments["id"])), group="patch")
             case _:
                 assert action.verb is not None
-                self._app.run_worker(self._printed(action.verb, arguments.get("words", ())), name=OPENS)
+                words = arguments.get("words", ())
+                screen = LinesScreen(" ".join(("autolab", action.verb, *words)), None)
+                self._app.push_screen(screen)
+                self._app.run_worker(self._print(screen, action.verb, words), group="printed")
 
     def experiment(self, experiment_id: int, *, at_diff: bool = False) -> None:
         from tui.screens.experiment import ExperimentScreen  # brings git and the lexer
@@ -121,9 +124,11 @@ class Pages:
         title = f"log of run {run.id}, experiment {experiment_id}, seed {run.seed} on {run.slot}"
         self._app.push_screen(LogScreen(title, self._lab.run_directory(run.id) / "log", experiment_id, run.id))
 
-    async def _printed(self, verb: str, words: Sequence[str]) -> None:
+    async def _print(self, screen: LinesScreen, verb: str, words: Sequence[str]) -> None:
+        """What the command line prints, on a screen that stands there already: nothing opens over what comes next."""
         _, said, errors = await run_autolab(verb, *words, str(self._lab.root))
-        self._app.push_screen(LinesScreen(" ".join(("autolab", verb, *words)), inert(said + errors).splitlines()))
+        if screen.is_attached:
+            screen.take(inert(said + errors).splitlines())
 
     def _since(self, words: Sequence[str]) -> str:
         """`:morning 24` goes back so many hours; else to the visit before, or over a night."""

@@ -19,18 +19,21 @@ SYMBOLS: dict[State, str] = {
     State.SCORED: "=",
     State.CONFIRMING: "»",
     State.PROMOTED: "◆",
-    State.DROPPED: "-",
+    State.DROPPED: "_",
     State.GIVEN_UP: "?",
     State.REJECTED: "#",
     State.KILLED: "×",  # noqa: RUF001
     State.CRASHED: "!",
     State.PRUNED: "/",
-    State.INVALID: "!",
-    State.LOST: "?",
+    State.INVALID: "%",
+    State.LOST: "*",
     State.DISCARDED: "-",
     State.NOT_CONFIRMED: "≈",
 }
-"""One sign per state, beside its word: colour only repeats what is said."""
+"""A sign of its own for each state, beside its word: colour only repeats what is said."""
+
+UNMEASURED = "○ unmeasured"
+"""In the place of a state: a start, or a person's own commit, before it has a score."""
 
 STATE_TONES: dict[State, Tone] = {
     State.PROMOTED: Tone.GOOD,
@@ -84,7 +87,7 @@ def state_cell(state: State) -> Said:
 def standing(experiment: Experiment) -> Said:
     """Its state; a start, or a commit of a person's on master, has none of its own until it was measured."""
     if experiment.state is State.PROMOTED and experiment.val_bpb is None:
-        return Said(f"{SYMBOLS[State.QUEUED]} unmeasured", Tone.DIM)
+        return Said(UNMEASURED, Tone.DIM)
     return state_cell(experiment.state)
 
 

@@ -67,7 +67,7 @@ def agent_cells(agent: AgentRow) -> tuple[Cell, ...]:
     state = state_of(agent)
     job = plain(agent.job)
     if agent.paused_by:
-        job = f"by {plain(agent.paused_by)}" + (f", at: {job}" if job else "")
+        job = f"by {plain(agent.paused_by)}" + (f"; {job}" if job else "")
     tokens = agent.tokens_in + agent.tokens_out
     return (
         Said(word_of(agent)),

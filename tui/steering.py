@@ -50,16 +50,17 @@ class Steering:
         self._reader = reader
         self._priorities: dict[int, int] = {}  # asked for and not answered yet
 
-    def order(self, order: Order) -> None:
-        asks = order.action.confirm or ("ids" in order.arguments and order.action.several)
-        self._app.run_worker(self._order(order), name=OPENS if asks else "", group="orders")
+    def order(self, order: Order, *, ask: bool = True) -> None:
+        """Carry it out; `ask`: with the question first that the table has for it."""
+        asks = ask and (order.action.confirm or ("ids" in order.arguments and order.action.several))
+        self._app.run_worker(self._order(order, ask), name=OPENS if asks else "", group="orders")
 
-    async def _order(self, order: Order) -> None:
+    async def _order(self, order: Order, ask: bool) -> None:
         action, arguments = order.action, order.arguments
         if "ids" in arguments:
             await self._order_several(action, arguments)
             return
-        if not action.confirm:
+        if not action.confirm or not ask:
             await self._send(action, arguments)
             return
         if (refused := await self._pointless(action, arguments.get("id"))) is not None:
@@ -100,7 +101,9 @@ class Steering:
         experiment = None if experiment_id is None else await self._reader.experiment(experiment_id)
         verb = "priority" if action.name in ("raise", "lower") else action.verb or ""
         meant = MEANT.get(verb)
-        if experiment is None or meant is None or experiment.state in meant:
+        if experiment is None:
+            return None if experiment_id is None else f"There is no experiment {experiment_id}."
+        if meant is None or experiment.state in meant:
             return None
         return f"Experiment {experiment.label} is {experiment.state.replace('_', ' ')}: {POINTLESS[verb]}."
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from orchestrator.actor import who
 from orchestrator.lab import DaemonIdentity, Lab, daemon_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import AgentRow, SlotRow
@@ -44,7 +45,7 @@ class Watch:
         self._told: tuple[object, ...] | None = None
         self._story: Story | None = None
         self._believing = Believing(reader.path)
-        self._changing = Changing()
+        self._changing = Changing(who())
         self._money, self._last_call = 0.0, 0
 
     def wants(self, **changes: Any) -> None:

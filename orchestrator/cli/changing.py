@@ -100,6 +100,10 @@ def priority(words: Namespace) -> int:
 
 
 def message(words: Namespace) -> int:
+    if words.lab is not None and not Path(words.lab).exists():
+        raise UsageError(
+            f"There is no lab {words.lab}.", f"Quote the text: autolab message {words.agent} 'TEXT' [LAB]."
+        )
     return _tell(send(find_lab(words.lab), "message", {"agent": words.agent, "text": words.text}))
 
 

@@ -22,7 +22,7 @@ from orchestrator.patches.submitting import add_own
 from orchestrator.review.answering import accept, pick_onto, reopen
 from orchestrator.store.records import Command, Experiment, Run
 from orchestrator.store.states import ENDED, IllegalMove, State
-from roles.offline.model import NAME as OFFLINE
+from orchestrator.team.offline import BUILT_IN_HEARS_NOTHING, hears_nothing
 
 LOOK_SECONDS = 0.2
 KILL_PATIENCE_SECONDS = 45.0
@@ -271,10 +271,7 @@ class Answering:
             raise Refused("The message is empty.", "Say something.")
         await self._context.store.add_letter(agent, text.strip(), actor)
         told = f"{'every agent' if agent == 'all' else agent} reads it at its next job"
-        meant = [row for row in agents if agent in (row.name, row.role, row.team, "all")]
-        if all(row.model == OFFLINE for row in meant):
-            told += ", but the built-in model works by rules and makes nothing of it"
-        return told
+        return f"{told}, but {BUILT_IN_HEARS_NOTHING}" if hears_nothing(agent, agents) else told
 
     def _end_lab(self, command: Command, now: bool) -> str | None:
         if self._stop is None:

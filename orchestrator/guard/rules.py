@@ -6,6 +6,7 @@ Only what a patch adds counts against it: what the file had before is the busine
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,8 @@ from importlib.machinery import PathFinder
 from orchestrator.guard.hiding import data_in_code, encodings, made_at_run_time
 from orchestrator.guard.program import program_hash
 from orchestrator.guard.units import changed_units
+
+_CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 
 MOST_CONSTANTS = 3
 """A patch that changes more numbers than that, and no code, tests several ideas at once."""
@@ -56,7 +59,10 @@ def refusals(before: Mapping[str, str], after: Mapping[str, str], contract: bool
         try:
             tree = ast.parse(source)
         except SyntaxError as error:
-            found.append(f"{path}, line {error.lineno}: {error.msg}.")
+            mark = _CONFLICT.search(source)
+            line = source.count("\n", 0, mark.start()) + 1 if mark is not None else error.lineno
+            what = "git's conflict marks are left; keep one side and take them out" if mark is not None else error.msg
+            found.append(f"{path}, line {line}: {what}.")
             continue
         except (ValueError, RecursionError) as error:
             found.append(f"{path}: {error}.")

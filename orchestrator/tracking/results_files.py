@@ -10,7 +10,7 @@ from orchestrator.lab import Lab
 from orchestrator.runs.files import write_whole
 from orchestrator.runs.log_text import inert
 from orchestrator.store.reader import Reader
-from orchestrator.store.states import State
+from orchestrator.store.states import RAN, State
 
 UNSANDBOXED = " [unsandboxed]"
 PRUNED = " [pruned]"
@@ -19,7 +19,7 @@ discarded."""
 
 
 async def tsv(reader: Reader) -> str:
-    """Commit, score (0 for a crash), peak memory in GiB, keep | discard | crash, and the idea, of all that ran.
+    """Commit, score (0 for a crash), peak memory in GiB, keep | discard | crash, and the idea, of every outcome.
 
     Cells are plain: there are no quotes in this format, and so no tab or line break within a cell.
     """
@@ -28,8 +28,9 @@ async def tsv(reader: Reader) -> str:
     lines = ["\t".join(COLUMNS)]
     for experiment in experiments:
         ran = runs[experiment.id]
-        if not experiment.commit_id or not ran:
-            continue
+        unmeasured = experiment.state not in RAN or (experiment.state is State.PROMOTED and experiment.val_bpb is None)
+        if not experiment.commit_id or not ran or unmeasured:
+            continue  # the format has no word for what is under way
         memory = max((run.peak_memory or 0 for run in ran), default=0)
         kept = "keep" if experiment.state is State.PROMOTED else "discard"
         pruned = experiment.state is State.PRUNED

@@ -130,7 +130,8 @@ class Anomalies:
         for one in map(Experiment.from_row, rows):
             keys = [f"idea {idea_of(one.title)}", *([f"program {one.program}"] if one.program else [])]
             twin = next((first[key] for key in keys if key in first), None)
-            if twin is not None and one.state in WAITING and one.decision is Decision.NONE:
+            asked = one.decision is Decision.NONE and one.reverses is None  # master without its last win was there
+            if twin is not None and one.state in WAITING and asked:
                 why = "the same program" if one.program and one.program == twin.program else f"{one.title!r}"
                 sentence = f"experiment {one.id} ({one.state}) repeats experiment {twin.id} ({twin.state}): {why}"
                 yield Finding(f"duplicate {one.id}", f"{twin.id} {one.attempt}", sentence, one.id)

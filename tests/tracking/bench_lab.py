@@ -50,7 +50,10 @@ async def ended_run(context: Context, score: float | None, title: str = "An idea
     lines = [{"step": n, "loss": 5.0 - n / 10, "seconds": n / 10, "time": 7} for n in range(points)]
     (directory / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"step": 3, "los')
     outcome = "scored" if score is not None else "crash"
-    return await store.end_run(run.id, Measurement(outcome, "it ended", score, training_seconds=1.0, steps=points))
+    ended = await store.end_run(run.id, Measurement(outcome, "it ended", score, training_seconds=1.0, steps=points))
+    for state in (State.SCORED, State.DISCARDED) if score is not None else (State.CRASHED,):
+        await store.move(made.id, state, "it ended")
+    return ended
 
 
 def rows_in(root: Path, table: str, run_id: str) -> list[dict[str, Any]]:

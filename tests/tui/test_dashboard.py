@@ -131,7 +131,7 @@ def test_an_agent_that_is_paused_says_by_whom_and_when_it_is_not_yet() -> None:
     assert state_of(agent) == "pausing" and rate(agent) == "42/s"
     held = replace(agent, state="paused")
     assert state_of(held) == "paused" and rate(held) == ""
-    assert "by ada@box, at: patch 5" in [getattr(cell, "text", "") for cell in agent_cells(held)]
+    assert "by ada@box; patch 5" in [getattr(cell, "text", "") for cell in agent_cells(held)]
 
 
 # -- the queue

@@ -212,6 +212,16 @@ def test_keys_that_arrive_at_once_count_in_the_order_in_which_they_were_typed(wa
     seat.see("/Idea number 7 1 of")
     seat.process.send("\x1b")
     seat.see("Idea number 12")
+    seat.process.send("3/Idea number 7\r\r")  # what is opened is what the filter leaves
+    seat.see("state        ! crashed")
+    assert "  7  Idea number 7" in seat.text()
+    seat.process.send("\x1b\x1b")
+    seat.see("Idea number 12")
+    seat.process.send("?" + "j" * 30 + "k" * 29)
+    seat.see("show every key and command")
+    assert "what it does" not in seat.text(), "every key has moved the help by a line: its heading alone is gone"
+    seat.process.send("\x1b")
+    seat.see("3 results")
     seat.process.send("aWider\tit may\thelp")
     seat.see("source       help")
     assert "title        Wider" in seat.text() and "hypothesis   it may" in seat.text()

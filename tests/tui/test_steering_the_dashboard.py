@@ -13,6 +13,7 @@ from tests.tui.room_lab import make_room_lab
 from tui.panes.rows import Rows
 from tui.screens.changes import ChangesScreen
 from tui.screens.dashboard import Dashboard
+from tui.screens.dialogs import Told
 from tui.screens.experiment import ExperimentScreen
 
 
@@ -41,9 +42,12 @@ async def test_results_are_filtered_by_column_and_the_queue_keeps_its_own(tmp_pa
         await until(pilot, lambda: title in screen_text(pilot))
         assert queue.row_count == 2
         await pilot.press("slash", *" colour=red", "enter")
-        await until(pilot, lambda: "There is no column `colour`" in notices(pilot))
+        await until(pilot, lambda: "There is no column `colour`" in screen_text(pilot))
         assert "val_bpb<3.4 3 of" in screen_text(pilot), "what is not understood changes nothing"
-        await pilot.press("escape", "O")
+        assert "val_bpb<3.4 colour=red" in screen_text(pilot), "and stays, to be mended"
+        await pilot.press("backspace")
+        await until(pilot, lambda: "There is no column" not in screen_text(pilot))
+        await pilot.press("escape", "escape", "O")
         await until(pilot, lambda: f"3 results {everything}  by delta ↑" in screen_text(pilot))
         await pilot.press("o")
         await until(pilot, lambda: "by believed ↑" in screen_text(pilot))
@@ -97,8 +101,9 @@ async def test_what_changed_is_a_line_that_enter_expands_with_who_asked(tmp_path
         await until(pilot, lambda: isinstance(pilot.app.screen, ChangesScreen))
         await until(pilot, lambda: "no free space" in screen_text(pilot) and "ada@box" in screen_text(pilot))
         await pilot.press("enter")
-        await until(pilot, lambda: "of the whole lab" in notices(pilot))
-        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Told))
+        await until(pilot, lambda: "UTC, ada@box" in screen_text(pilot))
+        await pilot.press("escape", "escape")
         await until(pilot, lambda: "nothing of note since" in screen_text(pilot))
         visit.unlink()
 

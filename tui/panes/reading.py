@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -11,6 +12,7 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -31,6 +33,12 @@ class Reading(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("pageup", "page(-1)", show=False),
         Binding("pagedown,space", "page(1)", show=False),
     ]
+
+    @dataclass
+    class Resized(Message):
+        """What was drawn for a width may have to be drawn anew."""
+
+        reading: Reading
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
@@ -65,6 +73,7 @@ class Reading(ScrollView, can_focus=True, inherit_bindings=False):
         self.virtual_size = Size(max(width, 0), len(rows))
 
     def on_resize(self, _: Resize) -> None:
+        self.post_message(self.Resized(self))
         if (self.scrollable_content_region.width or self.size.width) != self._width:
             self._break()
             self.refresh()

@@ -8,6 +8,9 @@ from tui.panes.rows import Cells, Rows
 from tui.present import RESULT_COLUMNS, result_cells
 from tui.watch import Snapshot, Story
 
+HEADINGS = {"error": "±"}
+"""Columns by what they are sorted by, where that is another word."""
+
 
 class Results(Rows):
     def __init__(self) -> None:
@@ -30,6 +33,7 @@ class Results(Rows):
         self.empty = "no result matches the filter; esc clears it" if asked.terms else "nothing has run yet"
         self._known = {e.id: self._row_of(e, story, teams) for e in story.results}
         rows = [(str(key), cells) for key, (_, cells) in self._known.items()]
+        self.keep_column(HEADINGS.get(wish.sort, wish.sort))
         self.show(rows, first=wish.first, total=story.matching)
         cut = story.matching < story.measured
         count = f"{story.matching} of {story.measured}" if cut else str(story.measured)

@@ -6,7 +6,7 @@ It may hold a window of a long list: what it lacks it asks for as the person com
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -72,8 +72,16 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         self.empty = empty
         self.head = head
         self._steady, self._filled = steady, set[int]()
+        self._kept = ""  # the heading of a column that stays
 
     # -- what is shown
+
+    def keep_column(self, heading: str) -> None:
+        """The column that is sorted by stays, however narrow the table is."""
+        if heading != self._kept:
+            self._kept = heading
+            self._fit()
+            self.refresh()
 
     def show(self, rows: Sequence[tuple[str, Cells]], first: int = 0, total: int | None = None) -> None:
         """Take these rows, in this order; nothing is painted when they are the same.
@@ -233,7 +241,8 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
             self._filled |= says
             says = self._filled
         empty = frozenset(range(len(self._columns))) - says
-        self._fitted = fitted(self._columns, width - GUTTER, empty if self._rows else frozenset())
+        columns = [replace(one, rank=0, above=0) if one.heading == self._kept else one for one in self._columns]
+        self._fitted = fitted(columns, width - GUTTER, empty if self._rows else frozenset())
         self.virtual_size = Size(width, self._total + self.head)
 
     def on_focus(self) -> None:

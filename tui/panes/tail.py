@@ -180,6 +180,14 @@ class Tail(ScrollView, can_focus=True, inherit_bindings=False):
         """What is searched for, in lower case; empty for nothing."""
         return self._needle
 
+    @property
+    def hit(self) -> str:
+        """Which of the lines with what was searched is found; empty before."""
+        if self._found is None or not self._needle:
+            return ""
+        places = [number for number, line in enumerate(self.lines) if self._needle in line.lower()]
+        return f"{places.index(self._found) + 1} of {len(places)}" if self._found in places else ""
+
     def search(self, needle: str) -> None:
         self._needle, self._found = needle.lower(), None
         self.refresh()

@@ -70,8 +70,11 @@ class AddForm(FormScreen):
         self.query_one("#file", Input).value = self._before.get("file", "")
 
     def changed(self) -> None:
+        self.keep(self.typed())
+
+    def keep(self, typed: dict[str, str]) -> None:
         with contextlib.suppress(OSError):  # a home that cannot be written keeps nothing
-            write_whole(kept_form(self._lab), json.dumps(self.typed()))
+            write_whole(kept_form(self._lab), json.dumps(typed))
 
     def without_patch(self) -> str:
         return NO_PATCH + (f", but {OFFLINE_WORKERS}" if self.offline else "")

@@ -16,6 +16,7 @@ from tui.changes import MOST, events_of_interest
 from tui.panes.line import OneLine
 from tui.panes.rows import Rows
 from tui.present import STATE_TONES, Cell, age, plain, state_text
+from tui.screens.dialogs import Told
 from tui.screens.room import RoomScreen
 from tui.tones import Line, Said, Tone, fit
 
@@ -93,10 +94,13 @@ class ChangesScreen(RoomScreen):
     def _open(self) -> None:
         from tui.screens.experiment import ExperimentScreen  # brings git and the lexer
 
-        if self.experiment_id is None:
-            self.notify("That is of the whole lab: no experiment belongs to it.")
-        else:
+        key = self.query_one("#changes", Rows).selected_key
+        if self.experiment_id is not None:
             self.app.push_screen(ExperimentScreen(self._lab, self._reader, self.experiment_id))
+        elif key is not None:  # of the whole lab
+            event = self._events[key]
+            words = f"{event.at[:19].replace('T', ' ')} UTC, {plain(event.actor)}"
+            self.app.push_screen(Told(f"{words}\n\n{plain(event.why)}"))
 
     def view(self, name: str, key: str) -> bool:
         match name:

@@ -81,12 +81,17 @@ class CommandLine(ModalScreen[str | None]):
             rows = await self._reader.rows(
                 "SELECT id, title, state FROM experiments ORDER BY id DESC LIMIT ?", (MOST_EXPERIMENTS,)
             )
+            branches = await self._reader.rows(
+                "SELECT DISTINCT branch FROM experiments WHERE branch LIKE 'exp/%' ORDER BY id DESC LIMIT ?",
+                (MOST_EXPERIMENTS,),
+            )
             agents = await self._reader.agents()
             values = flat(await asyncio.to_thread(read_settings, self._lab.settings_file))
             return Known(
                 experiments=[(row["id"], plain(row["title"]), State(row["state"])) for row in rows],
                 agents=list(dict.fromkeys([*(one.name for one in agents), *(one.role for one in agents)])),
                 settings={key: as_toml(value) for key, value in values.items() if is_live(key)},
+                branches=["master", *(row["branch"] for row in branches)],
                 papers=[(one.id, plain(one.title)) for one in await papers_of(self._reader)],
                 files=await asyncio.to_thread(result_files, self._lab),
                 filters=FILTERS,

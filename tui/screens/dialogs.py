@@ -50,6 +50,21 @@ class Confirm(ModalScreen[bool]):
         self.focus_next()
 
 
+class Told(ModalScreen[None]):
+    """Words that are too many for a line of a table, whole."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape,enter,q", "dismiss", "back")]
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self._words = words
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Label(self._words, markup=False)
+            yield Label("esc back", classes="hint")
+
+
 class Ask(ModalScreen[str | None]):
     """One line of input at the bottom of the screen; None when left with esc."""
 

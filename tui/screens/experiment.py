@@ -32,7 +32,7 @@ from tui.panes.line import OneLine
 from tui.panes.plot import Chart
 from tui.panes.reading import Reading, lines_of
 from tui.panes.tail import Tail
-from tui.present import STATE_TONES, difference, plain, score, state_text
+from tui.present import difference, plain, score, standing
 from tui.screens.dialogs import Ask
 from tui.screens.room import RoomScreen
 from tui.screens.text import not_found
@@ -111,8 +111,10 @@ class ExperimentScreen(RoomScreen):
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.width < TWO_PAGES, "small")
         self._turn_to(self._page)
-        if self._split:
-            self.call_after_refresh(self._draw_patch)
+
+    def on_reading_resized(self, event: Reading.Resized) -> None:
+        if self._split and event.reading.id == "patch":
+            self._draw_patch()
 
     def _turn_to(self, page: str) -> None:
         """The story and another page side by side where there is room, else the one at hand."""
@@ -130,10 +132,10 @@ class ExperimentScreen(RoomScreen):
         experiment = self._experiment
         if experiment is None:
             return [Said(f"experiment {self._experiment_id}", Tone.STRONG)]
-        state = state_text(experiment.state)
+        state = standing(experiment).text
         numbers = f"{score(experiment.val_bpb)}  {difference(experiment.delta)}".strip() if experiment.val_bpb else ""
         name = fit(f"{experiment.label}  {plain(experiment.title)}", width - len(state) - len(numbers) - 6)
-        tone = STATE_TONES.get(experiment.state, Tone.PLAIN)
+        tone = standing(experiment).tone
         return [Said(name, Tone.STRONG), Said(f"  {state}", tone), Said(f"  {numbers}")]
 
     def _tabs(self, width: int) -> Line:
@@ -284,7 +286,7 @@ class ExperimentScreen(RoomScreen):
             case "side_by_side":
                 self._split = not self._split
                 self._turn_to("patch")
-                self.call_after_refresh(self._draw_patch)  # the page has its width then
+                self._draw_patch()  # and again when the page has its width
             case "down" | "up" | "first" | "last" if isinstance(page, Reading | Tail):
                 page.move(name)
             case "down" | "up":

@@ -28,6 +28,7 @@ from tui.present import plain
 ANSWER_SECONDS = 120.0
 CHANGE_SECONDS = 0.5
 MOST_FILE_BYTES = 2**20
+AT_IT = "The lab is at it; its answer comes as a notice."
 WAITS = "The daemon is not running: the order waits until it is back (S starts it)."
 
 
@@ -52,6 +53,8 @@ class FormScreen(ModalScreen[str | None]):
         self._lab, self._reader, self._experiment = lab, reader, experiment
         self.draft: Draft | None = None
         self._busy = False
+        self._handed_in: dict[str, str] | None = None  # what the lab is at
+        self._at: Widget | None = None  # where the person was
         self._change_due: Timer | None = None
         self.offline = False  # whether only the built-in model would make a patch
 
@@ -81,7 +84,7 @@ class FormScreen(ModalScreen[str | None]):
                     yield widget
             with Horizontal(classes="field"):
                 yield Label("diff file")
-                yield Input(id="file", placeholder="or a unified diff against master", compact=True)
+                yield Input(id="file", placeholder="empty, or the file of a unified diff against master", compact=True)
             yield Static("", id="change", markup=False)
             yield Static("", id="trouble", markup=False)
             with Horizontal(classes="buttons"):
@@ -129,8 +132,9 @@ class FormScreen(ModalScreen[str | None]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._soon()
-        if event.input.id == "file":
+        if self._handed_in is None:
             self.trouble("")  # it was about what stood there before
+        if event.input.id == "file":
             self._tell_change()
 
     def _tell_change(self) -> None:
@@ -161,7 +165,8 @@ class FormScreen(ModalScreen[str | None]):
                 self.action_leave()
 
     def action_leave(self) -> None:
-        self.dismiss(None)
+        """What has been handed in stays with the lab, and its answer comes as a notice."""
+        self.dismiss(AT_IT if self._handed_in is not None else None)
 
     def action_edit(self) -> None:
         if not self._busy:
@@ -169,7 +174,7 @@ class FormScreen(ModalScreen[str | None]):
 
     def action_submit(self) -> None:
         if not self._busy:
-            self.run_worker(self._submit(), group="form")
+            self.app.run_worker(self._submit(), group="form")  # it outlives the form
 
     async def _edit(self) -> None:
         self._busy = True
@@ -208,25 +213,48 @@ class FormScreen(ModalScreen[str | None]):
             if daemon_of(self._lab) is None:
                 self.dismiss(WAITS)
                 return
-            self.trouble("the lab is at it")
+            self._wait(self.typed())
             answer = await self._reader.answer(number, ANSWER_SECONDS)
+            self._answered(answer)
         except LabError as error:
-            self.trouble(str(error))
-            return
+            self._refused(str(error))
         finally:
             self._busy = False
-        self._answered(answer)
+
+    def _wait(self, typed: dict[str, str]) -> None:
+        """Until the answer nothing is typed: it would be about something else."""
+        self._handed_in, self._at = typed, self.focused
+        for widget in self.query("Input, TextArea, Button"):
+            widget.disabled = widget.id != "leave"
+        self.trouble("the lab is at it; esc leaves, and its answer comes as a notice")
 
     def _answered(self, answer: Command) -> None:
         match answer.state:
             case "done":
                 if self.draft is not None:
                     self.draft.discard()
-                self.dismiss(self.done(plain(answer.answer)))
+                told = self.done(plain(answer.answer))
+                self.dismiss(told) if self.is_attached else self.app.notify(told, markup=False)
             case "refused":
-                self.trouble(plain(answer.answer))
+                self._refused(plain(answer.answer))
             case _:
-                self.trouble("The daemon has not answered yet; the order stays with it.")
+                self._refused("The daemon has not answered yet; the order stays with it.")
+
+    def _refused(self, why: str) -> None:
+        """Into the form; where it was left, as a notice, and what was typed is there the next time."""
+        typed, self._handed_in = self._handed_in, None
+        if not self.is_attached:
+            self.keep(typed or {})
+            self.app.notify(why, title=self.HAND_IN, severity="warning", timeout=15, markup=False)
+            return
+        for widget in self.query("Input, TextArea, Button"):
+            widget.disabled = False
+        if self._at is not None:
+            self._at.focus()
+        self.trouble(why)
+
+    def keep(self, typed: dict[str, str]) -> None:
+        """Keep what was typed for the next time, where there is one."""
 
     def done(self, answer: str) -> str:
         """The notice about an order that was carried out."""

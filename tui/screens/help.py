@@ -15,7 +15,7 @@ from textual.widgets import Static
 from orchestrator.actions import ACTIONS, Action
 from orchestrator.store.states import State
 from tui.keys import shown
-from tui.present import state_text
+from tui.present import UNMEASURED, state_text
 
 
 def help_rows() -> list[tuple[str, str, str]]:
@@ -60,10 +60,13 @@ class Help(ModalScreen[None]):
         for keys, command, what in help_rows():
             table.add_row(keys, command, what)
         signs = Text("\nStates  ", style=colours["dim"])
-        signs.append("   ".join(state_text(state) for state in State))
+        words = [*(state_text(state) for state in State), UNMEASURED]
+        signs.append("   ".join(word.replace(" ", "\N{NO-BREAK SPACE}") for word in words))
         more = (
             "\nA command without an ID means the selected experiment. `:results state=discarded delta<0 sort=delta` "
             "filters and sorts: words, `~` and letters of a title, columns with = != < <= > >= ~ (contains). "
+            "val_bpb is in bits a byte of text, a loss in nats a token (1 nat is 1.44 bits); delta is against the "
+            "baseline, believed what chance leaves of it. "
         )
         with VerticalScroll(classes="window") as scroll:
             scroll.border_title = "help"

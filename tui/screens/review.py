@@ -32,6 +32,7 @@ MOST_LIST_ROWS = 12
 
 
 class ReviewScreen(RoomScreen):
+    UNASKED: ClassVar[tuple[str, ...]] = ("ablate",)
     FOOTER: ClassVar[tuple[str, ...]] = (
         *("back", "open", "accept", "revert", "ablate", "patch", "pick", "next_pane", "help"),
         *("side_by_side", "full_screen", "command_line"),

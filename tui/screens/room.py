@@ -14,6 +14,9 @@ class RoomScreen(PacedScreen[None]):
     """The app hands every key of the table to the screen on top."""
 
     FOOTER: ClassVar[tuple[str, ...]] = ()
+    UNASKED: ClassVar[tuple[str, ...]] = ()
+    """Actions whose keys ask nothing here, where they are what one comes for."""
+
     AUTO_FOCUS = None
 
     def footer(self) -> OneLine:

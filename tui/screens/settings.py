@@ -116,6 +116,14 @@ class SettingsScreen(RoomScreen):
             self.notify(f"{key} is not changed while the lab is at work: change it {ELSEWHERE}.", markup=False)
             return
 
+        if self.only_looks:
+            self.notify(
+                "This room only watches: set would change the lab. Open it without --read-only.",
+                title="read-only",
+                severity="warning",
+            )
+            return
+
         def given(text: str | None) -> None:
             if text is not None and text.strip() and text.strip() != self._values[key]:
                 self._give(Order(BY_NAME["set"], {"key": key, "value": text.strip()}))

@@ -19,11 +19,12 @@ LOOK_SECONDS = 0.3
 
 
 class LinesScreen(RoomScreen):
-    """Lines that are there already."""
+    """Lines that are there already, or come all at once."""
 
     FOOTER: ClassVar[tuple[str, ...]] = ("back", "filter", "next_match", "previous_match", "wrap", "first", "last")
 
-    def __init__(self, title: str, lines: Sequence[str] = (), experiment_id: int | None = None) -> None:
+    def __init__(self, title: str, lines: Sequence[str] | None, experiment_id: int | None = None) -> None:
+        """`lines`: None where they are still to come (`take`)."""
         super().__init__()
         self._title = title
         self._first_lines = lines
@@ -46,14 +47,24 @@ class LinesScreen(RoomScreen):
     def begin(self) -> None:
         """What is shown first."""
         self.tail.follows = False
-        self.tail.add(self._first_lines)
+        if self._first_lines is not None:
+            self.take(self._first_lines)
+
+    def take(self, lines: Sequence[str]) -> None:
+        """The lines have come."""
+        self._first_lines = lines
+        self.tail.add(lines)
+        self._tell()
 
     @property
     def tail(self) -> Tail:
         return self.query_one("#lines", Tail)
 
     def _state(self) -> str:
-        return f"{len(self.tail.lines):,} lines" + ("  wrapped" if self.tail.wraps else "")
+        if self._first_lines is None:
+            return "one moment"
+        hit = f"  found {self.tail.hit}" if self.tail.hit else ""
+        return f"{len(self.tail.lines):,} lines" + ("  wrapped" if self.tail.wraps else "") + hit
 
     def _heading(self, width: int) -> Line:
         state = self._state()
