@@ -86,7 +86,8 @@ class Seat:
         """Every mode that was switched on is off again, the last word the person's own screen and a cursor."""
         switched = re.findall(rb"\x1b\[\?(\d+)([hl])", self.written)
         now = {int(mode): state for mode, state in switched}
-        return now[1049] == now[2004] == now[1004] == now[1000] == b"l" and now[25] == b"h"
+        mouse = now.get(1000, b"l")  # GNU screen is not asked for it
+        return now[1049] == now[2004] == now[1004] == mouse == b"l" and now[25] == b"h"
 
 
 @contextmanager

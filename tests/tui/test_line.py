@@ -17,6 +17,7 @@ import pytest
 
 from tests.conftest import eventually
 from tests.tui.seat import Seat, held_lab, room
+from tui.terminal import takes_mouse
 
 
 @pytest.fixture
@@ -243,3 +244,13 @@ def test_keys_that_arrive_at_once_count_in_the_order_in_which_they_were_typed(wa
     seat.see("3 results")
     seat.process.send("q")
     assert seat.end() == 0
+
+
+def test_gnu_screen_is_not_asked_for_the_mouse_and_the_room_leaves_nothing_there(watched: Path) -> None:
+    """It keeps a lone escape while a program asks for the mouse, and has no second screen to go back from."""
+    seat = Seat(room(watched), STY="1.tty", TERM="screen")
+    seat.see("Idea number 12")
+    seat.process.send("q")
+    assert seat.end() == 0 and seat.is_clean()
+    assert b"\x1b[?1000h" not in seat.written and seat.written.rindex(b"\x1b[2J") < seat.written.rindex(b"\x1b[?1049l")
+    assert takes_mouse({"TERM": "xterm"}) and takes_mouse({"STY": "1.tty", "TERM": "tmux-256color"})

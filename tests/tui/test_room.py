@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Button
 
-from orchestrator.actions import ACTIONS
+from orchestrator.actions import ACTIONS, BY_NAME
 from orchestrator.actor import who
 from orchestrator.lab import LabLock
 from orchestrator.review.morning import morning_of
@@ -219,8 +219,11 @@ async def test_commands_work_where_a_log_is_shown_and_the_palette_offers_every_a
         assert (command.verb, command.arguments) == ("pause", {"id": 15, "run": 28})
         await pilot.press("q")
         await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
-        offered = {command.title for command in pilot.app.get_system_commands(pilot.app.screen)}
-        assert offered == {a.name.replace("_", " ") for a in ACTIONS if a.name not in ("palette", "pane")}
+        offered = {command.help: command.title for command in pilot.app.get_system_commands(pilot.app.screen)}
+        assert set(offered) == {a.help for a in ACTIONS if a.name not in ("palette", "pane")}
+        assert (
+            offered[BY_NAME["ablate"].help] == "measure without  (t)" and offered[BY_NAME["undo"].help] == "undo  (z)"
+        )
 
 
 async def test_a_message_goes_to_the_agent_under_the_cursor(tmp_path: Path) -> None:

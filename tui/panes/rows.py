@@ -72,7 +72,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         self.empty = empty
         self.head = head
         self._steady, self._filled = steady, set[int]()
-        self._kept = ""  # the heading of a column that stays
+        self._kept: str | None = None  # the heading of a column that stays
 
     # -- what is shown
 
