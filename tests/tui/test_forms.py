@@ -108,6 +108,48 @@ async def test_a_refusal_comes_back_into_the_form_and_nothing_typed_is_lost(tmp_
         assert isinstance(form, AddForm) and form.text("title") == "T" and form.text("file") == str(bad)
 
 
+async def test_what_is_handed_in_waits_for_its_answer_and_is_handed_in_once(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, (80, 24)) as pilot:
+        await pilot.press("a", *"Wider", "tab", *"memory", "ctrl+s")
+        await until(pilot, lambda: "the lab is at it" in screen_text(pilot))
+        await pilot.press("x", "y", "ctrl+s")
+        form = pilot.app.screen
+        assert isinstance(form, AddForm) and form.text("hypothesis") == "memory"
+        await pilot.press("escape")
+        await until(pilot, lambda: "its answer comes as a notice" in notices(pilot))
+        await pilot.press("a")
+        await on(pilot, AddForm)
+        assert pilot.app.screen.query_one("#title", Input).value == "", (
+            "what was handed in is not there to hand in again"
+        )
+        await pilot.press("escape")
+        assert [command.arguments["title"] for command in await posted(lab)] == ["Wider"]
+        async with answered(lab):
+            await until(pilot, lambda: "experiment 16 is queued" in notices(pilot))
+
+
+async def test_a_refusal_after_the_form_was_left_is_told_and_what_was_typed_is_there_again(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    await a_real_master(lab)
+    bad = tmp_path / "bad.diff"
+    bad.write_text("--- a/prepare.py\n+++ b/prepare.py\n@@ -1 +1 @@\n-a\n+b\n")
+    async with room(lab, (80, 24)) as pilot:
+        await pilot.press("a")
+        await on(pilot, AddForm)
+        await fill(pilot, title="T", hypothesis="h", file=str(bad))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "the lab is at it" in screen_text(pilot))
+        await pilot.press("escape")
+        await on(pilot, Dashboard)
+        async with answered(lab):
+            await until(pilot, lambda: "The patch touches prepare.py" in notices(pilot))
+        await pilot.press("a")
+        await on(pilot, AddForm)
+        form = pilot.app.screen
+        assert isinstance(form, AddForm) and form.text("title") == "T" and form.text("file") == str(bad)
+
+
 async def test_with_the_daemon_down_the_order_waits_and_the_room_says_so(tmp_path: Path) -> None:
     lab = await make_room_lab(tmp_path / "lab")
     async with room(lab) as pilot:
