@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # imported when the first reply is asked for: it takes a seco
 CONNECT_SECONDS = 10.0
 RETRIES = 4
 LONGEST_WAIT = 120.0
-"""Seconds; a server that asks for a longer wait is given up, so that the job can go elsewhere."""
+"""Seconds; while a server asks for a longer wait nobody asks it, and the job can go elsewhere."""
 USUAL_REPLY = 500
 """Tokens that a reply is taken for, by the rate limit, before the server has counted."""
 OPTIONAL = ("stream_options", "temperature", "top_p", "max_tokens")
@@ -168,17 +168,21 @@ class OpenAIModel:
         raise AssertionError("the last attempt returns or raises")
 
     async def _pass_circuit(self) -> None:
-        """Wait as the endpoint has asked everybody to. Raises ModelError when its circuit is open."""
-        if (wait := self.circuit.wait_seconds) > 0:
+        """Wait as the endpoint has asked everybody to. Raises ModelError when that is too long, or its circuit open."""
+        if (wait := self.circuit.wait_seconds) > LONGEST_WAIT:
+            raise self._alone(f"has asked for no request (429) and is left alone for {wait:.0f} s more")
+        if wait > 0:
             await asyncio.sleep(wait)
         if not self.circuit.may_ask():
             shown = self.circuit.shown
-            alone = self._error(
-                f"is left alone for {shown.seconds:.0f} s after {shown.failures} failures in a row ({shown.reason})",
-                "Look at the server; it is tried again by itself.",
+            raise self._alone(
+                f"is left alone for {shown.seconds:.0f} s after {shown.failures} failures in a row ({shown.reason})"
             )
-            alone.passing = True
-            raise alone
+
+    def _alone(self, why: str) -> ModelError:
+        alone = self._error(why, "Look at the server; it is tried again by itself.")
+        alone.passing = True
+        return alone
 
     async def _admitted(
         self,
@@ -204,7 +208,7 @@ class OpenAIModel:
             self.circuit.failed(self._inert(str(passing)).removeprefix(self._label).strip())
             return
         self.circuit.worked()
-        if passing.wait is not None and passing.wait <= LONGEST_WAIT:
+        if passing.wait is not None:
             self.circuit.ask_later(passing.wait)
 
     def _wait(self, passing: Passing, attempt: int) -> float:
