@@ -8,6 +8,7 @@ import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, ValidationError
 
@@ -285,6 +286,25 @@ def _check_models(path: Path, settings: Settings) -> None:
                 f"{path.name}: models.{name} needs model, and base_url or preset.", "Add the key that is missing."
             )
         _check_variable(path, f"models.{name}.api_key_env", model.api_key_env, "key")
+        _check_address(path, f"models.{name}.base_url", model.base_url)
+
+
+def _check_address(path: Path, key: str, address: str | None) -> None:
+    """What stands beside host and path may be a secret, and git keeps this file: it is not repeated."""
+    if address is None:
+        return
+    try:
+        parts = urlsplit(address)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        parts, whole = None, False
+    if parts is not None and (parts.username is not None or parts.query or parts.fragment or "@" in parts.netloc):
+        raise LabError(
+            f"{path.name}: {key} holds more than an address: a name, a password or a key that everybody could read.",
+            "Put it into your environment and the variable's name into api_key_env; leave the bare address here.",
+        )
+    if not whole:
+        raise LabError(f"{path.name}: {key} is no http or https address.", 'Write it like "http://127.0.0.1:8000/v1".')
 
 
 def _check_variable(path: Path, key: str, variable: str | None, secret: str) -> None:
