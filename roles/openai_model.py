@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from roles.chat import Lost, Message, Reply, ToolMode, ToolSpec, carry
 from roles.circuit import Circuit, circuit_of
 from roles.errors import ContextFull, ModelError, ToolsRefused
 from roles.holding import may_be_refused, way_of, ways
+from roles.openai_client import connected
 from roles.openai_refusals import Passing, refusal, said_by
 from roles.openai_reply import CHARACTERS_PER_TOKEN, CutShort, ReplyParts, Stopped
 from roles.openai_request import message_json, tool_json
@@ -26,7 +26,6 @@ from roles.record import Trouble
 if TYPE_CHECKING:  # imported when the first reply is asked for: it takes a second that other models need not wait
     import openai
 
-CONNECT_SECONDS = 10.0
 RETRIES = 4
 LONGEST_WAIT = 120.0
 """Seconds; while a server asks for a longer wait nobody asks it, and the job can go elsewhere."""
@@ -225,17 +224,12 @@ class OpenAIModel:
     async def _connected(self) -> openai.AsyncOpenAI:
         if self._client is None:
             key = api_key(self._label, self._key_env, self._environment)
-            library: Any = await asyncio.to_thread(importlib.import_module, "openai")
+            made = await asyncio.to_thread(connected, self._base_url, key, self._timeout)
             if self._client is None:  # another conversation may have been first
-                self._client = library.AsyncOpenAI(
-                    base_url=self._base_url,
-                    api_key=key or "none",
-                    timeout=library.Timeout(self._timeout, connect=min(CONNECT_SECONDS, self._timeout)),
-                    max_retries=0,  # they are made here, so that they can be counted and seen
-                )
-        client = self._client
-        assert client is not None
-        return client
+                self._client = made
+            else:
+                await made.close()
+        return self._client
 
     async def _ask(
         self,

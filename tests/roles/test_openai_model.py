@@ -15,6 +15,7 @@ import pytest
 
 from roles.chat import Message, Reply, ToolCall
 from roles.errors import ModelError
+from roles.openai_client import connected
 from roles.openai_model import OpenAIModel
 from roles.tools import spec_of
 from tests.roles.openai_server import (
@@ -122,6 +123,52 @@ async def test_the_thinking_of_a_reasoning_model_is_shown_but_is_no_part_of_the_
         reply = await ask(server, seen.append)
     assert seen == ["Hm. ", "Yes."]
     assert reply.text == "Yes."
+
+
+# -- what of the environment has a say
+
+
+async def test_a_server_on_this_machine_is_reached_without_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with OpenAIServer([says("fine"), says("fine")]) as server:
+        assert (await ask(server, retries=0)).text == "fine"
+        model = model_at(server.url.replace("127.0.0.1", "localhost"), retries=0)
+        assert (await model.reply(ASKED, TOOLS, lambda _: None)).text == "fine"
+        await model.aclose()
+
+
+async def test_a_server_elsewhere_is_reached_through_the_proxy_unless_no_proxy_covers_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with OpenAIServer([says("by the proxy")]) as proxy:
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, proxy.url.removesuffix("/v1"))
+        for covered in ("", "model.invalid"):
+            monkeypatch.setenv("NO_PROXY", covered)
+            monkeypatch.setenv("no_proxy", covered)
+            model = model_at("http://model.invalid/v1", retries=0)
+            if covered:
+                with pytest.raises(ModelError, match="cannot be reached"):
+                    await model.reply(ASKED, TOOLS, lambda _: None)
+            else:
+                assert (await model.reply(ASKED, TOOLS, lambda _: None)).text == "by the proxy"
+            await model.aclose()
+    assert [request.headers["host"] for request in proxy.requests] == ["model.invalid"]
+
+
+async def test_what_the_environment_keeps_for_openai_goes_to_no_other_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "my-organization")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "my-project")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Mine: my-header\nAuthorization: Bearer my-other-key")
+    with OpenAIServer([says("fine")]) as server:
+        await ask(server, api_key_env="MY_KEY", environment={"MY_KEY": KEY})
+    (request,) = server.requests
+    assert not any("my-" in value for value in request.headers.values()), request.headers
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    client = connected("https://api.openai.com/v1", KEY, 5.0)
+    assert (client.organization, client.project) == ("my-organization", "my-project"), "OpenAI itself is told"
+    await client.close()
 
 
 # -- servers with habits of their own
