@@ -10,7 +10,7 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from roles.api_key import api_key, inert
+from roles.api_key import api_key, inert, known_key
 from roles.chat import Lost, Message, Reply, ToolMode, ToolSpec, carry
 from roles.circuit import Circuit, circuit_of
 from roles.errors import ContextFull, ModelError, ToolsRefused
@@ -158,6 +158,7 @@ class OpenAIModel:
             slow = self._error(
                 f"has not finished a reply within {self._longest:g} s", "Look at the server, or name a faster model."
             )
+            slow.troubles, slow.passing = tuple(troubles), True
             carry(slow, lost)
             raise slow from None
         except asyncio.CancelledError as cancelled:
@@ -242,7 +243,7 @@ class OpenAIModel:
         `lost` gets what has come until then."""
         messages = make()["messages"]
         prompt = json.dumps(messages, ensure_ascii=False)
-        parts = ReplyParts(on_text)
+        parts = ReplyParts(on_text, known_key(self._key_env, self._environment))
         whole: Reply | None = None
         try:
             with suppress(Stopped):  # with a finish reason that says why
