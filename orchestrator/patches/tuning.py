@@ -12,6 +12,7 @@ from uuid import uuid4
 from orchestrator.context import Context
 from orchestrator.errors import LabError
 from orchestrator.guard import program_hash
+from orchestrator.patches.line_ends import write_source
 from orchestrator.patches.submitting import against_guard, commit_patch
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
@@ -66,7 +67,7 @@ async def _patched(context: Context, experiment: Experiment, move: Move, path: s
         before = await context.sources(base)
         changed = with_constant(before[path], move.name, move.new, context.settings.lab.profile)
         assert changed is not None, "the tuner names constants that are there"
-        await asyncio.to_thread((worktree / path).write_text, changed, "utf-8")
+        await asyncio.to_thread(write_source, worktree / path, changed)
         after = {**before, path: changed}
         refused = await against_guard(context, before, after, experiment.id, worktree)
         if refused:

@@ -14,6 +14,7 @@ from orchestrator.history import MARK, idea_of
 from orchestrator.lessons import without_lesson
 from orchestrator.measurement.smoke_run import possible, wanted
 from orchestrator.patches.functions import with_function
+from orchestrator.patches.line_ends import plain, read_exact, read_source, write_source
 from orchestrator.patches.submitting import commit_patch
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
@@ -80,10 +81,10 @@ class Toolbox:
                 return "Nothing has been written down yet.\n"
             return await asyncio.to_thread(notebook.read_text, "utf-8", "replace")
         if self._worktree is not None:
-            return await asyncio.to_thread((self._worktree / path).read_text, "utf-8", "replace")
+            return plain(await asyncio.to_thread(read_exact, self._worktree / path))
         master = await self._context.master()
         content = await asyncio.to_thread(self._context.repository.show_file, master.commit_id, path)
-        return content.decode("utf-8", errors="replace")
+        return plain(content.decode("utf-8", errors="replace"))
 
     async def _list_experiments(self, arguments: dict[str, Any]) -> Answer:
         return Answer(await listed(self._context, arguments, whole=self._playing.model == OFFLINE))
@@ -239,27 +240,27 @@ class Toolbox:
 
     async def _edit_file(self, arguments: dict[str, Any]) -> Answer:
         file = self._editable(_named(arguments))
-        old, new = str(arguments["old"]), str(arguments["new"])
-        text = await asyncio.to_thread(file.read_text, "utf-8")
+        old, new = plain(str(arguments["old"])), str(arguments["new"])
+        text = await asyncio.to_thread(read_source, file)
         found = text.count(old) if old else 0
         if found != 1:
             raise ToolRefusal(
                 f"`old` occurs {found} times in {file.name}; it must occur exactly once."
                 " Copy a longer piece of the file, with its exact spaces."
             )
-        await asyncio.to_thread(file.write_text, text.replace(old, new), "utf-8")
+        await asyncio.to_thread(write_source, file, text.replace(old, new))
         return Answer(f"{file.name} is changed.")
 
     async def _replace_function(self, arguments: dict[str, Any]) -> Answer:
         file, name = self._editable(_named(arguments)), str(arguments["name"])
-        text = await asyncio.to_thread(file.read_text, "utf-8")
+        text = await asyncio.to_thread(read_source, file)
         try:
             changed = await asyncio.to_thread(with_function, text, name, str(arguments["code"]))
         except LabError as error:
             raise ToolRefusal(str(error)) from None
         if changed == text:
             raise ToolRefusal(f"{name} stands in {file.name} just so already; nothing is changed.")
-        await asyncio.to_thread(file.write_text, changed, "utf-8")
+        await asyncio.to_thread(write_source, file, changed)
         return Answer(f"{file.name} is changed: {name} is replaced.")
 
     async def _show_diff(self, _: dict[str, Any]) -> Answer:
