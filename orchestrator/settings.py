@@ -101,6 +101,9 @@ PRESETS: dict[str, tuple[str, str | None]] = {
 }
 """Where these serve, and the environment variable that holds the key."""
 
+SILENT_WINDOWS = {"ollama": 4096}
+"""Tokens that a server of a preset keeps of a prompt unless it is told otherwise: it cuts the rest without an error."""
+
 
 class ModelSection(Section):
     """A chat model; everything but `kind` is for kind "openai". Prices are per million tokens, in your currency; a
@@ -124,6 +127,11 @@ class ModelSection(Section):
     @property
     def address(self) -> str | None:
         return self.base_url or (PRESETS[self.preset][0] if self.preset else None)
+
+    @property
+    def window(self) -> int | None:
+        """The tokens of its window; None where the server tells in an error that they are used up."""
+        return self.context_tokens or SILENT_WINDOWS.get(self.preset or "")
 
     @property
     def key_variable(self) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from orchestrator.errors import LabError
 from orchestrator.store.records import StoredCall
 from orchestrator.store.writer import Writer
-from roles.record import CallRecord
+from roles.record import CallRecord, Trouble
 from roles.tally import TOKENS_PER_CHARACTER
 
 LONGEST = 400
@@ -121,6 +121,21 @@ class AgentJournal:
             team=self._team,
         )
         self._later(self._add(kept))
+        if Trouble.PROMPT_CUT in call.troubles:
+            self._later(self._tell_of_cut(call))
+
+    async def _tell_of_cut(self, call: CallRecord) -> None:
+        """Once for each model: what a server leaves out of a prompt, nobody would see otherwise."""
+        key = f"anomaly prompt cut {call.model}"
+        if await self._store.meta(key):
+            return
+        await self._store.set_meta(key, "1")
+        told = (
+            f"the server of {call.model} counted {call.tokens_in} tokens of a prompt that is much longer: it seems to"
+            " cut prompts without an error; raise its window (Ollama: OLLAMA_CONTEXT_LENGTH), and set context_tokens to"
+            " it"
+        )
+        await self._store.event("anomaly", "autolab", told, experiment_id=self._experiment_id)
 
     async def _add(self, call: StoredCall) -> None:
         try:
