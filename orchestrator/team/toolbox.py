@@ -20,13 +20,13 @@ from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal
 from orchestrator.team import requests
-from orchestrator.team.belonging import notes_of, refuse_another_teams
+from orchestrator.team.belonging import notes_of
 from orchestrator.team.finishing import decisions_missing, finish_when, proposals_missing
 from orchestrator.team.listing import listed
 from orchestrator.team.paper_tools import PaperTools, library_of
 from orchestrator.team.patch_checks import PatchChecks
 from orchestrator.team.planner_tools import PlannerTools
-from orchestrator.team.result_tools import MOST_LESSONS, ResultTools, refuse_a_persons_own
+from orchestrator.team.result_tools import MOST_LESSONS, ResultTools
 from roles.errors import ToolRefusal
 from roles.offline.model import NAME as OFFLINE
 from roles.playing import Playing
@@ -100,12 +100,6 @@ class Toolbox:
             raise ToolRefusal(f"There is no experiment {experiment_id}.")
         return experiment
 
-    async def _own(self, experiment_id: Any) -> Experiment:
-        """An experiment that this team may order and drop: not another team's."""
-        experiment = await self._experiment(experiment_id)
-        refuse_another_teams(self._context, experiment)
-        return experiment
-
     # -- researcher
 
     def researching(self, wanted: int = 0) -> list[Tool]:
@@ -167,35 +161,9 @@ class Toolbox:
 
         return [
             *self.reading(),
-            bind("queue", self._queue),
-            bind("drop", self._drop),
-            *PlannerTools(self._context, self._agent, self._context.team.name).tools(),
+            *PlannerTools(self._context, self._agent, self._playing).tools(),
             bind("finish", finish_when(missing)),
         ]
-
-    async def _queue(self, arguments: dict[str, Any]) -> Answer:
-        experiment = await self._own(arguments["id"])
-        priority, reason = int(arguments["priority"]), str(arguments["reason"]).strip()
-        match experiment.state:
-            case State.PROPOSED:
-                await self._context.store.move(
-                    experiment.id, State.QUEUED, f"queued: {reason}", actor=self._agent, priority=priority
-                )
-            case State.QUEUED | State.PATCHING | State.READY:
-                await self._context.store.set_priority(experiment.id, priority, reason, actor=self._agent)
-            case _:
-                raise ToolRefusal(f"Experiment {experiment.id} is {experiment.state}; it waits for nothing.")
-        return Answer(f"Experiment {experiment.id} waits with priority {priority}.")
-
-    async def _drop(self, arguments: dict[str, Any]) -> Answer:
-        experiment = await self._own(arguments["id"])
-        if experiment.state not in (State.PROPOSED, State.QUEUED, State.READY):
-            raise ToolRefusal(f"Experiment {experiment.id} is {experiment.state}; only what waits can be dropped.")
-        refuse_a_persons_own(experiment)
-        await self._context.store.move(
-            experiment.id, State.DROPPED, f"dropped: {str(arguments['reason']).strip()}", actor=self._agent
-        )
-        return Answer(f"Experiment {experiment.id} is dropped.")
 
     # -- worker
 
