@@ -104,7 +104,7 @@ class Circuit:
             self._state, self._until = State.OPEN, self._clock()
 
     def ask_later(self, seconds: float) -> None:
-        """The endpoint asks everybody to wait (429)."""
+        """The endpoint asks everybody to wait."""
         self._asked_to_wait_until = max(self._asked_to_wait_until, self._clock() + min(seconds, LONGEST_ASKED))
 
     @property

@@ -170,7 +170,7 @@ class OpenAIModel:
     async def _pass_circuit(self) -> None:
         """Wait as the endpoint has asked everybody to. Raises ModelError when that is too long, or its circuit open."""
         if (wait := self.circuit.wait_seconds) > LONGEST_WAIT:
-            raise self._alone(f"has asked for no request (429) and is left alone for {wait:.0f} s more")
+            raise self._alone(f"has asked to be left alone, for {wait:.0f} s more")
         if wait > 0:
             await asyncio.sleep(wait)
         if not self.circuit.may_ask():
@@ -204,11 +204,11 @@ class OpenAIModel:
         return entry
 
     def _note_failure(self, passing: Passing) -> None:
-        if passing.trouble is not Trouble.RATE_LIMIT:
+        if passing.trouble is Trouble.RATE_LIMIT:
+            self.circuit.worked()
+        else:
             self.circuit.failed(self._inert(str(passing)).removeprefix(self._label).strip())
-            return
-        self.circuit.worked()
-        if passing.wait is not None:
+        if passing.wait is not None and (passing.trouble is Trouble.RATE_LIMIT or passing.wait > LONGEST_WAIT):
             self.circuit.ask_later(passing.wait)
 
     def _wait(self, passing: Passing, attempt: int) -> float:
