@@ -13,7 +13,7 @@ from typing import Any
 
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Row
-from orchestrator.store.states import ACTIVE, RAN
+from orchestrator.store.states import ACTIVE, RAN, State
 from orchestrator.team_settings import Team
 
 STATED = "exploring_stated"
@@ -74,6 +74,18 @@ async def balance_of(reader: Reader, team: Team | None = None) -> Balance:
         sum(recent) / len(recent) if recent else None,
         len(recent),
     )
+
+
+async def new_directions(reader: Reader) -> list[int]:
+    """Which of the proposals that wait for a decision explore."""
+    ran = [str(state) for state in (*RAN, *ACTIVE)]
+    rows = await reader.rows(
+        "SELECT id, state, source, variable FROM experiments WHERE id > 0 AND (state = 'proposed' OR parent IS NOT NULL"
+        f" AND state IN ({', '.join('?' for _ in ran)})) ORDER BY state = 'proposed', id",
+        ran,
+    )
+    told = zip(rows, exploring(rows), strict=True)
+    return [int(row["id"]) for row, explores in told if explores and row["state"] == State.PROPOSED]
 
 
 def exploring(experiments: Iterable[Row]) -> list[bool]:

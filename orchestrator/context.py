@@ -57,6 +57,12 @@ class Context:
         """The same lab in the hands of a team."""
         return replace(self, playing=team.name)
 
+    def team_of(self, experiment: Experiment) -> Team | None:
+        """The team that works on an experiment: its own, or for one that nobody at work has the first of its master."""
+        teams = self.settings.teams_at_work
+        own = [team for team in teams if team.name == experiment.team]
+        return next(iter(own or [team for team in teams if team.line == experiment.line]), None)
+
     async def master(self) -> Master:
         """The master that is meant here; there is one as soon as the engine has begun."""
         master = await self.store.master(self.line)

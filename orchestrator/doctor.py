@@ -19,7 +19,7 @@ from orchestrator.neighbours import REMEDY, labs_at_work
 from orchestrator.runs.slots import device_files, gpu_reading, gpu_slots, machine_memory, used_by_others
 from orchestrator.sandbox import walls
 from orchestrator.sandbox.library import source_library
-from orchestrator.settings import Settings, read_settings
+from orchestrator.settings import ModelSection, Settings, read_settings
 from orchestrator.targets.target import ScriptTarget
 
 IN_USE_REMEDY = "Runs wait until others have left it; `share_gpus = true` in autolab.toml uses it all the same."
@@ -184,4 +184,13 @@ def _model(name: str, settings: Settings) -> Finding:
     except ModelError as error:
         return Finding(f"model {name}", False, error.sentence, error.remedy)
     usable = found.tools != "none" and not (found.tools == "refused" and section.tool_mode == "native")
-    return Finding(f"model {name}", usable, f"{section.model} {found.told}", " ".join(found.remedies))
+    remedies = [*found.remedies, *([_more_window(section)] if section.window and not section.context_tokens else [])]
+    return Finding(f"model {name}", usable, f"{section.model} {found.told}", " ".join(remedies))
+
+
+def _more_window(section: ModelSection) -> str:
+    return (
+        f"Its window is taken to be {section.window} tokens, as {section.preset} has it by default and cuts what is"
+        " longer without a word. That is little for this work: start Ollama with OLLAMA_CONTEXT_LENGTH=32768, and set"
+        " context_tokens = 32768."
+    )

@@ -8,6 +8,7 @@ import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, ValidationError
 
@@ -100,6 +101,9 @@ PRESETS: dict[str, tuple[str, str | None]] = {
 }
 """Where these serve, and the environment variable that holds the key."""
 
+SILENT_WINDOWS = {"ollama": 4096}
+"""Tokens that a server of a preset keeps of a prompt unless it is told otherwise: it cuts the rest without an error."""
+
 
 class ModelSection(Section):
     """A chat model; everything but `kind` is for kind "openai". Prices are per million tokens, in your currency; a
@@ -123,6 +127,11 @@ class ModelSection(Section):
     @property
     def address(self) -> str | None:
         return self.base_url or (PRESETS[self.preset][0] if self.preset else None)
+
+    @property
+    def window(self) -> int | None:
+        """The tokens of its window; None where the server tells in an error that they are used up."""
+        return self.context_tokens or SILENT_WINDOWS.get(self.preset or "")
 
     @property
     def key_variable(self) -> str | None:
@@ -285,6 +294,25 @@ def _check_models(path: Path, settings: Settings) -> None:
                 f"{path.name}: models.{name} needs model, and base_url or preset.", "Add the key that is missing."
             )
         _check_variable(path, f"models.{name}.api_key_env", model.api_key_env, "key")
+        _check_address(path, f"models.{name}.base_url", model.base_url)
+
+
+def _check_address(path: Path, key: str, address: str | None) -> None:
+    """What stands beside host and path may be a secret, and git keeps this file: it is not repeated."""
+    if address is None:
+        return
+    try:
+        parts = urlsplit(address)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        parts, whole = None, False
+    if parts is not None and (parts.username is not None or parts.query or parts.fragment or "@" in parts.netloc):
+        raise LabError(
+            f"{path.name}: {key} holds more than an address: a name, a password or a key that everybody could read.",
+            "Put it into your environment and the variable's name into api_key_env; leave the bare address here.",
+        )
+    if not whole:
+        raise LabError(f"{path.name}: {key} is no http or https address.", 'Write it like "http://127.0.0.1:8000/v1".')
 
 
 def _check_variable(path: Path, key: str, variable: str | None, secret: str) -> None:

@@ -75,6 +75,20 @@ class ToolSpec:
     parameters: dict[str, Any]
 
 
+def reply_of(lost: Lost) -> Reply:
+    """What came of a try, as a reply without calls."""
+    return Reply(
+        lost.text,
+        (),
+        lost.tokens_in,
+        lost.tokens_out,
+        "",
+        estimated=lost.estimated,
+        money=lost.money,
+        first_token_seconds=lost.first_token_seconds,
+    )
+
+
 class ChatModel(Protocol):
     """A model behind whatever it takes. One object may hold several conversations at once."""
 

@@ -16,6 +16,8 @@ FAILURES = 5
 """In a row, of single requests, until the circuit opens."""
 FIRST_PAUSE = 15.0
 LONGEST_PAUSE = 600.0
+LONGEST_ASKED = 86_400.0
+"""Seconds; a server that asks for a longer wait is asked again after a day."""
 TRIAL_SECONDS = 120.0
 """After which a trial that was never heard of again no longer holds the others back."""
 
@@ -102,8 +104,8 @@ class Circuit:
             self._state, self._until = State.OPEN, self._clock()
 
     def ask_later(self, seconds: float) -> None:
-        """The endpoint asks everybody to wait (429)."""
-        self._asked_to_wait_until = max(self._asked_to_wait_until, self._clock() + seconds)
+        """The endpoint asks everybody to wait."""
+        self._asked_to_wait_until = max(self._asked_to_wait_until, self._clock() + min(seconds, LONGEST_ASKED))
 
     @property
     def wait_seconds(self) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from roles.chat import Lost, Message, Reply, ToolCall, ToolSpec, context_tokens_of, lost_with
+from roles.chat import Lost, Message, Reply, ToolCall, ToolSpec, context_tokens_of, lost_with, reply_of
 from roles.desk import Desk, Done
 from roles.errors import ContextFull, ModelError, ToolRefusal, ToolsRefused
 from roles.journal import Journal
@@ -26,6 +26,8 @@ RESERVE = 0.25
 """Of the window, kept free for the reply."""
 FEWEST_PER_CHARACTER = 0.15
 """Tokens; a server that counts fewer leaves something out."""
+LONG, GROWN = 8_000, 2_000
+"""Characters of a prompt, and of what was added to it, of which a count of tokens says for sure that some were cut."""
 SHRINKINGS = 4
 """Tries to make a conversation fit that the endpoint finds too long."""
 FREE_ENDINGS = 2
@@ -63,6 +65,7 @@ class Conversation:
         self.troubles: list[Trouble] = []
         self.asked_at = 0.0
         self.prompt = ""
+        self.counted: tuple[int, int] | None = None  # characters of the last prompt, and its tokens by the server
 
     async def hold(self) -> Done | Stuck:
         """Hold the conversation to its end."""
@@ -151,12 +154,24 @@ class Conversation:
                 raise
             else:
                 if not reply.estimated and reply.tokens_in > 0:
-                    characters = size(messages, sent)
-                    self.player.tokens_per_character = min(1.0, max(FEWEST_PER_CHARACTER, reply.tokens_in / characters))
+                    self._weigh(size(messages, sent), reply.tokens_in)
                 return reply
         too_long = ModelError("The conversation does not fit the model's window.", "Name a model with a longer one.")
         self._failed(too_long)
         raise too_long
+
+    def _weigh(self, characters: int, tokens: int) -> None:
+        """Learn from the server's count of a prompt how long a text may be; a count that cannot be is told."""
+        self.player.tokens_per_character = min(1.0, max(FEWEST_PER_CHARACTER, tokens / characters))
+        before, self.counted = self.counted, (characters, tokens)
+        grew = before is not None and characters - before[0] >= GROWN and tokens <= before[1]
+        if grew or (tokens < FEWEST_PER_CHARACTER * characters and characters >= LONG):
+            self.troubles.append(Trouble.PROMPT_CUT)
+            if not self.tally.told_of_cut:
+                self.tally.told_of_cut = True
+                self.journal.note(
+                    f"the server counts {tokens} tokens for {characters} characters: it reads only a part"
+                )
 
     def _held_to(self, specs: list[ToolSpec]) -> list[ToolSpec]:
         """The tools of which the next reply has to call one; none while the model calls by itself and gets on. One that
@@ -291,13 +306,13 @@ class Conversation:
         """Enter tries that broke off: what they took is gone, but taken."""
         for one in lost:
             self.journal.usage(one.tokens_in, one.tokens_out)
-            self._enter(_as_reply(one), Outcome.CUT, (), one.seconds)
+            self._enter(reply_of(one), Outcome.CUT, (), one.seconds)
 
     def _cancelled(self, lost: Sequence[Lost]) -> None:
         self._lose(lost[:-1])
         for one in lost[-1:]:
             self.journal.usage(one.tokens_in, one.tokens_out)
-        self._enter(_as_reply(lost[-1]) if lost else NOTHING, Outcome.CANCELLED, tuple(self.troubles))
+        self._enter(reply_of(lost[-1]) if lost else NOTHING, Outcome.CANCELLED, tuple(self.troubles))
 
     def _failed(self, error: ModelError) -> None:
         self._lose(lost_with(error))
@@ -324,19 +339,6 @@ class Conversation:
                 troubles=troubles,
             )
         )
-
-
-def _as_reply(lost: Lost) -> Reply:
-    return Reply(
-        lost.text,
-        (),
-        lost.tokens_in,
-        lost.tokens_out,
-        "",
-        estimated=lost.estimated,
-        money=lost.money,
-        first_token_seconds=lost.first_token_seconds,
-    )
 
 
 def _sendable(call: ToolCall) -> ToolCall:

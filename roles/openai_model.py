@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -11,11 +10,12 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from roles.api_key import api_key, inert
+from roles.api_key import api_key, inert, known_key
 from roles.chat import Lost, Message, Reply, ToolMode, ToolSpec, carry
 from roles.circuit import Circuit, circuit_of
 from roles.errors import ContextFull, ModelError, ToolsRefused
 from roles.holding import may_be_refused, way_of, ways
+from roles.openai_client import connected
 from roles.openai_refusals import Passing, refusal, said_by
 from roles.openai_reply import CHARACTERS_PER_TOKEN, CutShort, ReplyParts, Stopped
 from roles.openai_request import message_json, tool_json
@@ -26,10 +26,9 @@ from roles.record import Trouble
 if TYPE_CHECKING:  # imported when the first reply is asked for: it takes a second that other models need not wait
     import openai
 
-CONNECT_SECONDS = 10.0
 RETRIES = 4
 LONGEST_WAIT = 120.0
-"""Seconds; a server that asks for a longer wait is given up, so that the job can go elsewhere."""
+"""Seconds; while a server asks for a longer wait nobody asks it, and the job can go elsewhere."""
 USUAL_REPLY = 500
 """Tokens that a reply is taken for, by the rate limit, before the server has counted."""
 OPTIONAL = ("stream_options", "temperature", "top_p", "max_tokens")
@@ -159,6 +158,7 @@ class OpenAIModel:
             slow = self._error(
                 f"has not finished a reply within {self._longest:g} s", "Look at the server, or name a faster model."
             )
+            slow.troubles, slow.passing = tuple(troubles), True
             carry(slow, lost)
             raise slow from None
         except asyncio.CancelledError as cancelled:
@@ -168,17 +168,21 @@ class OpenAIModel:
         raise AssertionError("the last attempt returns or raises")
 
     async def _pass_circuit(self) -> None:
-        """Wait as the endpoint has asked everybody to. Raises ModelError when its circuit is open."""
-        if (wait := self.circuit.wait_seconds) > 0:
+        """Wait as the endpoint has asked everybody to. Raises ModelError when that is too long, or its circuit open."""
+        if (wait := self.circuit.wait_seconds) > LONGEST_WAIT:
+            raise self._alone(f"has asked to be left alone, for {wait:.0f} s more")
+        if wait > 0:
             await asyncio.sleep(wait)
         if not self.circuit.may_ask():
             shown = self.circuit.shown
-            alone = self._error(
-                f"is left alone for {shown.seconds:.0f} s after {shown.failures} failures in a row ({shown.reason})",
-                "Look at the server; it is tried again by itself.",
+            raise self._alone(
+                f"is left alone for {shown.seconds:.0f} s after {shown.failures} failures in a row ({shown.reason})"
             )
-            alone.passing = True
-            raise alone
+
+    def _alone(self, why: str) -> ModelError:
+        alone = self._error(why, "Look at the server; it is tried again by itself.")
+        alone.passing = True
+        return alone
 
     async def _admitted(
         self,
@@ -200,11 +204,11 @@ class OpenAIModel:
         return entry
 
     def _note_failure(self, passing: Passing) -> None:
-        if passing.trouble is not Trouble.RATE_LIMIT:
+        if passing.trouble is Trouble.RATE_LIMIT:
+            self.circuit.worked()
+        else:
             self.circuit.failed(self._inert(str(passing)).removeprefix(self._label).strip())
-            return
-        self.circuit.worked()
-        if passing.wait is not None and passing.wait <= LONGEST_WAIT:
+        if passing.wait is not None and (passing.trouble is Trouble.RATE_LIMIT or passing.wait > LONGEST_WAIT):
             self.circuit.ask_later(passing.wait)
 
     def _wait(self, passing: Passing, attempt: int) -> float:
@@ -221,17 +225,12 @@ class OpenAIModel:
     async def _connected(self) -> openai.AsyncOpenAI:
         if self._client is None:
             key = api_key(self._label, self._key_env, self._environment)
-            library: Any = await asyncio.to_thread(importlib.import_module, "openai")
+            made = await asyncio.to_thread(connected, self._base_url, key, self._timeout)
             if self._client is None:  # another conversation may have been first
-                self._client = library.AsyncOpenAI(
-                    base_url=self._base_url,
-                    api_key=key or "none",
-                    timeout=library.Timeout(self._timeout, connect=min(CONNECT_SECONDS, self._timeout)),
-                    max_retries=0,  # they are made here, so that they can be counted and seen
-                )
-        client = self._client
-        assert client is not None
-        return client
+                self._client = made
+            else:
+                await made.close()
+        return self._client
 
     async def _ask(
         self,
@@ -244,7 +243,7 @@ class OpenAIModel:
         `lost` gets what has come until then."""
         messages = make()["messages"]
         prompt = json.dumps(messages, ensure_ascii=False)
-        parts = ReplyParts(on_text)
+        parts = ReplyParts(on_text, known_key(self._key_env, self._environment))
         whole: Reply | None = None
         try:
             with suppress(Stopped):  # with a finish reason that says why

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from roles.api_key import Sieve, masked
 from roles.chat import Lost, Reply, ToolCall
 from roles.repetition import Repetition, once
 
@@ -35,9 +36,10 @@ class _PartialCall:
 
 @dataclass(slots=True)
 class ReplyParts:
-    """What has come of a reply so far."""
+    """What has come of a reply so far; `key` is what must not be shown though a server sends it back."""
 
     on_text: Callable[[str], None]
+    key: str = ""
     started: float = field(default_factory=time.monotonic)
     first_token_seconds: float | None = None
     thought: bool = False
@@ -50,6 +52,10 @@ class ReplyParts:
     finish_reason: str | None = None
     tokens_in: int | None = None
     tokens_out: int | None = None
+    shown: Sieve = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shown = Sieve(self.key, self.on_text)
 
     def take(self, chunk: Any) -> None:
         """Add a chunk of the stream. Raises CutShort when it is none, Stopped when the reply repeats itself or has
@@ -91,7 +97,7 @@ class ReplyParts:
         thought = getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)
         for piece, kept in ((thought, False), (getattr(delta, "content", None), True)):
             if isinstance(piece, str) and piece:
-                self.on_text(piece)
+                self.shown.take(piece)
                 if kept:
                     self.text.append(piece)
                 else:
@@ -130,13 +136,14 @@ class ReplyParts:
 
         Raises CutShort when the stream has ended without saying why: then the rest is missing.
         """
+        self.shown.close()
         if self.finish_reason is None:
             raise CutShort("cut a reply short")
-        text = _mended("".join(self.text))
+        text = self._clean("".join(self.text))
         if self.finish_reason == "repetition":  # of a call nothing can be kept, of the text one copy
             self.calls, text = [], once(text)
         calls = tuple(
-            ToolCall(call.id or f"call_{turn}_{number}", call.name, _mended(call.arguments))
+            ToolCall(call.id or f"call_{turn}_{number}", self._clean(call.name), self._clean(call.arguments))
             for number, call in enumerate(self.calls)
         )
         written = self.characters + sum(len(call.name) for call in calls)
@@ -154,17 +161,21 @@ class ReplyParts:
 
     def lost(self, asked: str) -> Lost | None:
         """What has come of a reply that broke off; None where not even its first piece did."""
+        self.shown.close()
         if self.first_token_seconds is None and self.tokens_in is None:
             return None
         written = self.characters + sum(len(call.name) for call in self.calls)
         return Lost(
-            text=_mended("".join([*self.text, *(f"\n{call.name} {call.arguments}" for call in self.calls)])),
+            text=self._clean("".join([*self.text, *(f"\n{call.name} {call.arguments}" for call in self.calls)])),
             tokens_in=_estimate(len(asked)) if self.tokens_in is None else self.tokens_in,
             tokens_out=_estimate(written) if self.tokens_out is None else self.tokens_out,
             estimated=self.tokens_in is None or self.tokens_out is None,
             seconds=time.monotonic() - self.started,
             first_token_seconds=self.first_token_seconds,
         )
+
+    def _clean(self, text: str) -> str:
+        return masked(_mended(text), self.key)
 
 
 def _count(given: Any, before: int | None) -> int | None:

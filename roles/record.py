@@ -35,6 +35,7 @@ class Trouble(enum.StrEnum):
     TOOLS_UNSEEN = "tools_unseen"
     CONTEXT_FULL = "context_full"
     CONDENSED = "condensed"
+    PROMPT_CUT = "prompt_cut"
     RATE_LIMIT = "rate_limit"
     SERVER_ERROR = "server_error"
     NO_ANSWER = "no_answer"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from importlib.resources import files
@@ -56,7 +56,11 @@ OPENCODE_TOOLS = frozenset(
         "write",
     ]
 )
-"""What OpenCode offers its agents: a file written for it may name them, and here they do nothing."""
+"""What OpenCode offers its agents: a file written for it may name them, and here they do nothing, but for EDITING."""
+EDITING = frozenset(["apply_patch", "edit", "multiedit", "patch", "write"])
+"""Of them, what OpenCode puts under its permission `edit`: for a role that edits they mean the tools of EDITORS."""
+EDITORS = ("edit_file", "replace_function")
+EDITING_ROLES = ("worker", "solo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +202,9 @@ def _keys(path: Path, front: Mapping[str, Any]) -> list[str]:
 
 def _tools(path: Path, front: Mapping[str, Any]) -> tuple[dict[str, bool], list[str]]:
     """Which of our tools the file allows or takes away, by `tools` and then `permission`, and the warnings of both."""
-    wishes = [*_switches(path, front), *_permissions(path, front)]
+    permissions, warnings = _permissions(path, front)
+    wishes = [*_switches(path, front), *permissions]
     tools: dict[str, bool] = {}
-    warnings: list[str] = []
     own = any(pattern != "*" and fnmatchcase(name, pattern) for pattern, _ in wishes for name in TOOL_NAMES)
     if not own and ("*", False) in wishes:
         # A file written for OpenCode shuts out what it does not name; it cannot have meant tools that it does not know.
@@ -209,11 +213,24 @@ def _tools(path: Path, front: Mapping[str, Any]) -> tuple[dict[str, bool], list[
             f"{path.name}: `*` is shut out and no tool of this lab is named, so the role keeps its own tools."
         )
     for pattern, allowed in wishes:
-        meant = [name for name in TOOL_NAMES if fnmatchcase(name, pattern)]
+        meant = _meant(path, pattern)
         tools |= dict.fromkeys(meant, allowed)
         if not meant and pattern not in OPENCODE_TOOLS and "*" not in pattern:
             warnings.append(_unknown(path, "tool", pattern, TOOL_NAMES))
+    foreign = [f"`{pattern}`" for pattern, allowed in wishes if pattern in EDITING and not allowed]
+    if foreign and _meant(path, "edit") and not any(tools[name] for name in EDITORS):
+        warnings.append(
+            f"{path.name}: {' and '.join(dict.fromkeys(foreign))} shut out, so the role has no"
+            f" {' and no '.join(EDITORS)} and can change nothing."
+        )
     return tools, list(dict.fromkeys(warnings))
+
+
+def _meant(path: Path, pattern: str) -> list[str]:
+    """The tools of this lab that a name or a pattern stands for, in the file of a role."""
+    if pattern in EDITING:
+        return list(EDITORS) if path.stem in EDITING_ROLES else []
+    return [name for name in TOOL_NAMES if fnmatchcase(name, pattern)]
 
 
 def _switches(path: Path, front: Mapping[str, Any]) -> list[tuple[str, bool]]:
@@ -227,32 +244,48 @@ def _switches(path: Path, front: Mapping[str, Any]) -> list[tuple[str, bool]]:
     return [(str(name), value) for name, value in switches.items()]
 
 
-def _permissions(path: Path, front: Mapping[str, Any]) -> list[tuple[str, bool]]:
-    """`deny` takes a tool away, the last rule that fits goes before. `ask` allows it, for nobody is there to be asked;
-    rules for single commands, such as those of `bash`, are left to OpenCode."""
+def _permissions(path: Path, front: Mapping[str, Any]) -> tuple[list[tuple[str, bool]], list[str]]:
+    """`deny` takes a tool away, the last rule that fits goes before. `ask` allows it, for nobody is there to be asked.
+    And the warnings."""
     given = front.get("permission")
     if given is None:
-        return []
+        return [], []
     permissions = given if isinstance(given, dict) else {"*": given}
-    wishes = []
-    for name, value in permissions.items():
+    wishes: list[tuple[str, bool]] = []
+    warnings: list[str] = []
+    for name, value in ((str(name), value) for name, value in permissions.items()):
         for one in value.values() if isinstance(value, dict) else [value]:
             if one not in PERMISSIONS:
                 raise RoleFileError(
                     f"{path}: `permission` of {name} is {one!r}.", f"Known are {', '.join(PERMISSIONS)}."
                 )
-        if value == "deny":
-            wishes.append((str(name), False))
-        elif not isinstance(value, dict):
+        said = value
+        if isinstance(value, dict):
+            said, surplus = _as_a_whole(name, value)
+            if surplus:
+                warnings.append(
+                    f"{path.name}: `permission` of `{name}` has rules for {', '.join(surplus)}, which do nothing here:"
+                    " a tool is allowed as a whole or not at all."
+                )
+        if said == "deny":
+            wishes.append((name, False))
+        elif said is not None:
             # What a rule before it denied is back; what `tools` took away is not.
-            denied = [pattern for pattern, _ in wishes]
-            back = [tool for tool in TOOL_NAMES if fnmatchcase(tool, str(name)) and _any_fits(tool, denied)]
-            wishes += [(tool, True) for tool in back]
-    return wishes
+            denied = {tool for pattern, _ in wishes for tool in _meant(path, pattern)}
+            back = [tool for tool in _meant(path, name) if tool in denied]
+            wishes += [(name, True)] if name in EDITING and back else [(tool, True) for tool in back]
+    return wishes, warnings
 
 
-def _any_fits(tool: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(tool, pattern) for pattern in patterns)
+def _as_a_whole(name: str, rules: Mapping[Any, str]) -> tuple[str | None, list[str]]:
+    """What the rules for single uses of a tool come to for the whole tool, None for nothing, and which patterns have no
+    effect. Rules for what OpenCode alone has, such as those of `bash`, are left to it; of those for files that it edits
+    one that allows is enough, since what a lab lets its agents edit is the target's to say."""
+    if name in EDITING:
+        return ("deny" if all(rule == "deny" for rule in rules.values()) else "allow"), []
+    if not any(fnmatchcase(tool, name) for tool in TOOL_NAMES):
+        return None, []
+    return rules.get("*"), [f"`{pattern}`" for pattern in rules if pattern != "*"]
 
 
 def _unknown(path: Path, kind: str, name: str, known: tuple[str, ...]) -> str:

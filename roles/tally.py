@@ -23,6 +23,7 @@ class Tally:
     money: float = 0.0
     troubles: Counter[Trouble] = field(default_factory=Counter)
     told_of_estimates: bool = False
+    told_of_cut: bool = False
 
     def count(self, record: CallRecord) -> None:
         """Enter a call of the model."""

@@ -14,13 +14,14 @@ from orchestrator.context import Context
 from orchestrator.runs import Outcome
 from orchestrator.runs.log_text import read_log
 from orchestrator.store.records import Experiment, Run
-from orchestrator.store.states import State
+from orchestrator.store.states import ENDED, State
 from roles.offline import OfflineModel
 from roles.offline.tuner import TUNER
 
 REPAIRABLE = frozenset({Outcome.CRASH, Outcome.NO_CHECKPOINT})
 """Ends that a worker can do something about without changing the idea."""
 
+ENDINGS = ", ".join(f"'{state}'" for state in sorted(ENDED))
 LAST_LINES = 30
 LONGEST_LINE = 300
 
@@ -31,19 +32,34 @@ async def send_back(context: Context, experiment: Experiment, run: Run) -> Exper
     A person's own patch is the person's to mend, the offline model cannot read a traceback, and a constant that crashes
     is a value that does not fit.
     """
-    repairs = next((one.repairs for one in context.settings.teams_at_work if one.name == experiment.team), 0)
+    team = context.team_of(experiment)
     by_agent = experiment.role_model not in ("", OfflineModel().name, TUNER)
-    if run.outcome not in REPAIRABLE or not by_agent or experiment.attempt > repairs:
+    if run.outcome not in REPAIRABLE or not by_agent or team is None:
+        return None
+    repaired = await _times_repaired(context, experiment)
+    if repaired >= team.repairs:
         return None
     return await context.store.move(
         experiment.id,
         State.QUEUED,
-        f"goes back to a worker, repair {experiment.attempt} of {repairs}: {run.reason}",
+        f"goes back to a worker, repair {repaired + 1} of {team.repairs}: {run.reason}",
         attempt=experiment.attempt + 1,
         commit_id=None,
         parent=None,
         branch=None,
     )
+
+
+async def _times_repaired(context: Context, experiment: Experiment) -> int:
+    """How often it went back to a worker with a crash, since anybody else last requeued it."""
+    row = await context.store.row(
+        "SELECT count(*) AS n FROM events WHERE kind = 'state' AND experiment_id = ? AND before = 'crashed'"
+        " AND after = 'queued' AND actor = 'autolab' AND seq > (SELECT coalesce(max(seq), 0) FROM events WHERE"
+        f" kind = 'state' AND experiment_id = ? AND before IN ({ENDINGS}) AND actor <> 'autolab')",
+        (experiment.id, experiment.id),
+    )
+    assert row is not None
+    return int(row["n"])
 
 
 async def to_repair(context: Context, experiment: Experiment) -> Run | None:

@@ -13,6 +13,7 @@ from uuid import uuid4
 from orchestrator.context import Context
 from orchestrator.errors import LabError
 from orchestrator.guard import program_hash, refusals, touches_model
+from orchestrator.patches.line_ends import read_exact
 from orchestrator.patches.sizing import against_size
 from orchestrator.store.records import Decision, Experiment
 from orchestrator.store.states import State
@@ -189,7 +190,7 @@ async def applied_to_master(
     try:
         await asyncio.to_thread(context.repository.apply_patch, worktree, diff, context.settings.target.editable)
         before = await context.sources(master.commit_id)
-        after = {path: await asyncio.to_thread((worktree / path).read_text, "utf-8", "replace") for path in before}
+        after = {path: await asyncio.to_thread(read_exact, worktree / path) for path in before}
         yield worktree, master.commit_id, before, after
     finally:
         with contextlib.suppress(LabError):

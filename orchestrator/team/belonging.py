@@ -12,13 +12,8 @@ from roles.errors import ToolRefusal
 
 def belongs(context: Context, experiment: Experiment) -> bool:
     """Whether the team of `context` works on an experiment that needs somebody."""
-    team, teams = context.team, context.settings.teams_at_work
-    if team.alone or experiment.team == team.name:
-        return experiment.line == context.line
-    if any(one.name == experiment.team for one in teams):
-        return False
-    heirs = [one for one in teams if one.line == experiment.line]
-    return bool(heirs) and heirs[0].name == team.name
+    team = context.team_of(experiment)
+    return team is not None and team.name == context.team.name and team.line == experiment.line
 
 
 async def of_team(context: Context, states: Iterable[State]) -> list[Experiment]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from orchestrator.balance import balance_of
+from orchestrator.balance import balance_of, new_directions
 from orchestrator.context import Context
 from orchestrator.guard import changed_units
 from orchestrator.history import MARK
@@ -172,6 +172,17 @@ async def planning_brief(context: Context, agent: str) -> str:
     findings = await context.store.notes("findings", limit=1, team=notes_of(context))
     task = "Decide on every proposed experiment below: `queue` it with a priority, or `drop` it. Then call `finish`."
     handed = f"The reviewer's findings:\n{findings[0].text}" if findings else ""
+    told = await _balance(context)
+    new = {one.id for one in proposed}.intersection(await new_directions(context.store))
+    if new:
+        told += f" Of the proposals these explore: {', '.join(map(str, sorted(new)))}."
+    blocks = "\n\n".join(experiment_block(e) for e in proposed)
+    return await _assemble(
+        context, "planner", agent, task, blocks, handed, told, await _waiting(context), await _not_to_repeat(context)
+    )
+
+
+async def _balance(context: Context) -> str:
     balance = await balance_of(context.store, context.team)
     told = f"The balance: {balance.told}."
     if balance.plateau is not None:
@@ -179,10 +190,7 @@ async def planning_brief(context: Context, agent: str) -> str:
             f" Nothing has won for a long time: give about {balance.wanted:.0%} of the runs to new directions, not to"
             " refinements of what is known."
         )
-    blocks = "\n\n".join(experiment_block(e) for e in proposed)
-    return await _assemble(
-        context, "planner", agent, task, blocks, handed, told, await _waiting(context), await _not_to_repeat(context)
-    )
+    return told
 
 
 async def _waiting(context: Context) -> str:
@@ -309,4 +317,5 @@ async def solo_brief(context: Context, agent: str, wanted: int, experiment: Expe
         " experiments first; begin nothing that was tried already."
     )
     block = experiment_block(experiment) if experiment is not None else ""
-    return await _assemble(context, "solo", agent, task, opened, block, await _not_to_repeat(context))
+    told = await _balance(context)
+    return await _assemble(context, "solo", agent, task, opened, block, told, await _not_to_repeat(context))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
 from orchestrator.team import briefs
 from orchestrator.team.belonging import notes_of, of_team
+from orchestrator.team.refusing import refusing
 from orchestrator.team.solo import Rests, Solo
 from orchestrator.team.toolbox import Toolbox
 from orchestrator.team_settings import Team
@@ -191,6 +192,10 @@ class JobBook:
 
     async def prepare(self, job: Job, agent: str, playing: Playing, worktree: Path) -> Prepared:
         """The brief and the tools of a job; a patch gets a worktree at the head of master."""
+        made = await self._prepared(job, agent, playing, worktree)
+        return replace(made, tools=[refusing(tool) for tool in made.tools])
+
+    async def _prepared(self, job: Job, agent: str, playing: Playing, worktree: Path) -> Prepared:
         context = self._context
         box = Toolbox(context, agent, playing)
         match job.kind:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 
+from orchestrator.errors import LabError
 from orchestrator.store.records import StoredCall
 from orchestrator.store.writer import Writer
-from roles.record import CallRecord
+from roles.record import CallRecord, Trouble
 from roles.tally import TOKENS_PER_CHARACTER
 
 LONGEST = 400
@@ -32,6 +34,7 @@ class AgentJournal:
         self._role = role
         self._team = team
         self._pending = ""
+        self._missing: list[str] = []  # of the calls, what did not reach the store
         self._updates: set[asyncio.Task[None]] = set()
         self._job = ""
         self._experiment_id: int | None = None
@@ -117,13 +120,41 @@ class AgentJournal:
             troubles=json.dumps([str(one) for one in call.troubles]),
             team=self._team,
         )
-        self._later(self._store.add_call(kept))
+        self._later(self._add(kept))
+        if Trouble.PROMPT_CUT in call.troubles:
+            self._later(self._tell_of_cut(call))
+
+    async def _tell_of_cut(self, call: CallRecord) -> None:
+        """Once for each model: what a server leaves out of a prompt, nobody would see otherwise."""
+        key = f"anomaly prompt cut {call.model}"
+        if await self._store.meta(key):
+            return
+        await self._store.set_meta(key, "1")
+        told = (
+            f"the server of {call.model} counted {call.tokens_in} tokens of a prompt that is much longer: it seems to"
+            " cut prompts without an error; raise its window (Ollama: OLLAMA_CONTEXT_LENGTH), and set context_tokens to"
+            " it"
+        )
+        await self._store.event("anomaly", "autolab", told, experiment_id=self._experiment_id)
+
+    async def _add(self, call: StoredCall) -> None:
+        try:
+            await self._store.add_call(call)
+        except LabError as error:
+            self._missing.append(f"{call.tokens_in} tokens in, {call.tokens_out} out: {error.sentence}")
+            self._write(f"-- a call of the model is missing in the account ({self._missing[-1]})")
 
     async def settle(self) -> None:
         """Wait until every update has reached the store."""
         self._flush()
         while self._updates:
             await asyncio.gather(*self._updates, return_exceptions=True)
+        if self._missing:
+            several = f"{len(self._missing)} calls of the model are" if len(self._missing) > 1 else "a call is"
+            told = f"{several} missing in the account of tokens and money: {self._missing[-1]}"
+            with contextlib.suppress(LabError):  # then the next job tries to tell it; the agent's log has it already
+                await self._store.event("agent", self._name, told)
+                self._missing.clear()
 
     def _state(self, state: str) -> None:
         self._later(self._store.set_agent(self._name, state, self._job, self._experiment_id))

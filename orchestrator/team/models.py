@@ -42,7 +42,7 @@ def make_model(
                 temperature=temperature,
                 top_p=top_p,
                 max_tokens=section.max_tokens,
-                context_tokens=section.context_tokens,
+                context_tokens=section.window,
                 prices=Prices(section.price_in, section.price_out),
                 tool_mode=section.tool_mode,
                 requests_per_minute=section.requests_per_minute,

@@ -10,6 +10,7 @@ from pathlib import Path
 from orchestrator.context import Context
 from orchestrator.guard import beyond_variable, changed_units, program_hash
 from orchestrator.measurement.smoke_run import against_smoke
+from orchestrator.patches.line_ends import read_exact
 from orchestrator.patches.submitting import against_guard
 from orchestrator.store.records import Experiment
 
@@ -32,9 +33,7 @@ class PatchChecks:
     async def sources(self) -> tuple[dict[str, str], dict[str, str]]:
         """The editable files before and after."""
         before = await self._context.sources(await self.base())
-        after = {
-            path: await asyncio.to_thread((self._worktree / path).read_text, "utf-8", "replace") for path in before
-        }
+        after = {path: await asyncio.to_thread(read_exact, self._worktree / path) for path in before}
         return before, after
 
     async def against_rules(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the planner can do beside queueing and dropping: merge, follow up, combine, tune, and state the balance."""
+"""What the planner can do: queue, drop, merge, follow up, combine, tune, and state the balance."""
 
 from __future__ import annotations
 
@@ -8,27 +8,33 @@ from orchestrator.balance import STATED, balance_of
 from orchestrator.context import Context
 from orchestrator.errors import LabError
 from orchestrator.patches.combining import combination_of
-from orchestrator.patches.tuning import tune
+from orchestrator.patches.tuning import numeric_constants, tune
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import RAN, State
 from orchestrator.team import requests
 from orchestrator.team.belonging import notes_of, refuse_another_teams
+from orchestrator.team.result_tools import refuse_a_persons_own
 from roles.errors import ToolRefusal
+from roles.offline.model import NAME as OFFLINE
+from roles.playing import Playing
 from roles.tools import Answer, Tool, bind
 
 WITHDRAWN = frozenset({State.DROPPED, State.GIVEN_UP, State.REJECTED})
 
 
 class PlannerTools:
-    """The planner's further tools; `team` is the one that its experiments belong to."""
+    """The planner's own tools at one job."""
 
-    def __init__(self, context: Context, agent: str, team: str) -> None:
+    def __init__(self, context: Context, agent: str, playing: Playing) -> None:
         self._context = context
         self._agent = agent
-        self._team = team
+        self._playing = playing
+        self._sent_to_the_tuner: set[int] = set()
 
     def tools(self) -> list[Tool]:
         return [
+            bind("queue", self._queue),
+            bind("drop", self._drop),
             bind("merge_duplicates", self._merge),
             bind("request_follow_up", self._follow_up),
             bind("combine", self._combine),
@@ -41,6 +47,53 @@ class PlannerTools:
         if experiment is None:
             raise ToolRefusal(f"There is no experiment {number}.")
         return experiment
+
+    async def _own(self, number: Any) -> Experiment:
+        """An experiment that this team may order and drop: not another team's."""
+        experiment = await self._experiment(number)
+        refuse_another_teams(self._context, experiment)
+        return experiment
+
+    async def _queue(self, arguments: dict[str, Any]) -> Answer:
+        experiment = await self._own(arguments["id"])
+        priority, reason = int(arguments["priority"]), str(arguments["reason"]).strip()
+        match experiment.state:
+            case State.PROPOSED:
+                await self._refuse_a_number(experiment)
+                await self._context.store.move(
+                    experiment.id, State.QUEUED, f"queued: {reason}", actor=self._agent, priority=priority
+                )
+            case State.QUEUED | State.PATCHING | State.READY:
+                await self._context.store.set_priority(experiment.id, priority, reason, actor=self._agent)
+            case _:
+                raise ToolRefusal(f"Experiment {experiment.id} is {experiment.state}; it waits for nothing.")
+        return Answer(f"Experiment {experiment.id} waits with priority {priority}.")
+
+    async def _drop(self, arguments: dict[str, Any]) -> Answer:
+        experiment = await self._own(arguments["id"])
+        if experiment.state not in (State.PROPOSED, State.QUEUED, State.READY):
+            raise ToolRefusal(f"Experiment {experiment.id} is {experiment.state}; only what waits can be dropped.")
+        refuse_a_persons_own(experiment)
+        await self._context.store.move(
+            experiment.id, State.DROPPED, f"dropped: {str(arguments['reason']).strip()}", actor=self._agent
+        )
+        return Answer(f"Experiment {experiment.id} is dropped.")
+
+    async def _refuse_a_number(self, experiment: Experiment) -> None:
+        """What varies a numeric constant alone needs no worker and no guess at a value: the tuner learns from results.
+        Refused once a job: what an idea changes beside the number is for the planner to read."""
+        name = experiment.variable.strip()
+        if self._playing.model == OFFLINE or experiment.id in self._sent_to_the_tuner:
+            return
+        master = await self._context.master()
+        known = numeric_constants(self._context, await self._context.sources(master.commit_id))
+        if not any(name in names for names in known.values()):
+            return
+        self._sent_to_the_tuner.add(experiment.id)
+        raise ToolRefusal(
+            f"Experiment {experiment.id} varies {name}, a numeric constant: use tune_constant for it, then drop this"
+            f" one. If it changes more than the number, queue it again. {bind('tune_constant', self._tune).usage}"
+        )
 
     async def _merge(self, arguments: dict[str, Any]) -> Answer:
         keep, absorb = await self._experiment(arguments["keep"]), await self._experiment(arguments["absorb"])
@@ -87,7 +140,7 @@ class PlannerTools:
         made = await self._context.store.add_experiment(
             proposal,
             author=self._agent,
-            team=self._team,
+            team=self._context.team.name,
             priority=int(arguments["priority"]),
             state=State.QUEUED,
             line=self._context.line,
@@ -101,7 +154,7 @@ class PlannerTools:
                 str(arguments["name"]),
                 int(arguments["values"]),
                 actor=self._agent,
-                team=self._team,
+                team=self._context.team.name,
                 priority=int(arguments["priority"]),
                 reason=str(arguments["reason"]).strip(),
             )

@@ -14,18 +14,19 @@ from orchestrator.history import MARK, idea_of
 from orchestrator.lessons import without_lesson
 from orchestrator.measurement.smoke_run import possible, wanted
 from orchestrator.patches.functions import with_function
+from orchestrator.patches.line_ends import plain, read_exact, read_source, write_source
 from orchestrator.patches.submitting import commit_patch
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal
 from orchestrator.team import requests
-from orchestrator.team.belonging import notes_of, refuse_another_teams
+from orchestrator.team.belonging import notes_of
 from orchestrator.team.finishing import decisions_missing, finish_when, proposals_missing
 from orchestrator.team.listing import listed
 from orchestrator.team.paper_tools import PaperTools, library_of
 from orchestrator.team.patch_checks import PatchChecks
 from orchestrator.team.planner_tools import PlannerTools
-from orchestrator.team.result_tools import MOST_LESSONS, ResultTools, refuse_a_persons_own
+from orchestrator.team.result_tools import MOST_LESSONS, ResultTools
 from roles.errors import ToolRefusal
 from roles.offline.model import NAME as OFFLINE
 from roles.playing import Playing
@@ -80,10 +81,10 @@ class Toolbox:
                 return "Nothing has been written down yet.\n"
             return await asyncio.to_thread(notebook.read_text, "utf-8", "replace")
         if self._worktree is not None:
-            return await asyncio.to_thread((self._worktree / path).read_text, "utf-8", "replace")
+            return plain(await asyncio.to_thread(read_exact, self._worktree / path))
         master = await self._context.master()
         content = await asyncio.to_thread(self._context.repository.show_file, master.commit_id, path)
-        return content.decode("utf-8", errors="replace")
+        return plain(content.decode("utf-8", errors="replace"))
 
     async def _list_experiments(self, arguments: dict[str, Any]) -> Answer:
         return Answer(await listed(self._context, arguments, whole=self._playing.model == OFFLINE))
@@ -97,12 +98,6 @@ class Toolbox:
         experiment = await self._context.store.experiment(int(experiment_id))
         if experiment is None:
             raise ToolRefusal(f"There is no experiment {experiment_id}.")
-        return experiment
-
-    async def _own(self, experiment_id: Any) -> Experiment:
-        """An experiment that this team may order and drop: not another team's."""
-        experiment = await self._experiment(experiment_id)
-        refuse_another_teams(self._context, experiment)
         return experiment
 
     # -- researcher
@@ -166,35 +161,9 @@ class Toolbox:
 
         return [
             *self.reading(),
-            bind("queue", self._queue),
-            bind("drop", self._drop),
-            *PlannerTools(self._context, self._agent, self._context.team.name).tools(),
+            *PlannerTools(self._context, self._agent, self._playing).tools(),
             bind("finish", finish_when(missing)),
         ]
-
-    async def _queue(self, arguments: dict[str, Any]) -> Answer:
-        experiment = await self._own(arguments["id"])
-        priority, reason = int(arguments["priority"]), str(arguments["reason"]).strip()
-        match experiment.state:
-            case State.PROPOSED:
-                await self._context.store.move(
-                    experiment.id, State.QUEUED, f"queued: {reason}", actor=self._agent, priority=priority
-                )
-            case State.QUEUED | State.PATCHING | State.READY:
-                await self._context.store.set_priority(experiment.id, priority, reason, actor=self._agent)
-            case _:
-                raise ToolRefusal(f"Experiment {experiment.id} is {experiment.state}; it waits for nothing.")
-        return Answer(f"Experiment {experiment.id} waits with priority {priority}.")
-
-    async def _drop(self, arguments: dict[str, Any]) -> Answer:
-        experiment = await self._own(arguments["id"])
-        if experiment.state not in (State.PROPOSED, State.QUEUED, State.READY):
-            raise ToolRefusal(f"Experiment {experiment.id} is {experiment.state}; only what waits can be dropped.")
-        refuse_a_persons_own(experiment)
-        await self._context.store.move(
-            experiment.id, State.DROPPED, f"dropped: {str(arguments['reason']).strip()}", actor=self._agent
-        )
-        return Answer(f"Experiment {experiment.id} is dropped.")
 
     # -- worker
 
@@ -239,27 +208,27 @@ class Toolbox:
 
     async def _edit_file(self, arguments: dict[str, Any]) -> Answer:
         file = self._editable(_named(arguments))
-        old, new = str(arguments["old"]), str(arguments["new"])
-        text = await asyncio.to_thread(file.read_text, "utf-8")
+        old, new = plain(str(arguments["old"])), str(arguments["new"])
+        text = await asyncio.to_thread(read_source, file)
         found = text.count(old) if old else 0
         if found != 1:
             raise ToolRefusal(
                 f"`old` occurs {found} times in {file.name}; it must occur exactly once."
                 " Copy a longer piece of the file, with its exact spaces."
             )
-        await asyncio.to_thread(file.write_text, text.replace(old, new), "utf-8")
+        await asyncio.to_thread(write_source, file, text.replace(old, new))
         return Answer(f"{file.name} is changed.")
 
     async def _replace_function(self, arguments: dict[str, Any]) -> Answer:
         file, name = self._editable(_named(arguments)), str(arguments["name"])
-        text = await asyncio.to_thread(file.read_text, "utf-8")
+        text = await asyncio.to_thread(read_source, file)
         try:
             changed = await asyncio.to_thread(with_function, text, name, str(arguments["code"]))
         except LabError as error:
             raise ToolRefusal(str(error)) from None
         if changed == text:
             raise ToolRefusal(f"{name} stands in {file.name} just so already; nothing is changed.")
-        await asyncio.to_thread(file.write_text, changed, "utf-8")
+        await asyncio.to_thread(write_source, file, changed)
         return Answer(f"{file.name} is changed: {name} is replaced.")
 
     async def _show_diff(self, _: dict[str, Any]) -> Answer:

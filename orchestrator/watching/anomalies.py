@@ -206,10 +206,11 @@ class Anomalies:
                 yield Finding(f"stuck {one.id}", _window(), sentence, one.experiment_id)
 
     async def _plateau(self) -> AsyncIterator[Finding]:
-        """No gain for a long time: said once for every so many outcomes, and more is given to new directions. What a
-        person merged, and what only simplifies, is no gain.
+        """No win for a long time: said once for every so many outcomes, and more is given to new directions.
 
-        Beside others, a team is measured by its own outcomes; alone, by all there are.
+        A win is what the lab merged for its gain: the rule of promotion has found more than noise, which no outcome
+        short of it has shown. What a person merged, and what only simplifies, is none. Beside others, a team is
+        measured by its own outcomes; alone, by all there are.
         """
         for team in self._context.settings.teams_at_work:
             finding = await self._plateau_of(team)
@@ -230,23 +231,25 @@ class Anomalies:
         )
         assert gained is not None
         row = await store.row(
-            f"SELECT count(*) AS n FROM experiments WHERE id > 0 AND updated_at > ? AND state IN"
-            f" ({', '.join('?' for _ in RAN)}) AND state != 'promoted' AND (? OR team = ?)",
-            [gained["at"] or master.at, *map(str, RAN), team.alone, team.name],
+            "SELECT count(*) AS n FROM experiments AS e WHERE id > 0 AND (? OR team = ?) AND state != 'promoted'"
+            f" AND state IN ({', '.join('?' for _ in RAN)}) AND EXISTS (SELECT 1 FROM events WHERE experiment_id = e.id"
+            " AND kind = 'state' AND after = e.state AND at > ?)",
+            [team.alone, team.name, *map(str, RAN), gained["at"] or master.at],
         )
         assert row is not None
         raised = await store.meta(team.key(EXPLORING))
         if int(row["n"]) < team.plateau:
             if raised:
-                told = f"{whose}a win: the planner's usual balance of old and new is back"
+                told = f"{whose}a win: the usual balance of old and new is back"
                 await store.set_meta(team.key(EXPLORING), "", reason=told)
             return None
         if not raised:
             await store.set_meta(team.key(EXPLORING), f"{RAISED_EXPLORING}")
         times = int(row["n"]) // team.plateau
         sentence = (
-            f"{whose}no win in the last {times * team.plateau} outcomes, since master {master.commit_id[:9]}; the"
-            f" planner is asked to give {RAISED_EXPLORING:.0%} of the runs to new directions"
+            f"{whose}no win in the last {times * team.plateau} outcomes: none was merged for its gain, since master"
+            f" {master.commit_id[:9]}; {_who_chooses(team)} is asked to give {RAISED_EXPLORING:.0%} of the runs to new"
+            " directions"
         )
         return Finding(team.key("plateau"), f"{gained['at']} {times}", sentence)
 
@@ -272,6 +275,10 @@ class Anomalies:
             sentence = f"the disk of the lab has {free / 2**30:.1f} GiB left; runs fail without room for their weights"
             level = Level.ERROR if free < FULL_BYTES else None
             yield Finding("disk", f"{free // 2**30}", sentence, level=level)
+
+
+def _who_chooses(team: Team) -> str:
+    return "the planner" if "planner" in team.kind.roles else "the agent that does everything"
 
 
 def _kind_of(reason: str) -> str:

@@ -5,25 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from roles.chat import Message, ToolCall
+from roles.chat import Message
 from roles.offline.catalogue import CATALOGUE, idea_of
 from roles.offline.constants import with_constant
 from roles.offline.lessons import lesson, silent
-from roles.offline.transcript import Block, Call, blocks, brief_of, calls, last_answer, make
+from roles.offline.planning import plan
+from roles.offline.transcript import Block, Call, Turn, blocks, brief_of, calls, last_answer, make
 from roles.offline.tuner import SOURCE, Move, Tuner, move_of
 
 MOST_ADDED_LINES = 120
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What is said, and the calls that follow from it."""
-
-    words: str
-    calls: tuple[ToolCall, ...]
 
 
 def next_turn(messages: Sequence[Message], tools: set[str], seed: int) -> Turn:
@@ -101,58 +93,6 @@ def new_proposals(count: int, known: dict[str, Any], source: str, taken: set[str
             }
         )
     return new
-
-
-# -- planner
-
-
-def plan(brief: str, made: list[Call], tools: set[str]) -> Turn:
-    """Queue by the hoped-for gain; the reviewer's priorities come on top; two near misses are tried together."""
-    further = _further(brief, made, tools)
-    if any(call.name in ("queue", "drop") for call in made):
-        if further:
-            return Turn("Beside the queue.", further)
-        return Turn("The queue is in order.", (make("finish", 1000, summary="planned"),))
-    wishes = {
-        int(match.group(1)): int(match.group(2))
-        for match in re.finditer(r"^Experiment (\d+): priority (-?\d+), because", brief, re.MULTILINE)
-    }
-    orders = [
-        make("queue", number, id=block.id, priority=wishes.pop(block.id, _hoped(block)), reason=_why(block))
-        for number, block in enumerate(blocks(brief), start=1)
-    ]
-    orders += [
-        make("queue", 500 + number, id=experiment_id, priority=priority, reason="the reviewer's wish")
-        for number, (experiment_id, priority) in enumerate(wishes.items())
-    ]
-    if not orders and further:
-        return Turn("Beside the queue.", further)
-    if not orders:
-        return Turn("Nothing to plan.", (make("finish", 1000, summary="nothing to plan"),))
-    return Turn(f"I order {len(orders)} experiments by the gain to be hoped for.", tuple(orders))
-
-
-def _further(brief: str, made: list[Call], tools: set[str]) -> tuple[ToolCall, ...]:
-    """What is to be called once, beside the queue."""
-    called = {call.name for call in made}
-    if "state_balance" in tools - called and "nobody has stated" in brief:
-        reason = "the catalogue's ideas come first, then the constants"
-        return (make("state_balance", 600, exploring=0.6, reason=reason),)
-    near = re.findall(r"^- (\d+) .*: not_confirmed -0\.\d+ ", brief, re.MULTILINE)
-    if "combine" in tools - called and len(near) >= 2 and not re.search(r"\d+ and \d+ together: ", brief):
-        first, second = sorted(map(int, near[:2]))
-        reason = "each fell just short of the noise; together they may stand out of it"
-        return (make("combine", 601, first=first, second=second, priority=15, reason=reason),)
-    return ()
-
-
-def _hoped(block: Block) -> int:
-    idea = idea_of(block.title)
-    return 0 if idea is None else round(100 * idea.expected)
-
-
-def _why(block: Block) -> str:
-    return "by the gain that its source lets hope for" if idea_of(block.title) else "after the catalogue's ideas"
 
 
 # -- worker

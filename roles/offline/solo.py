@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 
-from roles.offline.scripts import Turn, changed_source, new_proposals, smallest_edit
-from roles.offline.transcript import Block, Call, blocks, last_answer, make
+from roles.offline.scripts import changed_source, new_proposals, smallest_edit
+from roles.offline.transcript import Block, Call, Turn, blocks, last_answer, make
 
 LOOKED = ("list_experiments", "read_file")
 

@@ -21,6 +21,14 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """What is said, and the calls that follow from it."""
+
+    words: str
+    calls: tuple[ToolCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """An experiment as a brief shows it."""
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from roles.chat import Message
 from roles.offline import scripts
-from roles.offline.scripts import Turn
 from roles.offline.solo import everything
-from roles.offline.transcript import brief_of, calls
+from roles.offline.transcript import Turn, brief_of, calls
 
 
 def next_turn(messages: Sequence[Message], tools: set[str], seed: int) -> Turn:

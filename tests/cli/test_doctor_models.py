@@ -15,9 +15,9 @@ READY = ("ready", {"word": "yes"})
 
 
 def by_model(request: Request) -> Scripted:
-    """Three models at one address: sound, without tools, and one that refuses the key and repeats it."""
+    """Four models at one address: two sound, one without tools, and one that refuses the key and repeats it."""
     match request.body["model"]:
-        case "sound":
+        case "sound" | "tiny":
             return calls(READY)
         case "toolless":
             return (
@@ -33,6 +33,7 @@ def test_each_model_is_told_with_what_it_can_do_and_a_remedy_where_it_cannot(lab
         for name in ("sound", "toolless", "refused"):
             text += f'\n[models.{name}]\nkind = "openai"\nbase_url = "{server.url}"\nmodel = "{name}"\n'
             text += 'api_key_env = "CANARY"\n'
+        text += f'\n[models.tiny]\nkind = "openai"\npreset = "ollama"\nbase_url = "{server.url}"\nmodel = "tiny"\n'
         text += '\n[models.keyless]\nkind = "openai"\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"\n'
         text += 'api_key_env = "NOT_SET_ANYWHERE"\n'
         (lab / "autolab.toml").write_text(text)
@@ -46,6 +47,8 @@ def test_each_model_is_told_with_what_it_can_do_and_a_remedy_where_it_cannot(lab
     assert models["offline"]["ok"] and "no language model" in models["offline"]["found"]
     assert models["sound"]["ok"] and models["sound"]["remedy"] == ""
     assert "streams; calls tools natively; counts tokens" in models["sound"]["found"]
+    assert models["tiny"]["ok"] and "taken to be 4096 tokens" in models["tiny"]["remedy"]
+    assert "OLLAMA_CONTEXT_LENGTH" in models["tiny"]["remedy"]
     assert models["toolless"]["ok"] and "takes no tools" in models["toolless"]["found"]
     assert "--enable-auto-tool-choice" in models["toolless"]["remedy"] and "estimated" in models["toolless"]["remedy"]
     assert not models["refused"]["ok"] and "refuses the key (401)" in models["refused"]["found"]

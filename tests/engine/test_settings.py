@@ -52,3 +52,22 @@ def test_a_team_with_a_model_that_is_not_there_is_refused(tmp_path: Path) -> Non
     with pytest.raises(LabError, match=r"team\.worker") as told:
         read_settings(written(tmp_path, '# worker = "offline"', 'worker = "big"'))
     assert "[models.big]" in told.value.remedy
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://me:s3cret@host/v1",
+        "https://s3cret@host/v1",
+        "https://host/v1?key=s3cret",
+        "https://host/v1#s3cret",
+        "http://me:s3cret@[host/v1",
+        "me:s3cret@host",
+    ],
+)
+def test_a_secret_in_an_address_is_refused_and_not_repeated(tmp_path: Path, address: str) -> None:
+    path = tmp_path / "autolab.toml"
+    path.write_text(settings_text("cpu", 15) + f'[models.far]\nkind = "openai"\nmodel = "m"\nbase_url = "{address}"\n')
+    with pytest.raises(LabError, match=r"models\.far\.base_url") as told:
+        read_settings(path)
+    assert "s3cret" not in str(told.value) and told.value.remedy

@@ -9,8 +9,9 @@ import pytest
 from orchestrator.errors import LabError
 from orchestrator.settings import Settings, read_settings
 from orchestrator.settings_text import settings_text
-from orchestrator.team.models import limits_of, models_of_role
+from orchestrator.team.models import limits_of, make_model, models_of_role
 from orchestrator.team_settings import ROLES, Team, TeamKind
+from roles.chat import context_tokens_of
 from roles.role_file import load, shipped
 
 HUB = '\n[models.hub]\nkind = "openai"\npreset = "vllm"\nmodel = "m"\n'
@@ -149,3 +150,15 @@ def test_a_role_that_nobody_plays_is_told(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"team\.worker is missing") as told:
         settings(tmp_path, OLD.replace('worker = "hub"\n', ""))
     assert 'model = "NAME"' in told.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("preset", "more", "window"),
+    [("ollama", "", 4096), ("ollama", "context_tokens = 32768\n", 32768), ("vllm", "", None)],
+)
+def test_a_server_that_cuts_prompts_without_an_error_has_a_window_from_the_start(
+    tmp_path: Path, preset: str, more: str, window: int | None
+) -> None:
+    text = f'\n[models.mine]\nkind = "openai"\npreset = "{preset}"\nmodel = "m"\n{more}'
+    found = settings(tmp_path, settings_text("cpu", 15) + text)
+    assert context_tokens_of(make_model("mine", found.model_section("mine"))) == window

@@ -7,11 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.context import Context
+from orchestrator.patches.repairing import send_back
+from orchestrator.store.records import Experiment, RunKind
+from orchestrator.store.states import State
+from orchestrator.store.writer import Measurement
 from roles.chat import Message, ToolCall
 from roles.offline.scripts import next_turn
 from tests.command_line import autolab
 from tests.conftest import set_key
 from tests.roles.openai_server import OpenAIServer, Request, Scripted, calls
+from tests.team.team_lab import PLACE, in_lab, told_of, waiting
 
 SOUND = "    logits = model(tokens)\n"
 CRASHING = SOUND + "    logits = logits + torch.zeros(3) @ torch.zeros(4)\n"
@@ -91,3 +97,46 @@ def test_a_crash_goes_back_to_the_worker_with_its_traceback(measured: Path, mend
     else:
         assert entry["state"] == "given_up" and "not mended: beyond me" in str(entry["reason"])
         assert str(entry["branch"]).startswith(f"exp/{entry['id']}-")
+
+
+async def crash(context: Context, experiment: Experiment) -> Experiment:
+    """A worker's patch of it runs and crashes, and it goes where the lab sends it."""
+    master = await context.store.master()
+    assert master is not None
+    made = {"commit_id": master.commit_id, "parent": master.commit_id, "role_model": "a model"}
+    if experiment.state is not State.READY:
+        await context.store.move(experiment.id, State.READY, "approved", **made)
+    experiment = await context.store.move(experiment.id, State.READY, "on master as it is", **made)
+    run = await context.store.begin_run(experiment, RunKind.SCREEN, 1, PLACE, master.commit_id)
+    run = await context.store.end_run(run.id, Measurement("crash", "RuntimeError", None))
+    crashed = await context.store.move(experiment.id, State.CRASHED, "it crashed")
+    return await send_back(context, crashed, run) or crashed
+
+
+@pytest.mark.parametrize("team", ["person", "one that left"])
+def test_an_idea_that_no_team_at_work_had_is_mended_by_the_one_that_patched_it(bare: Path, team: str) -> None:
+    async def play(context: Context) -> None:
+        idea = await waiting(context, "an idea of its own", team=team)
+        first = await crash(context, idea)
+        assert (first.state, first.attempt) == (State.QUEUED, 2)
+        second = await crash(context, first)
+        assert (second.state, second.attempt) == (State.QUEUED, 3)
+        assert "repair 2 of 2" in await told_of(context, idea.id)
+        third = await crash(context, second)
+        assert third.state is State.CRASHED, "its repairs are used up"
+
+    in_lab(bare, play)
+
+
+def test_a_persons_requeues_are_no_repairs(bare: Path) -> None:
+    async def play(context: Context) -> None:
+        found = await waiting(context, "an idea")
+        for attempt in range(2, 5):
+            await context.store.move(found.id, State.READY, "approved")
+            await context.store.move(found.id, State.REJECTED, "rejected", actor="the reviewer")
+            found = await context.store.move(found.id, State.QUEUED, "requeued", actor="person", attempt=attempt)
+        found = await crash(context, found)
+        assert (found.state, found.attempt) == (State.QUEUED, 5)
+        assert "repair 1 of 2" in found.reason
+
+    in_lab(bare, play)

@@ -149,6 +149,25 @@ async def test_one_agents_429_makes_the_others_of_the_endpoint_wait_too() -> Non
             await model.aclose()
 
 
+@pytest.mark.parametrize("status", [429, 503])
+async def test_an_endpoint_that_asks_for_a_long_wait_is_asked_by_nobody_until_it_is_over(status: int) -> None:
+    clock = Clock()
+    with OpenAIServer([fails(status, "slow", Retry_After="300"), says("one"), says("two")]) as server:
+        circuit = Circuit(server.url, clock=clock)
+        first, second = (model_at(server.url, retries=4, circuit=circuit) for _ in range(2))
+        for model in (first, second, first, second):
+            with pytest.raises(ModelError) as caught:
+                await model.reply(ASKED, (), lambda _: None)
+            assert caught.value.passing, "the job waits for the endpoint, or goes to the next model"
+        assert len(server.requests) == 1
+        assert "to be left alone, for 300 s more" in caught.value.sentence
+        clock.now += 300
+        assert (await second.reply(ASKED, (), lambda _: None)).text == "one"
+        assert (await first.reply(ASKED, (), lambda _: None)).text == "two"
+        for model in (first, second):
+            await model.aclose()
+
+
 async def test_a_cancelled_trial_over_http_does_not_leave_the_endpoint_locked() -> None:
     clock, begun = Clock(), asyncio.Event()
     with OpenAIServer([fails(500), Scripted(text_pieces("I begin"), end="hang"), says("fine")]) as server:

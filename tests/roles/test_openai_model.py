@@ -9,12 +9,13 @@ import socket
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from roles.chat import Message, Reply, ToolCall
 from roles.errors import ModelError
+from roles.openai_client import connected
 from roles.openai_model import OpenAIModel
 from roles.tools import spec_of
 from tests.roles.openai_server import (
@@ -124,6 +125,52 @@ async def test_the_thinking_of_a_reasoning_model_is_shown_but_is_no_part_of_the_
     assert reply.text == "Yes."
 
 
+# -- what of the environment has a say
+
+
+async def test_a_server_on_this_machine_is_reached_without_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with OpenAIServer([says("fine"), says("fine")]) as server:
+        assert (await ask(server, retries=0)).text == "fine"
+        model = model_at(server.url.replace("127.0.0.1", "localhost"), retries=0)
+        assert (await model.reply(ASKED, TOOLS, lambda _: None)).text == "fine"
+        await model.aclose()
+
+
+async def test_a_server_elsewhere_is_reached_through_the_proxy_unless_no_proxy_covers_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with OpenAIServer([says("by the proxy")]) as proxy:
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, proxy.url.removesuffix("/v1"))
+        for covered in ("", "model.invalid"):
+            monkeypatch.setenv("NO_PROXY", covered)
+            monkeypatch.setenv("no_proxy", covered)
+            model = model_at("http://model.invalid/v1", retries=0)
+            if covered:
+                with pytest.raises(ModelError, match="cannot be reached"):
+                    await model.reply(ASKED, TOOLS, lambda _: None)
+            else:
+                assert (await model.reply(ASKED, TOOLS, lambda _: None)).text == "by the proxy"
+            await model.aclose()
+    assert [request.headers["host"] for request in proxy.requests] == ["model.invalid"]
+
+
+async def test_what_the_environment_keeps_for_openai_goes_to_no_other_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "my-organization")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "my-project")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Mine: my-header\nAuthorization: Bearer my-other-key")
+    with OpenAIServer([says("fine")]) as server:
+        await ask(server, api_key_env="MY_KEY", environment={"MY_KEY": KEY})
+    (request,) = server.requests
+    assert not any("my-" in value for value in request.headers.values()), request.headers
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    client = connected("https://api.openai.com/v1", KEY, 5.0)
+    assert (client.organization, client.project) == ("my-organization", "my-project"), "OpenAI itself is told"
+    await client.close()
+
+
 # -- servers with habits of their own
 
 
@@ -230,6 +277,7 @@ async def test_a_reply_that_drips_for_too_long_is_stopped() -> None:
     with OpenAIServer([Scripted(dripping, wait=0.05)]) as server:
         error = await failure(server, longest_seconds=0.5)
     assert "has not finished a reply within 0.5 s" in error.sentence
+    assert error.passing, "that is the server's trouble, and nothing was learnt of the job"
 
 
 # -- errors
@@ -260,6 +308,9 @@ async def test_a_server_that_goes_on_failing_is_given_up_with_its_words() -> Non
     [
         (401, f"Incorrect API key provided: {KEY}.", "refuses the key (401)", "MY_KEY"),
         (401, "Incorrect API key provided: sk-ver****6789.", "refuses the key (401)", "MY_KEY"),
+        (401, "Incorrect API key provided: ***456789.", "refuses the key (401)", "MY_KEY"),
+        (401, "Incorrect API key, it ends with 23456789", "refuses the key (401)", "MY_KEY"),
+        (401, "Incorrect API key, it has secret-012 in it", "refuses the key (401)", "MY_KEY"),
         (403, "not yours", "does not allow this (403)", "MY_KEY"),
         (404, "no such model", "is not there (404): no such model", "base_url and model"),
         (400, "maximum context length is 4096", "refuses the request (400): maximum context", "this length"),
@@ -274,7 +325,36 @@ async def test_a_refusal_is_final_and_told_with_a_remedy_and_without_the_key(
     assert len(server.requests) == 1
     assert sentence in error.sentence and remedy in error.remedy
     told = "".join(traceback.format_exception(error)).replace(server.url, "")  # a port may have any digits
-    assert KEY not in told and "sk-ver" not in told and "6789" not in told
+    assert KEY not in told and "sk-ver" not in told and "6789" not in told and "secret-012" not in told
+
+
+@pytest.mark.parametrize("width", [1, 7, 100])
+@pytest.mark.parametrize("end", ["whole", "drop"])
+async def test_a_key_that_a_server_sends_back_stands_in_no_text(width: int, end: Literal["whole", "drop"]) -> None:
+    said = f"The secret is {KEY}, very much {KEY[:14]} so, and ends in {KEY[-13:]}."
+    pieces = [chunk({"content": said[at : at + width]}) for at in range(0, len(said), width)]
+    sent = Scripted(
+        [
+            *pieces,
+            *call_pieces(0, "finish", json.dumps({"summary": KEY}), width=width),
+            *([chunk({}, "stop"), DONE] if end == "whole" else []),
+        ],
+        end=end,
+    )
+    seen: list[str] = []
+    with OpenAIServer([sent, says("whole")]) as server:
+        reply = await ask(server, seen.append, api_key_env="MY_KEY", environment={"MY_KEY": KEY})
+    kept = repr((reply, reply.lost))
+    shown = "".join(seen)
+    masked = "The secret is ***, very much *** so, and ends in ***."
+    assert masked in shown and masked in kept
+    assert KEY not in kept and KEY[:14] not in shown + kept and KEY[-13:] not in shown + kept
+
+
+async def test_a_word_that_stands_for_no_key_is_left_in_what_a_model_says() -> None:
+    with OpenAIServer([says("I ran ollama for you.")]) as server:
+        reply = await ask(server, api_key_env="MY_KEY", environment={"MY_KEY": "ollama"})
+    assert reply.text == "I ran ollama for you."
 
 
 async def test_a_server_that_does_not_answer_runs_into_the_time_out() -> None:

@@ -84,6 +84,45 @@ def test_bash_patterns_and_other_nested_rules_load_and_touch_no_tool_of_this_lab
     assert file.warnings == () and file.tools == {} and file.description == "Runs one experiment"
 
 
+EDITORS = {"edit_file", "replace_function"}
+
+
+@pytest.mark.parametrize(
+    ("permission", "gone"),
+    [
+        ("{edit_file: {'*': deny}}", {"edit_file"}),
+        ("{edit_file: {'*': deny, 'x': deny}, smoke_run: {'*': ask}}", {"edit_file"}),
+        ("{'*': {'*': deny}, edit_file: {'*': allow}, replace_function: ask}", set(TOOL_NAMES) - EDITORS),
+        ("{edit: deny}", EDITORS),
+        ("{write: {'*': deny}}", EDITORS),
+        ("{edit: deny, patch: allow}", set()),
+        ("{edit: {'*': deny, train.py: allow}}", set()),
+    ],
+)
+def test_a_nested_permission_and_those_of_opencode_for_editing_mean_this_labs_tools(
+    tmp_path: Path, permission: str, gone: set[str]
+) -> None:
+    file = load(written(tmp_path, f"---\ndescription: x\npermission: {permission}\n---\nGo.", "worker.md"))
+    assert {name for name, allowed in file.tools.items() if not allowed} == gone
+    assert any("can change nothing" in warning for warning in file.warnings) == (gone == EDITORS)
+
+
+def test_edit_and_write_switched_off_take_the_editors_from_a_role_that_has_them_and_say_so(tmp_path: Path) -> None:
+    for switch in ("edit", "write"):
+        file = load(written(tmp_path, f"---\ndescription: x\ntools: {{{switch}: false}}\n---\nGo.", "solo.md"))
+        assert file.tools == {"edit_file": False, "replace_function": False}
+        (warning,) = file.warnings
+        assert f"solo.md: `{switch}` shut out" in warning and "no edit_file and no replace_function" in warning
+
+
+def test_a_pattern_below_a_tool_of_this_lab_is_named_as_doing_nothing(tmp_path: Path) -> None:
+    front = "permission: {edit_file: {'*.py': deny, '*': allow}, read_diff: {'3': deny}}"
+    file = load(written(tmp_path, f"---\ndescription: x\n{front}\n---\nGo.", "worker.md"))
+    assert file.tools == {}
+    assert "`edit_file` has rules for `*.py`, which do nothing" in file.warnings[0]
+    assert "`read_diff` has rules for `3`" in file.warnings[1] and len(file.warnings) == 2
+
+
 def test_a_file_that_shuts_out_what_it_does_not_name_keeps_the_tools_that_it_cannot_know(tmp_path: Path) -> None:
     file = load(written(tmp_path, "---\ndescription: x\npermission: {'*': deny, read: allow, edit: allow}\n---\nGo."))
     assert file.tools == {} and "`*` is shut out" in file.warnings[0]

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roles.agent import CallRecord, converse
 from roles.chat import Message, ToolCall
+from roles.record import Trouble
 from roles.window import SUMMARY, condensed, size
+from tests.roles.test_agent import SUBMIT, Desk, Lines, ScriptedModel, calling
 
 HEAD = [Message("system", "You are a worker."), Message("user", "Experiment 1")]
 
@@ -60,3 +65,22 @@ def test_whatever_is_left_is_a_conversation_that_servers_take(lengths: list[int]
             called.add(call.id)
         if message.role == "tool":
             assert message.tool_call_id in called
+
+
+@pytest.mark.parametrize(
+    ("counted", "cut"),
+    [
+        ([1000, 4000, 7000, 9900], False),
+        ([1000, 4096, 4096, 4096], True),  # it grows, and the count does not
+        ([1000, 4000, 2000, 2050], True),  # it is cut in half
+        ([60, 600, 1100, 1150], True),  # the count is too small for any language
+    ],
+)
+async def test_a_server_that_reads_only_a_part_of_a_prompt_is_found_by_its_count(counted: list[int], cut: bool) -> None:
+    desk, journal, records = Desk("x" * 12_000), Lines(), list[CallRecord]()
+    read = [calling(("read_file", {"path": f"train.py{' ' * number}"})) for number in range(3)]
+    replies = [replace(reply, tokens_in=n) for reply, n in zip([*read, calling(SUBMIT)], counted, strict=True)]
+    await converse(ScriptedModel(*replies), "role", "brief", desk.tools(), journal, on_call=records.append)
+    assert len(records) == 4
+    assert any(Trouble.PROMPT_CUT in record.troubles for record in records) is cut
+    assert sum("reads only a part" in str(note) for note in journal.of("note")) == cut

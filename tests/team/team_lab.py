@@ -40,7 +40,8 @@ async def baseline(context: Context, score: float = 3.0) -> str:
 
 async def waiting(context: Context, title: str, state: State = State.QUEUED, **more: str) -> Experiment:
     proposal = Proposal(title, "It may help.", more.get("source", "a test"), more.get("variable", title))
-    return await context.store.add_experiment(proposal, author="researcher", team="offline", state=state)
+    team = more.get("team", "offline")
+    return await context.store.add_experiment(proposal, author="researcher", team=team, state=state)
 
 
 async def ended(

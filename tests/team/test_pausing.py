@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.store.writer import Writer
 from orchestrator.team.journal import AgentJournal
 from orchestrator.team.pausing import may_go_on
-from roles.agent import Finished, converse
+from roles.agent import CallRecord, Finished, converse
 from roles.chat import Message, Reply, ToolSpec
+from roles.record import Outcome, Trouble
 from tests.roles.test_agent import SUBMIT, Desk, ScriptedModel, calling
 
 WORKER = ("worker-1", "worker", "offline", "scripted")
@@ -105,3 +107,32 @@ async def test_how_fast_a_reply_came_is_told_and_an_instant_one_has_no_rate(tmp_
         await journal.settle()
         [agent] = await store.agents()
         assert agent.rate is not None and 10 < agent.rate <= 250
+
+
+async def test_a_call_that_the_store_does_not_take_is_told_once(tmp_path: Path) -> None:
+    call = CallRecord("m", "hash", "yes", (), 120, 34, False, 0.0, 1.0, 0.5, "stop", Outcome.WENT_ON, ())
+    async with Writer(tmp_path / "runs.db") as store:
+        await store.set_agents([WORKER])
+        await store.connection.execute("ALTER TABLE calls RENAME TO gone")
+        journal = AgentJournal(tmp_path / "worker-1.log", store, "worker-1", "worker")
+        journal.begin("patch 1")
+        journal.record(call)
+        journal.record(call)
+        await journal.settle()
+        await journal.settle()
+        (event,) = await store.events()
+        assert "2 calls of the model are missing in the account" in event.reason and "120 tokens in" in event.reason
+        assert (tmp_path / "worker-1.log").read_text().count("missing in the account") == 2
+
+
+async def test_a_server_that_seems_to_cut_prompts_is_told_once_a_model(tmp_path: Path) -> None:
+    cut = (Trouble.PROMPT_CUT,)
+    call = CallRecord("m", "hash", "yes", (), 120, 34, False, 0.0, 1.0, 0.5, "stop", Outcome.WENT_ON, cut)
+    async with Writer(tmp_path / "runs.db") as store:
+        await store.set_agents([WORKER])
+        journal = AgentJournal(tmp_path / "worker-1.log", store, "worker-1", "worker")
+        for model in ("m", "m", "other"):
+            journal.record(replace(call, model=model))
+            await journal.settle()
+        events = [event for event in await store.events() if event.kind == "anomaly"]
+        assert ["m" in event.reason and "counted 120 tokens" in event.reason for event in events] == [True, True]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from orchestrator.balance import balance_of
 from orchestrator.context import Context
 from orchestrator.store.states import State
@@ -13,6 +15,7 @@ from orchestrator.team.jobs import Job, JobBook, JobKind
 from orchestrator.team.requests import open_requests
 from orchestrator.team.toolbox import Toolbox
 from roles.offline.constants import constants
+from roles.offline.model import NAME as OFFLINE
 from roles.playing import Playing
 from roles.tools import Tool
 from tests.team.team_lab import baseline, call, ended, in_lab, told_of, waiting
@@ -147,6 +150,43 @@ def test_a_constant_is_handed_to_the_tuner_which_learns_from_recorded_results(ba
         assert len(values) == 3 and sum(value > rate.value for value in values) >= 2, values
         unknown = await call(tools, "tune_constant", name="WARP", values=1, reason="no such thing")
         assert "There is no numeric constant 'WARP'" in unknown and "LEARNING_RATE" in unknown
+
+    in_lab(bare, play)
+
+
+def test_a_proposal_that_varies_a_number_is_sent_to_the_tuner_by_every_planner_but_the_offline_one(bare: Path) -> None:
+    async def play(context: Context) -> None:
+        await baseline(context)
+        number = await waiting(context, "A bolder rate", State.PROPOSED, variable=" LEARNING_RATE ")
+        other = await waiting(context, "Squared ReLU", State.PROPOSED, variable="activation")
+        tools = planning(context)
+        assert "waits with priority 5" in await call(tools, "queue", id=other.id, priority=5, reason="a new direction")
+        sent = await call(tools, "queue", id=number.id, priority=5, reason="a bolder rate")
+        assert "refused: " in sent and "use tune_constant for it, then drop this one" in sent
+        assert '"name":"LEARNING_RATE"' in sent, "with the schema and an example"
+        now = await context.store.experiment(number.id)
+        assert now is not None and now.state is State.PROPOSED
+        again = await call(tools, "queue", id=number.id, priority=5, reason="it has a schedule of its own")
+        assert "waits with priority 5" in again
+        third = await waiting(context, "A shyer rate", State.PROPOSED, variable="LEARNING_RATE")
+        offline = Toolbox(context, "planner", Playing(OFFLINE)).planning()
+        assert "waits with priority 5" in await call(offline, "queue", id=third.id, priority=5, reason="by the tuner")
+
+    in_lab(bare, play)
+
+
+@pytest.mark.parametrize("up", [True, False], ids=["steps up did well", "steps down did well"])
+def test_the_tuner_learns_from_a_constant_whatever_its_experiment_is_called(bare: Path, up: bool) -> None:
+    async def play(context: Context) -> None:
+        await baseline(context)
+        steps = (("2e-3", 2.9), ("1.6e-3", 2.92), ("1.3e-3", 2.95), ("7e-4", 3.2), ("6e-4", 3.25), ("5.2e-4", 3.3))
+        for new, score in steps:
+            edit = (RATE[0], f"LEARNING_RATE = {new}")
+            score = score if up else 6 - score
+            await ended(context, f"Try {new}", edit, score, State.DISCARDED, variable="LEARNING_RATE")
+        await call(planning(context), "tune_constant", name="LEARNING_RATE", values=3, reason="with results")
+        values = [float(one.title.split("-> ")[1]) for one in await context.store.in_states([State.READY])]
+        assert len(values) == 3 and sum((value > 1e-3) is up for value in values) >= 2, values
 
     in_lab(bare, play)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,27 +13,38 @@ import pytest
 from orchestrator.context import Context
 from orchestrator.daemon import opened
 from orchestrator.lab import Lab
+from orchestrator.patches.submitting import PERSON_PRIORITY
 from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal
+from orchestrator.team import briefs
 from orchestrator.watching import anomalies
 from orchestrator.watching.alerts import alerts_after
 from orchestrator.watching.anomalies import EXPLORING, Anomalies
+from roles.chat import Message
 from roles.circuit import FAILURES, Circuit
+from roles.offline.turns import next_turn
+from tests.conftest import set_key
 from tests.team.team_lab import waiting
 
 PLACE = Place("cpu0", "a core", "bubblewrap")
 
 
 async def ended(
-    context: Context, state: State, reason: str, score: float | None = None, outcome: str = "scored", program: str = ""
+    context: Context,
+    state: State,
+    reason: str,
+    score: float | None = None,
+    outcome: str = "scored",
+    program: str = "",
+    variable: str = "",
 ) -> int:
     """An experiment that ran once and ended so."""
     store = context.store
     start = await store.experiment(0)
     assert start is not None
     made = await store.add_experiment(
-        Proposal("An idea", "It may help.", "a test"), author="a test", team="none", state=State.QUEUED
+        Proposal("An idea", "It may help.", "a test", variable), author="a test", team="none", state=State.QUEUED
     )
     commit = f"{made.id:040x}"
     ready = await store.move(
@@ -112,6 +124,68 @@ def test_a_plateau_raises_the_share_of_new_directions_until_the_next_win(bare: P
         await context.store.move(row["id"], State.PROMOTED, "by hand")
         await context.store.adopt_master("f" * 40, row["id"], "a win")
         assert await told(context) == [] and await context.store.meta(EXPLORING) == ""
+
+    in_lab(bare, play)
+
+
+def test_a_remark_on_an_old_outcome_is_no_new_one(bare: Path) -> None:
+    async def play(context: Context) -> None:
+        plateau = context.settings.team.plateau
+        old = [await ended(context, State.DISCARDED, "no better", 3.0 + number / 1000) for number in range(3)]
+        winner = await ended(context, State.DISCARDED, "no better", 2.5)
+        await asyncio.sleep(0.01)
+        await context.store.move(winner, State.PROMOTED, "a win")
+        await context.store.adopt_master("f" * 40, winner, "a win")
+        await asyncio.sleep(0.01)
+        for number in old:
+            await context.store.annotate(number, "absorbs another one", actor="planner", priority=3)
+        for number in range(plateau - 1):
+            await ended(context, State.DISCARDED, "no better", 3.1 + number / 1000)
+        assert await told(context) == []
+        await ended(context, State.CRASHED, "a crash", outcome="crash")
+        (sentence,) = await told(context)
+        assert f"no win in the last {plateau} outcomes: none was merged for its gain" in sentence
+
+    in_lab(bare, play)
+
+
+@pytest.mark.parametrize(("team", "asked"), [("offline", "the planner"), ("solo", "the agent that does everything")])
+def test_a_plateau_asks_whoever_chooses_and_stands_in_their_brief(bare: Path, team: str, asked: str) -> None:
+    set_key(bare, "teams", f'["{team}"]')
+
+    async def play(lab: Context) -> None:
+        context = lab.of(lab.settings.teams_at_work[0])
+        for number in range(context.team.plateau):
+            await ended(context, State.DISCARDED, "no better", 3.0 + number / 1000)
+        (sentence,) = await told(context)
+        assert f"{asked} is asked to give 60% of the runs to new directions" in sentence
+        if team == "solo":
+            brief = await briefs.solo_brief(context, "solo", 3, None, "")
+        else:
+            brief = await briefs.planning_brief(context, "planner")
+        assert "give about 60% of the runs to new directions" in brief
+        assert "of the last 20 experiments" in brief
+
+    in_lab(bare, play)
+
+
+def test_the_offline_planner_puts_new_directions_first_in_a_plateau(bare: Path) -> None:
+    async def play(context: Context) -> None:
+        for number in range(context.team.plateau):
+            await ended(context, State.DISCARDED, "no better", 3.0 + number / 1000, variable="LEARNING_RATE")
+        new = await waiting(context, "Something else", State.PROPOSED, variable="activation")
+        more = await waiting(context, "Of the same", State.PROPOSED, variable="LEARNING_RATE")
+
+        async def orders() -> dict[int, int]:
+            brief = await briefs.planning_brief(context, "planner")
+            calls = next_turn([Message("user", brief)], {"queue", "drop", "finish"}, 0).calls
+            asked = [json.loads(call.arguments) for call in calls if call.name == "queue"]
+            return {int(one["id"]): int(one["priority"]) for one in asked}
+
+        assert await orders() == {new.id: 0, more.id: 0}
+        await told(context)
+        found = await orders()
+        assert found[more.id] == 0 < found[new.id] < PERSON_PRIORITY
 
     in_lab(bare, play)
 
