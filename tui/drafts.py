@@ -22,6 +22,7 @@ from textual.app import App, SuspendNotSupported
 
 from orchestrator.branches import Repository
 from orchestrator.branches.command import GitFailed, run_git
+from orchestrator.branches.merging import merge_lines
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
 from orchestrator.settings import read_settings
@@ -47,7 +48,7 @@ class Draft:
         after = {}
         for name in self.before:
             try:
-                after[name] = (self.directory / name).read_text(encoding="utf-8", errors="surrogateescape")
+                after[name] = _decoded((self.directory / name).read_bytes())
             except OSError as error:
                 raise LabError(
                     f"{self.directory / name} cannot be read ({error.strerror}).", "Save it there again."
@@ -84,7 +85,12 @@ def begin(lab: Lab, master: str, name: str, experiment: Experiment | None = None
 
 
 def _text(repository: Repository, commit: str, path: str) -> str:
-    return repository.show_file(commit, path).decode("utf-8", errors="surrogateescape")
+    return _decoded(repository.show_file(commit, path))
+
+
+def _decoded(content: bytes) -> str:
+    """As it is, with the line ends that it has."""
+    return content.decode("utf-8", errors="surrogateescape")
 
 
 def _patched(repository: Repository, master: str, path: str, experiment: Experiment) -> str:
@@ -94,13 +100,16 @@ def _patched(repository: Repository, master: str, path: str, experiment: Experim
     base, own = (_text(repository, commit, path) for commit in (experiment.parent, experiment.commit_id))
     if master == base or base == own:
         return own if master == base else master
+    sides = [text.encode("utf-8", "surrogateescape").splitlines(keepends=True) for text in (base, master, own)]
+    if (merged := merge_lines(*sides)) is not None:
+        return _decoded(b"".join(merged))
     with tempfile.TemporaryDirectory() as place:
         names = ("master", "base", f"experiment-{experiment.id}")
         for name, text in zip(names, (master, base, own), strict=True):
             (Path(place) / name).write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
         with contextlib.suppress(GitFailed):  # its status is the number of conflicts
             run_git(Path(place), "merge-file", "--diff3", *names)
-        return (Path(place) / names[0]).read_text(encoding="utf-8", errors="surrogateescape")
+        return _decoded((Path(place) / names[0]).read_bytes())
 
 
 def unified_diff(before: Mapping[str, str], after: Mapping[str, str]) -> str:

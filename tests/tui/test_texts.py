@@ -17,7 +17,7 @@ from orchestrator.settings_text import settings_text
 from orchestrator.store.calls import Account, Turn
 from orchestrator.store.states import State
 from tui.completing import History, Known, no_way, offers
-from tui.drafts import editor, told, unified_diff
+from tui.drafts import Draft, editor, told, unified_diff
 from tui.screens.command_line import FILTERS
 from tui.settings_rows import comments_of
 from tui.theme import DARK
@@ -126,6 +126,12 @@ def test_every_live_setting_has_the_words_of_its_comment() -> None:
     )
     assert said["early_stopping.limit"].startswith("Nothing is stopped")
     assert said["team.workers"].startswith("How many workers"), "and not of the keys above it that are commented out"
+
+
+def test_a_draft_keeps_the_line_ends_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_bytes(b"A = 1\r\nB = 3\r\n")
+    diff = Draft(tmp_path, {"train.py": "A = 1\r\nB = 2\r\n"}).diff()
+    assert told(diff) == "1 line added, 1 taken out" and "+B = 3\r\n" in diff
 
 
 KNOWN = Known(
