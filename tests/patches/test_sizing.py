@@ -53,10 +53,14 @@ def test_a_program_that_breaks_a_bound_is_killed_with_its_children(code: str, mo
     monkeypatch.setattr(sizing, "PROBE_SECONDS", 3.0)
     begin = time.monotonic()
     with pytest.raises(subprocess.TimeoutExpired):
-        sizing.bounded([*PYTHON, code + "  # of this test"], {})
+        sizing.bounded([*PYTHON, f"{code}  # of test {os.getpid()}"], {})
     assert time.monotonic() - begin < 20
     time.sleep(0.2)
-    left = [one for one in psutil.process_iter(["cmdline"]) if "# of this test" in " ".join(one.info["cmdline"] or [])]
+    left = [
+        one
+        for one in psutil.process_iter(["cmdline"])
+        if f"# of test {os.getpid()}" in " ".join(one.info["cmdline"] or [])
+    ]
     assert not left
 
 

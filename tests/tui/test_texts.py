@@ -131,7 +131,7 @@ def test_every_live_setting_has_the_words_of_its_comment() -> None:
 def test_a_draft_keeps_the_line_ends_of_its_file(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_bytes(b"A = 1\r\nB = 3\r\n")
     diff = Draft(tmp_path, {"train.py": "A = 1\r\nB = 2\r\n"}).diff()
-    assert told(diff) == "1 line added, 1 taken out" and "+B = 3\r\n" in diff
+    assert told(diff) == "1 line added, 1 taken out, in train.py" and "+B = 3\r\n" in diff
 
 
 KNOWN = Known(
