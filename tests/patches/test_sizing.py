@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -56,11 +57,8 @@ def test_a_program_that_breaks_a_bound_is_killed_with_its_children(code: str, mo
         sizing.bounded([*PYTHON, f"{code}  # of test {os.getpid()}"], {})
     assert time.monotonic() - begin < 20
     time.sleep(0.2)
-    left = [
-        one
-        for one in psutil.process_iter(["cmdline"])
-        if f"# of test {os.getpid()}" in " ".join(one.info["cmdline"] or [])
-    ]
+    mark = f"# of test {os.getpid()}"
+    left = [one for one in psutil.process_iter(["cmdline"]) if mark in " ".join(one.info["cmdline"] or [])]
     assert not left
 
 
