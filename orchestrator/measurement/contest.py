@@ -27,10 +27,13 @@ async def runs_at_head(context: Context, experiment: Experiment) -> list[Run]:
 
 
 async def standing(context: Context, experiment: Experiment, runs: Sequence[Run]) -> Standing | None:
-    """What to do with an experiment that has a score; None while its baseline is still being measured."""
-    device = runs[0].device
+    """What to do with an experiment that has a score; None while its baseline is still being measured.
+
+    It is compared on the device of its scores: a run that never started may have been meant for another.
+    """
+    device = next((run.device for run in runs if run.val_bpb is not None), None)
     base = await baseline_experiment(context, experiment)
-    if base is None:
+    if base is None or device is None:
         return None
     baseline = [run for run in await runs_at_head(context, base) if run.device == device]
     scores, beside = scores_of(runs), scores_of(baseline)

@@ -201,8 +201,8 @@ class Measuring:
             master = await self._context.store.master(experiment.line)
             if master is None or experiment.parent != master.commit_id or experiment.decision is not Decision.NONE:
                 continue  # it is rebased as soon as its runs under way have ended, or decided on already
-            runs = await runs_at_head(self._context, experiment)
-            if any(run.device != device or not _is_scored(run) for run in runs):
+            runs = [run for run in await runs_at_head(self._context, experiment) if run.outcome != NOT_STARTED]
+            if any(run.device != device or run.val_bpb is None for run in runs):
                 continue  # one at a time: each may settle it
             found = await standing(self._context, experiment, runs)
             if found is not None and found.decision.action is Action.RUN:
@@ -270,11 +270,6 @@ def _next_seed(experiment: Experiment, kind: RunKind, runs: list[Run]) -> Wanted
     """Another run, with the first seed that has no score."""
     have = {run.seed for run in runs if run.val_bpb is not None}
     return Wanted(experiment, kind, next(seed for seed in seeds(len(have) + 1) if seed not in have))
-
-
-def _is_scored(run: Run) -> bool:
-    """Or never started, which counts as not there."""
-    return run.val_bpb is not None or run.outcome == NOT_STARTED
 
 
 def _measurement(result: RunResult) -> Measurement:

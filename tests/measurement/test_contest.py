@@ -1,0 +1,85 @@
+"""Which runs an experiment is judged by: those that gave a score, on the kind of device that gave it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from orchestrator.context import Context
+from orchestrator.daemon import opened
+from orchestrator.lab import Lab
+from orchestrator.measurement.contest import runs_at_head, standing
+from orchestrator.measurement.judging import Judging
+from orchestrator.measurement.measuring import NOT_STARTED, Measuring
+from orchestrator.store.records import Experiment, RunKind
+from orchestrator.store.states import State
+from orchestrator.store.writer import Measurement, Place, Proposal
+
+SLOW, FAST = Place("cpu0", "slow", "off"), Place("cpu1", "fast", "off")
+
+
+def in_lab(lab: Path, play: Callable[[Context], Coroutine[Any, Any, None]]) -> None:
+    async def go() -> None:
+        async with opened(Lab(lab)) as context:
+            await Judging(context).follow_master()
+            await play(context)
+
+    asyncio.run(go())
+
+
+async def scored(context: Context, experiment: Experiment, kind: RunKind, place: Place, *scores: float) -> None:
+    """Runs at the experiment's commit with these scores, seeds from 1 on."""
+    assert experiment.commit_id is not None
+    for seed, score in enumerate(scores, start=1):
+        run = await context.store.begin_run(experiment, kind, seed, place, experiment.commit_id)
+        await context.store.end_run(run.id, Measurement("scored", "by the test", score, training_seconds=1.0))
+
+
+async def baseline(context: Context, place: Place, *scores: float) -> Experiment:
+    start = await context.store.experiment(0)
+    assert start is not None
+    await scored(context, start, RunKind.BASELINE, place, *scores)
+    return start
+
+
+async def a_ready_one(context: Context, title: str = "An idea") -> Experiment:
+    """An experiment that stands on master, with a commit of its own name."""
+    made = await context.store.add_experiment(
+        Proposal(title, "It helps.", "a test"), author="a test", team="none", state=State.QUEUED
+    )
+    commit = (await context.master()).commit_id
+    words = {"commit_id": f"{made.id:040x}", "parent": commit, "branch": f"exp/{made.id}"}
+    return await context.store.move(made.id, State.READY, "by the test", **words)
+
+
+async def seen(context: Context, experiment: Experiment) -> Experiment:
+    found = await context.store.experiment(experiment.id)
+    assert found is not None
+    return found
+
+
+def test_a_run_that_never_started_says_nothing_of_the_device_that_an_experiment_is_judged_on(bare: Path) -> None:
+    async def play(context: Context) -> None:
+        store = context.store
+        await baseline(context, SLOW, 2.99, 3.0, 3.01)
+        await baseline(context, FAST, 1.99, 2.0, 2.01)
+        ready = await a_ready_one(context)
+        assert ready.commit_id is not None
+        never = await store.begin_run(ready, RunKind.SCREEN, 1, SLOW, ready.commit_id)
+        await store.end_run(never.id, Measurement(NOT_STARTED, "the daemon was stopped before this run began"))
+        ready = await store.move(ready.id, State.READY, "asked for again")
+        await scored(context, ready, RunKind.SCREEN, FAST, 1.9)
+        await Judging(context).judge()
+        await Judging(context).judge()
+        confirming = await seen(context, ready)
+        assert confirming.state is State.CONFIRMING and "against 2.0000 (3)" in confirming.reason
+        found = await standing(context, confirming, await runs_at_head(context, confirming))
+        assert found is not None and found.device == "fast"
+        measuring = Measuring(context)
+        assert await measuring._wanted_confirmation("slow") is None
+        wanted = await measuring._wanted_confirmation("fast")
+        assert wanted is not None and (wanted.kind, wanted.seed) == (RunKind.CONFIRM, 2)
+
+    in_lab(bare, play)
