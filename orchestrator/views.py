@@ -108,7 +108,7 @@ async def beliefs_of(reader: Reader) -> dict[int, Belief]:
         return {}
     rows = await reader.rows(
         "SELECT e.id, e.delta, count(r.id) AS runs FROM experiments AS e JOIN runs AS r ON r.experiment_id = e.id"
-        " AND r.commit_id = e.commit_id AND r.attempt = e.attempt AND r.val_bpb IS NOT NULL"
+        " AND r.commit_id = e.commit_id AND r.attempt = e.attempt AND r.val_bpb IS NOT NULL AND NOT r.void"
         " WHERE e.delta IS NOT NULL GROUP BY e.id"
     )
     measured = {
@@ -125,7 +125,7 @@ def runs_at_head(experiment: Experiment, runs: list[Run]) -> list[Run]:
 
 
 def valid_runs(experiment: Experiment, runs: list[Run]) -> list[Run]:
-    return [run for run in runs_at_head(experiment, runs) if run.val_bpb is not None]
+    return [run for run in runs_at_head(experiment, runs) if run.counts]
 
 
 def run_seconds(run: Run) -> float | None:
@@ -148,7 +148,12 @@ def result_json(experiment: Experiment, runs: list[Run], self_reported: bool) ->
         "val_bpb": experiment.val_bpb,
         "delta": experiment.delta,
         "runs": [
-            {"kind": str(run.kind), "seed": run.seed, "val_bpb": run.val_bpb, "seconds": run_seconds(run)}
+            {
+                "kind": str(run.kind),
+                "seed": run.seed,
+                "val_bpb": run.val_bpb if run.counts else None,
+                "seconds": run_seconds(run),
+            }
             for run in runs_at_head(experiment, runs)
         ],
         "branch": experiment.branch,

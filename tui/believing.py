@@ -64,7 +64,7 @@ async def _scores(reader: Reader) -> tuple[float, ...]:
     """What the belief depends on, as a few numbers that change with it."""
     row = await reader.row(
         "SELECT (SELECT ifnull(max(seq), 0) FROM masters) AS master, count(*) AS runs, ifnull(max(id), 0) AS newest,"
-        " (SELECT total(delta) FROM experiments) AS gained FROM runs WHERE val_bpb IS NOT NULL"
+        " (SELECT total(delta) FROM experiments) AS gained FROM runs WHERE val_bpb IS NOT NULL AND NOT void"
     )
     assert row is not None
     return int(row["master"]), int(row["runs"]), int(row["newest"]), float(row["gained"])

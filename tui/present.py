@@ -98,7 +98,7 @@ def difference(value: float | None) -> str:
 
 def spread(runs: Sequence[Run], noise: float | None) -> str:
     """`±` the standard error of the mean: the lab's noise of one run over the root of the runs."""
-    count = sum(run.val_bpb is not None for run in runs)
+    count = sum(run.counts for run in runs)
     return f"±{noise / count**0.5:.3f}" if noise is not None and count else ""
 
 
@@ -135,7 +135,7 @@ def result_cells(
 
 def marked(experiment: Experiment, runs: Sequence[Run]) -> str:
     """The title, with a mark for a promotion that only simplifies, and where a score comes from outside a sandbox."""
-    bare = any(run.sandbox == "off" and run.val_bpb is not None for run in runs)
+    bare = any(run.sandbox == "off" and run.counts for run in runs)
     marks = f"[{experiment.promoted_as}] " * bool(experiment.promoted_as) + "[unsandboxed] " * bare
     return marks + plain(experiment.title)
 

@@ -50,6 +50,7 @@ async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
                 "outcome": run.outcome,
                 "reason": run.reason,
                 "val_bpb": run.val_bpb,
+                "void": bool(run.void),
                 "vault_bpb": scores[run.id].bpb if run.id in scores else None,
                 "steps": run.steps,
                 "startup_seconds": run.startup_seconds,
@@ -97,7 +98,8 @@ def _run_told(run: dict[str, Any]) -> str:
     told = f"{run['kind']}, seed {run['seed']}, {run['slot']}, "
     if run["outcome"] == "scored":
         vault = "" if run["vault_bpb"] is None else f" (vault {run['vault_bpb']:.4f})"
-        return told + f"scored {number(run['val_bpb'])}{vault}"
+        void = ", which counts nowhere" if run["void"] else ""
+        return told + f"scored {number(run['val_bpb'])}{vault}{void}"
     return told + (f"{run['outcome']}: {beside(run['outcome'], run['reason'])}" if run["outcome"] else "under way")
 
 

@@ -52,4 +52,4 @@ async def baseline_experiment(context: Context, experiment: Experiment) -> Exper
 
 
 def scores_of(runs: Sequence[Run]) -> list[float]:
-    return [run.val_bpb for run in runs if run.val_bpb is not None]
+    return [run.val_bpb for run in runs if run.val_bpb is not None and not run.void]

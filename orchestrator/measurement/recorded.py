@@ -25,7 +25,7 @@ _RUNS = """
     LEFT JOIN baselines ON baselines.commit_id = runs.parent
     LEFT JOIN experiments AS base ON base.id = baselines.experiment_id
     LEFT JOIN condemned ON condemned.run_id = runs.id
-    WHERE runs.val_bpb IS NOT NULL AND runs.device = ? AND abs(runs.training_seconds - ?) <= ?
+    WHERE runs.val_bpb IS NOT NULL AND NOT runs.void AND runs.device = ? AND abs(runs.training_seconds - ?) <= ?
     ORDER BY runs.id DESC LIMIT ?
 """
 

@@ -69,6 +69,14 @@ _AGENTS_HELD = """
     """
 """Who has paused an agent ('': nobody), and the tokens a second of its reply at hand, or of its last one."""
 
+_VOID = """
+    ALTER TABLE runs ADD COLUMN void INTEGER NOT NULL DEFAULT 0;
+    UPDATE runs SET void = 1 WHERE EXISTS (SELECT 1 FROM experiments AS e WHERE e.id = runs.experiment_id
+        AND e.attempt = runs.attempt AND e.state = 'invalid');
+    UPDATE experiments SET val_bpb = NULL, delta = NULL WHERE state = 'invalid';
+    """
+"""Runs of an attempt that was refused as invalid: what they scored is kept and counts nowhere."""
+
 MIGRATIONS: tuple[str, ...] = (
     # 1: the frame
     """
@@ -287,4 +295,6 @@ MIGRATIONS: tuple[str, ...] = (
     _AGENTS_HELD,
     # 10: teams that compete
     _TEAMS,
+    # 11: scores that count nowhere
+    _VOID,
 )

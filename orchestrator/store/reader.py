@@ -255,7 +255,9 @@ class Reader:
         `device` takes the groups of that kind alone.
         """
         groups: dict[tuple[str, str], list[float]] = {}
-        rows = await self.rows("SELECT commit_id, device, val_bpb FROM runs WHERE val_bpb IS NOT NULL ORDER BY id")
+        rows = await self.rows(
+            "SELECT commit_id, device, val_bpb FROM runs WHERE val_bpb IS NOT NULL AND NOT void ORDER BY id"
+        )
         for row in rows:
             if device is None or row["device"] == device:
                 groups.setdefault((row["commit_id"], row["device"]), []).append(float(row["val_bpb"]))

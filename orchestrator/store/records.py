@@ -164,6 +164,7 @@ class Run(_FromRow):
     tokens: int | None  # seen in training, as the run says
     exit_code: int | None
     provenance: dict[str, str]  # orchestrator.runs.provenance
+    void: int = 0  # 1: its attempt was refused as invalid, so what it scored counts nowhere
 
     @classmethod
     def from_row(cls, row: Row) -> Run:
@@ -175,6 +176,11 @@ class Run(_FromRow):
     @property
     def ended(self) -> bool:
         return self.outcome is not None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it has a score that says something."""
+        return self.val_bpb is not None and not self.void
 
 
 @dataclass(frozen=True, slots=True)

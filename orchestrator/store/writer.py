@@ -168,7 +168,13 @@ class Writer(PaperBook):
         values = {**(changes or {}), "state": after, "reason": reason, "updated_at": utc_now()}
         columns = ", ".join(f"{column} = ?" for column in values)
         await self._do(f"UPDATE experiments SET {columns} WHERE id = ?", [*values.values(), experiment_id])
-        if "commit_id" in values or "parent" in values:
+        if after is State.INVALID:
+            await self._do(
+                "UPDATE runs SET void = 1 WHERE experiment_id = ?"
+                " AND attempt = (SELECT attempt FROM experiments WHERE id = ?)",
+                (experiment_id, experiment_id),
+            )
+        if after is State.INVALID or "commit_id" in values or "parent" in values:
             await self._rescore(experiment_id)
         await self._event("state", actor, reason, experiment_id=experiment_id, before=before, after=after)
 
@@ -277,7 +283,8 @@ class Writer(PaperBook):
         """Bring `val_bpb` and `delta` up to date: of this experiment, and of those measured against its commits."""
         await self._do(
             "UPDATE experiments SET val_bpb = (SELECT avg(val_bpb) FROM runs WHERE runs.experiment_id = experiments.id"
-            " AND runs.commit_id = experiments.commit_id AND runs.attempt = experiments.attempt) WHERE id = ?",
+            " AND runs.commit_id = experiments.commit_id AND runs.attempt = experiments.attempt AND NOT runs.void)"
+            " WHERE id = ?",
             (experiment_id,),
         )
         await self._do(
