@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.context import Context
 from orchestrator.evidence import BASELINE_SEEDS, Action, Decision, decide, noise_of
+from orchestrator.measurement.likeness import seed_ignored
 from orchestrator.measurement.simplifying import second_chance
 from orchestrator.store.records import Experiment, Run
 
@@ -27,7 +29,8 @@ async def runs_at_head(context: Context, experiment: Experiment) -> list[Run]:
 
 
 async def standing(context: Context, experiment: Experiment, runs: Sequence[Run]) -> Standing | None:
-    """What to do with an experiment that has a score; None while its baseline is still being measured.
+    """What to do with an experiment that has a score; None while its baseline is still being measured, and for good
+    where that ignores its seeds: how far chance goes is then not known.
 
     It is compared on the device of its scores: a run that never started may have been meant for another.
     """
@@ -39,6 +42,8 @@ async def standing(context: Context, experiment: Experiment, runs: Sequence[Run]
     scores, beside = scores_of(runs), scores_of(baseline)
     noise = noise_of(await context.store.score_groups(device))
     if len(beside) < BASELINE_SEEDS or noise is None:
+        return None
+    if await asyncio.to_thread(seed_ignored, context.lab, baseline) is not None:
         return None
     decision = decide(context.settings.promotion.rule, scores, beside, noise)
     if decision.action is Action.DROP:

@@ -15,6 +15,7 @@ from orchestrator.context import Context
 from orchestrator.evidence import BASELINE_SEEDS, Action, seeds
 from orchestrator.measurement.contest import runs_at_head, standing
 from orchestrator.measurement.fair_share import accounts_of, in_turn
+from orchestrator.measurement.likeness import seed_ignored
 from orchestrator.measurement.masters import called
 from orchestrator.measurement.occupancy import Occupancy
 from orchestrator.measurement.pruning import Pruning
@@ -144,7 +145,7 @@ class Measuring:
     async def halted(self) -> str | None:
         """Why nothing new may start although nobody paused the lab: no master can be measured.
 
-        `autolab resume` lets it be tried again; a new commit on master does, too.
+        `autolab resume` lets failed runs be tried again; a new commit on master does, and helps against all else.
         """
         reasons = await self.stuck()
         return reasons[0] if len(reasons) == len(self._context.lines) else None
@@ -155,8 +156,12 @@ class Measuring:
         return [reason for reason in found if reason is not None]
 
     async def _unmeasurable(self, line: str) -> str | None:
-        """Why the runs of a master fail."""
+        """Why the runs of a master fail, or say nothing of how far chance goes."""
         experiment, runs = await self._baseline(line)
+        ignored = await asyncio.to_thread(seed_ignored, self._context.lab, runs)
+        if ignored is not None:
+            remedy = f"{self._context.settings.optimised().seeding}, and commit that to {called(line)}"
+            return f"nothing can be compared with {called(line)}: {ignored}; {remedy}"
         forgiven = int(await self._context.store.meta("runs_forgiven", "0"))
         failed = [
             run for run in runs if run.id > forgiven and run.outcome not in (None, NOT_STARTED) and run.val_bpb is None

@@ -83,3 +83,25 @@ def test_a_run_that_never_started_says_nothing_of_the_device_that_an_experiment_
         assert wanted is not None and (wanted.kind, wanted.seed) == (RunKind.CONFIRM, 2)
 
     in_lab(bare, play)
+
+
+def test_nothing_is_promoted_on_a_baseline_that_ignores_its_seed_and_the_lab_says_why_nothing_starts(
+    bare: Path,
+) -> None:
+    async def play(context: Context) -> None:
+        await baseline(context, FAST, 2.0, 2.1, 2.0)
+        ready = await a_ready_one(context)
+        await scored(context, ready, RunKind.SCREEN, FAST, 1.0)
+        await Judging(context).judge()
+        assert await Judging(context).judge() == 0 and (await seen(context, ready)).state is State.SCORED
+        measuring = Measuring(context)
+        halted = await measuring.halted()
+        assert halted is not None and halted == (
+            "nothing can be compared with master: the assigned seed is ignored: seeds 1 and 3 gave the same score"
+            " 2.000000; seed everything with prepare.set_seed() and prepare.seed(), and commit that to master"
+        )
+        await context.store.set_meta("runs_forgiven", "99")
+        assert await measuring.halted() == halted, "it is no failed run that might go better next time"
+        assert await measuring._next("fast") is None
+
+    in_lab(bare, play)
