@@ -15,11 +15,10 @@ from orchestrator.store.records import Experiment, Run
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`base` is the experiment whose runs are the baseline, `device` the kind of device that both are compared on."""
+    """`base` is the experiment whose runs are the baseline."""
 
     decision: Decision
     base: Experiment
-    device: str
 
 
 async def runs_at_head(context: Context, experiment: Experiment) -> list[Run]:
@@ -32,15 +31,15 @@ async def standing(context: Context, experiment: Experiment, runs: Sequence[Run]
     """What to do with an experiment that has a score; None while its baseline is still being measured, and for good
     where that ignores its seeds: how far chance goes is then not known.
 
-    It is compared on the device of its scores: a run that never started may have been meant for another.
+    It is compared on its own ground: a run that never started may have been meant for another device.
     """
-    device = next((run.device for run in runs if run.val_bpb is not None), None)
     base = await baseline_experiment(context, experiment)
-    if base is None or device is None:
+    scores = scores_on(experiment.ground, runs)
+    if base is None or not scores:
         return None
-    baseline = [run for run in await runs_at_head(context, base) if run.device == device]
-    scores, beside = scores_of(runs), scores_of(baseline)
-    noise = noise_of(await context.store.score_groups(device))
+    baseline = [run for run in await runs_at_head(context, base) if run.device == experiment.ground]
+    beside = scores_on(experiment.ground, baseline)
+    noise = noise_of(await context.store.score_groups(experiment.ground))
     if len(beside) < BASELINE_SEEDS or noise is None:
         return None
     if await asyncio.to_thread(seed_ignored, context.lab, baseline) is not None:
@@ -48,7 +47,7 @@ async def standing(context: Context, experiment: Experiment, runs: Sequence[Run]
     decision = decide(context.settings.promotion.rule, scores, beside, noise)
     if decision.action is Action.DROP:
         decision = await second_chance(context, experiment, decision, scores, beside, noise)
-    return Standing(decision, base, device)
+    return Standing(decision, base)
 
 
 async def baseline_experiment(context: Context, experiment: Experiment) -> Experiment | None:
@@ -56,5 +55,6 @@ async def baseline_experiment(context: Context, experiment: Experiment) -> Exper
     return await context.store.baseline_experiment(experiment.parent)
 
 
-def scores_of(runs: Sequence[Run]) -> list[float]:
-    return [run.val_bpb for run in runs if run.val_bpb is not None and not run.void]
+def scores_on(ground: str, runs: Sequence[Run]) -> list[float]:
+    """The scores that compare there."""
+    return [run.val_bpb for run in runs if run.val_bpb is not None and not run.void and run.device == ground]

@@ -10,7 +10,7 @@ import asyncio
 
 from orchestrator.context import Context
 from orchestrator.evidence import Action
-from orchestrator.measurement.contest import baseline_experiment, runs_at_head, scores_of, standing
+from orchestrator.measurement.contest import baseline_experiment, runs_at_head, scores_on, standing
 from orchestrator.measurement.likeness import seed_ignored
 from orchestrator.measurement.masters import follow_masters, ref_of
 from orchestrator.measurement.measuring import NOT_STARTED, discard_weights
@@ -174,13 +174,17 @@ class Judging:
     async def _message(self, experiment: Experiment, reason: str, actor: str, promoted_as: str) -> str:
         base = await baseline_experiment(self._context, experiment)
         assert base is not None
+
+        async def scores(side: Experiment) -> list[float]:
+            return scores_on(experiment.ground, await runs_at_head(self._context, side))
+
         lines = [
             f"Promote experiment {experiment.label}: {experiment.title}",
             "",
             reason[:1].upper() + reason[1:] + ".",
             "",
-            f"val_bpb of this branch: {_listed(await self._scores_of(experiment))}",
-            f"val_bpb of the master before (experiment {base.label}): {_listed(await self._scores_of(base))}",
+            f"val_bpb of this branch: {_listed(await scores(experiment))}",
+            f"val_bpb of the master before (experiment {base.label}): {_listed(await scores(base))}",
             f"Source: {experiment.source}",
             *(["Self-reported: the score is what the program printed."] if self._self_reported else []),
             *(["Unsandboxed: the runs had no sandbox around them."] if await self._unsandboxed(experiment) else []),
@@ -199,9 +203,6 @@ class Judging:
 
     async def _unsandboxed(self, experiment: Experiment) -> bool:
         return unsandboxed(experiment, await self._context.store.runs_of(experiment.id))
-
-    async def _scores_of(self, experiment: Experiment) -> list[float]:
-        return scores_of(await runs_at_head(self._context, experiment))
 
     async def follow_master(self) -> None:
         """Bring the store to where the masters stand in git (orchestrator.measurement.masters)."""

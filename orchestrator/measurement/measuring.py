@@ -207,7 +207,7 @@ class Measuring:
             if master is None or experiment.parent != master.commit_id or experiment.decision is not Decision.NONE:
                 continue  # it is rebased as soon as its runs under way have ended, or decided on already
             runs = [run for run in await runs_at_head(self._context, experiment) if run.outcome != NOT_STARTED]
-            if any(run.device != device or run.val_bpb is None for run in runs):
+            if experiment.ground != device or any(run.val_bpb is None for run in runs):
                 continue  # one at a time: each may settle it
             found = await standing(self._context, experiment, runs)
             if found is not None and found.decision.action is Action.RUN:

@@ -77,6 +77,25 @@ _VOID = """
     """
 """Runs of an attempt that was refused as invalid: what they scored is kept and counts nowhere."""
 
+_GROUND = """
+    ALTER TABLE experiments ADD COLUMN ground TEXT NOT NULL DEFAULT '';
+    UPDATE experiments SET ground = ifnull((
+        SELECT r.device FROM runs AS r WHERE r.experiment_id = experiments.id AND r.commit_id = experiments.commit_id
+        AND r.attempt = experiments.attempt AND r.val_bpb IS NOT NULL AND NOT r.void GROUP BY r.device
+        ORDER BY max(iif(r.kind = 'screen', r.id, 0)) DESC, count(*) DESC, min(r.id) LIMIT 1), '');
+    UPDATE experiments SET val_bpb = (SELECT avg(r.val_bpb) FROM runs AS r WHERE r.experiment_id = experiments.id
+        AND r.commit_id = experiments.commit_id AND r.attempt = experiments.attempt AND NOT r.void
+        AND r.device = experiments.ground)
+    WHERE EXISTS (SELECT 1 FROM runs WHERE runs.experiment_id = experiments.id);
+    UPDATE experiments SET delta = val_bpb - (SELECT avg(r.val_bpb) FROM baselines
+        JOIN experiments AS base ON base.id = baselines.experiment_id
+        JOIN runs AS r ON r.experiment_id = base.id AND r.commit_id = base.commit_id AND r.attempt = base.attempt
+        AND NOT r.void
+        WHERE baselines.commit_id = experiments.parent AND r.device = experiments.ground)
+    WHERE EXISTS (SELECT 1 FROM runs WHERE runs.experiment_id = experiments.id);
+    """
+"""The kind of device that an experiment's score is of: means over unlike devices are none."""
+
 MIGRATIONS: tuple[str, ...] = (
     # 1: the frame
     """
@@ -297,4 +316,6 @@ MIGRATIONS: tuple[str, ...] = (
     _TEAMS,
     # 11: scores that count nowhere
     _VOID,
+    # 12: scores of one kind of device
+    _GROUND,
 )

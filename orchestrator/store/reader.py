@@ -252,15 +252,16 @@ class Reader:
     async def score_groups(self, device: str | None = None) -> list[list[float]]:
         """The scores of every group of valid runs of one commit on one kind of device: what noise is estimated from.
 
-        `device` takes the groups of that kind alone.
+        `device` takes the groups of that kind alone: unlike devices have noises of their own.
         """
         groups: dict[tuple[str, str], list[float]] = {}
         rows = await self.rows(
-            "SELECT commit_id, device, val_bpb FROM runs WHERE val_bpb IS NOT NULL AND NOT void ORDER BY id"
+            "SELECT commit_id, device, val_bpb FROM runs WHERE val_bpb IS NOT NULL AND NOT void"
+            " AND (? IS NULL OR device = ?) ORDER BY id",
+            (device, device),
         )
         for row in rows:
-            if device is None or row["device"] == device:
-                groups.setdefault((row["commit_id"], row["device"]), []).append(float(row["val_bpb"]))
+            groups.setdefault((row["commit_id"], row["device"]), []).append(float(row["val_bpb"]))
         return list(groups.values())
 
     # -- earlier results from elsewhere

@@ -85,7 +85,8 @@ class _FromRow:
 
 @dataclass(frozen=True, slots=True)
 class Experiment(_FromRow):
-    """One hypothesis made into one patch on one branch; `val_bpb` is the mean of its valid runs at `commit_id`."""
+    """One hypothesis made into one patch on one branch; `val_bpb` is the mean of its valid runs at `commit_id` that
+    compare: those on its `ground`."""
 
     id: int
     title: str
@@ -112,6 +113,7 @@ class Experiment(_FromRow):
     decision: Decision = Decision.NONE
     promoted_as: str = ""  # SIMPLIFICATION, or empty for a gain
     line: str = ""  # whose master it is for: a team's own, by the team's name, or the lab's ("")
+    ground: str = ""  # the kind of device that its score is of (orchestrator.store.scores); "" before there is one
 
     @classmethod
     def from_row(cls, row: Row) -> Experiment:

@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.store.papers import PaperBook
 from orchestrator.store.records import Decision, Experiment, Run, RunKind, utc_now
+from orchestrator.store.scores import DIFFERENCE, GROUND, SCORE
 from orchestrator.store.states import IllegalMove, State, check_move
 
 
@@ -281,21 +282,10 @@ class Writer(PaperBook):
 
     async def _rescore(self, experiment_id: int) -> None:
         """Bring `val_bpb` and `delta` up to date: of this experiment, and of those measured against its commits."""
+        await self._do(f"{GROUND} WHERE id = ?", (experiment_id,))
+        await self._do(f"{SCORE} WHERE id = ?", (experiment_id,))
         await self._do(
-            "UPDATE experiments SET val_bpb = (SELECT avg(val_bpb) FROM runs WHERE runs.experiment_id = experiments.id"
-            " AND runs.commit_id = experiments.commit_id AND runs.attempt = experiments.attempt AND NOT runs.void)"
-            " WHERE id = ?",
-            (experiment_id,),
-        )
-        await self._do(
-            "UPDATE experiments SET delta = val_bpb - (SELECT avg(base_run.val_bpb) FROM baselines"
-            " JOIN experiments AS base ON base.id = baselines.experiment_id"
-            " JOIN runs AS base_run ON base_run.experiment_id = base.id AND base_run.commit_id = base.commit_id"
-            " AND base_run.attempt = base.attempt"
-            " WHERE baselines.commit_id = experiments.parent AND base_run.device IN (SELECT device FROM runs"
-            " WHERE runs.experiment_id = experiments.id AND runs.commit_id = experiments.commit_id"
-            " AND runs.attempt = experiments.attempt AND runs.val_bpb IS NOT NULL))"
-            " WHERE id = ? OR parent IN (SELECT commit_id FROM baselines WHERE experiment_id = ?)",
+            f"{DIFFERENCE} WHERE id = ? OR parent IN (SELECT commit_id FROM baselines WHERE experiment_id = ?)",
             (experiment_id, experiment_id),
         )
 

@@ -54,6 +54,19 @@ async def a_ready_one(context: Context, title: str = "An idea") -> Experiment:
     return await context.store.move(made.id, State.READY, "by the test", **words)
 
 
+async def a_real_one(context: Context) -> Experiment:
+    """The same with a branch that can be merged."""
+    ready = await a_ready_one(context, "Another decay")
+    assert ready.parent is not None
+    tree = context.lab.worktrees / "recorded"
+    context.repository.checkout_commit(tree, ready.parent)
+    text = (tree / "train.py").read_text()
+    (tree / "train.py").write_text(text.replace("WEIGHT_DECAY = 0.1", "WEIGHT_DECAY = 0.05"))
+    commit = context.repository.commit(tree, ready.title, ready.hypothesis, {"Experiment": str(ready.id)}, "worker-1")
+    branch = context.repository.set_branch(context.repository.branch_name(ready.id, 1, ready.title), commit)
+    return await context.store.move(ready.id, State.READY, "by the test", commit_id=commit, branch=branch)
+
+
 async def seen(context: Context, experiment: Experiment) -> Experiment:
     found = await context.store.experiment(experiment.id)
     assert found is not None
@@ -76,7 +89,7 @@ def test_a_run_that_never_started_says_nothing_of_the_device_that_an_experiment_
         confirming = await seen(context, ready)
         assert confirming.state is State.CONFIRMING and "against 2.0000 (3)" in confirming.reason
         found = await standing(context, confirming, await runs_at_head(context, confirming))
-        assert found is not None and found.device == "fast"
+        assert found is not None and confirming.ground == "fast"
         measuring = Measuring(context)
         assert await measuring._wanted_confirmation("slow") is None
         wanted = await measuring._wanted_confirmation("fast")
@@ -103,5 +116,24 @@ def test_nothing_is_promoted_on_a_baseline_that_ignores_its_seed_and_the_lab_say
         await context.store.set_meta("runs_forgiven", "99")
         assert await measuring.halted() == halted, "it is no failed run that might go better next time"
         assert await measuring._next("fast") is None
+
+    in_lab(bare, play)
+
+
+def test_a_merge_message_tells_the_scores_of_the_kind_of_device_that_decided(bare: Path) -> None:
+    async def play(context: Context) -> None:
+        await baseline(context, SLOW, 2.99, 3.0, 3.01, 3.02)
+        await baseline(context, FAST, 1.99, 2.0, 2.01)
+        ready = await a_real_one(context)
+        await scored(context, ready, RunKind.SCREEN, FAST, 1.5)
+        judging = Judging(context)
+        await judging.judge()
+        await judging.judge()
+        await scored(context, ready, RunKind.CONFIRM, FAST, 1.5, 1.52)
+        await judging.judge()
+        won = await seen(context, ready)
+        assert won.state is State.PROMOTED
+        message = context.repository.message(context.repository.head("refs/heads/master"))
+        assert "val_bpb of the master before (experiment 0): 2.0000 (1.9900, 2.0000, 2.0100)" in message
 
     in_lab(bare, play)
