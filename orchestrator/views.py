@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -22,7 +23,16 @@ from orchestrator.evidence import (
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.store.filters import EVERYTHING, Filter
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import SIMPLIFICATION, Decision, Experiment, Run, SlotRow, seconds_since, utc_now
+from orchestrator.store.records import (
+    CONDITIONS,
+    SIMPLIFICATION,
+    Decision,
+    Experiment,
+    Run,
+    SlotRow,
+    seconds_since,
+    utc_now,
+)
 from orchestrator.store.states import State
 from orchestrator.store.vault import due_runs, vault_scores, vault_verdicts
 
@@ -85,17 +95,31 @@ async def scored_baseline(reader: Reader, line: str = "") -> Baseline:
     start = await reader.experiment(0)
     if master is None or experiment is None or start is None:
         return Baseline(None, None, None, 0, None, None)
-    ground = experiment.ground
-    scores = [run.val_bpb or 0.0 for run in valid_runs(start, await reader.runs_of(0), ground)]
+    runs = await reader.runs_of(experiment.id)
+    ground = _ground_now(experiment, runs, await reader.meta(CONDITIONS))
+    scored = valid_runs(experiment, runs, ground)
     return Baseline(
         master.commit_id,
         master.experiment_id,
-        experiment.val_bpb,
-        len(valid_runs(experiment, await reader.runs_of(experiment.id))),
+        _mean(scored),
+        len(scored),
         None,
-        fmean(scores) if scores else None,
+        _mean(valid_runs(start, await reader.runs_of(0), ground)),
         ground=ground,
     )
+
+
+def _ground_now(experiment: Experiment, runs: Sequence[Run], conditions: str) -> str:
+    """Where master stands: on the ground that it was decided on, or where it has been measured anew since then."""
+    anew = [run.ground for run in runs_at_head(experiment, runs) if run.counts and run.conditions == conditions]
+    if experiment.ground in anew or not anew:
+        return experiment.ground
+    return Counter(anew).most_common(1)[0][0]
+
+
+def _mean(runs: Sequence[Run]) -> float | None:
+    scores = [run.val_bpb for run in runs if run.val_bpb is not None]
+    return fmean(scores) if scores else None
 
 
 async def noise_of_master(reader: Reader) -> float | None:
@@ -128,7 +152,7 @@ async def beliefs_of(reader: Reader) -> dict[int, Belief]:
     """What to believe of the gain of every experiment that was measured against a baseline, by its id."""
     rows = await reader.rows(
         "SELECT e.id, e.delta, e.ground, count(r.id) AS runs FROM experiments AS e JOIN runs AS r"
-        " ON r.experiment_id = e.id AND r.commit_id = e.commit_id AND r.attempt = e.attempt AND r.device = e.ground"
+        " ON r.experiment_id = e.id AND r.commit_id = e.commit_id AND r.attempt = e.attempt AND r.ground = e.ground"
         " AND r.val_bpb IS NOT NULL AND NOT r.void WHERE e.delta IS NOT NULL GROUP BY e.id"
     )
     found: dict[int, Belief] = {}
@@ -152,9 +176,9 @@ def runs_at_head(experiment: Experiment, runs: Sequence[Run]) -> list[Run]:
 
 
 def valid_runs(experiment: Experiment, runs: Sequence[Run], ground: str | None = None) -> list[Run]:
-    """The runs that its score is the mean of; `ground` takes those of another kind of device than its own."""
+    """The runs that its score is the mean of; `ground` takes those on another ground than its own."""
     wanted = experiment.ground if ground is None else ground
-    return [run for run in runs_at_head(experiment, runs) if run.counts and run.device == wanted]
+    return [run for run in runs_at_head(experiment, runs) if run.counts and run.ground == wanted]
 
 
 def run_seconds(run: Run) -> float | None:

@@ -60,6 +60,7 @@ async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
                 "tokens": run.tokens,
                 "exit_code": run.exit_code,
                 "device": run.device,
+                "conditions": run.conditions,
                 "sandbox": run.sandbox,
                 "provenance": run.provenance,
                 "started_at": run.started_at,

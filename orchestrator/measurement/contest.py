@@ -1,4 +1,4 @@
-"""What the evidence says of an experiment now: its runs against the baseline's, on the kind of device of both."""
+"""What the evidence says of an experiment now: its runs against the baseline's, on the ground of both."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ async def standing(context: Context, experiment: Experiment, runs: Sequence[Run]
     """What to do with an experiment that has a score; None while its baseline is still being measured, and for good
     where that ignores its seeds: how far chance goes is then not known.
 
-    It is compared on its own ground: a run that never started may have been meant for another device.
+    It is compared on its own ground: a run that never started may have been meant for another.
     """
     base = await baseline_experiment(context, experiment)
     scores = scores_on(experiment.ground, runs)
     if base is None or not scores:
         return None
-    baseline = [run for run in await runs_at_head(context, base) if run.device == experiment.ground]
+    baseline = [run for run in await runs_at_head(context, base) if run.ground == experiment.ground]
     beside = scores_on(experiment.ground, baseline)
     noise = noise_of(await context.store.score_groups(experiment.ground))
     if len(beside) < BASELINE_SEEDS or noise is None:
@@ -57,4 +57,4 @@ async def baseline_experiment(context: Context, experiment: Experiment) -> Exper
 
 def scores_on(ground: str, runs: Sequence[Run]) -> list[float]:
     """The scores that compare there."""
-    return [run.val_bpb for run in runs if run.val_bpb is not None and not run.void and run.device == ground]
+    return [run.val_bpb for run in runs if run.val_bpb is not None and not run.void and run.ground == ground]

@@ -17,7 +17,7 @@ from orchestrator.measurement.measuring import NOT_STARTED, discard_weights
 from orchestrator.patches.rebasing import bring_up_to_master
 from orchestrator.patches.repairing import send_back
 from orchestrator.runs import Outcome
-from orchestrator.store.records import CANCELLED, SIMPLIFICATION, Decision, Experiment, Run
+from orchestrator.store.records import CANCELLED, CONDITIONS, SIMPLIFICATION, Decision, Experiment, Run
 from orchestrator.store.states import ACTIVE, ENDED, State
 from orchestrator.views import unsandboxed
 
@@ -94,6 +94,8 @@ class Judging:
     async def _compare(self, experiment: Experiment, runs: list[Run]) -> Experiment | None:
         if experiment.decision is Decision.MERGE:
             return await self._carry_out(experiment)
+        if await self._is_outdated(experiment, runs):
+            return await self._measure_anew(experiment)
         found = await standing(self._context, experiment, runs)
         if found is None:
             return None  # its baseline is still being measured
@@ -115,13 +117,16 @@ class Judging:
             return await self._context.store.move(
                 experiment.id, state_after(outcome), f"a confirming run failed: {failed[-1].reason}"
             )
-        ignored = await asyncio.to_thread(seed_ignored, self._context.lab, runs)
+        compared = [run for run in runs if run.ground == experiment.ground]
+        ignored = await asyncio.to_thread(seed_ignored, self._context.lab, compared)
         if ignored is not None:
             return await self._context.store.move(experiment.id, State.INVALID, ignored)
         if not await self._stands_on_master(experiment):
             return await bring_up_to_master(self._context, experiment)  # before another run is spent on an old master
         if experiment.decision is Decision.MERGE:
             return await self._carry_out(experiment)
+        if await self._is_outdated(experiment, runs):
+            return await self._measure_anew(experiment)
         found = await standing(self._context, experiment, runs)
         if found is None or found.decision.action in (Action.RUN, Action.BASELINE):
             return None
@@ -131,6 +136,15 @@ class Judging:
             )
         promoted_as = SIMPLIFICATION if found.decision.simplifies else ""
         return await self.merge(experiment, found.decision.reason, "autolab", promoted_as)
+
+    async def _is_outdated(self, experiment: Experiment, runs: list[Run]) -> bool:
+        """Whether its score is of other settings than those of now, under which nothing more would be compared."""
+        present = await self._context.store.meta(CONDITIONS)
+        return any(run.ground == experiment.ground and run.conditions != present for run in runs)
+
+    async def _measure_anew(self, experiment: Experiment) -> Experiment:
+        reason = "measured under other settings than autolab.toml has now, to be measured anew"
+        return await self._context.store.move(experiment.id, State.READY, reason)
 
     async def _carry_out(self, experiment: Experiment) -> Experiment:
         """What a person has decided, now that the experiment is measured."""

@@ -96,6 +96,13 @@ _GROUND = """
     """
 """The kind of device that an experiment's score is of: means over unlike devices are none."""
 
+_CONDITIONS = """
+    ALTER TABLE runs ADD COLUMN conditions TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN ground TEXT NOT NULL
+        GENERATED ALWAYS AS (iif(conditions = '', device, device || ' under ' || conditions)) VIRTUAL;
+    """
+"""The settings that a run was measured under, as a hash ('': not known), and with its device what it compares on."""
+
 MIGRATIONS: tuple[str, ...] = (
     # 1: the frame
     """
@@ -318,4 +325,6 @@ MIGRATIONS: tuple[str, ...] = (
     _VOID,
     # 12: scores of one kind of device
     _GROUND,
+    # 13: scores of one set of settings
+    _CONDITIONS,
 )

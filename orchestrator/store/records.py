@@ -65,6 +65,9 @@ REVERSAL = "reversal of experiment "
 CANCELLED = "cancelled"
 """The kind of the event by which an agent has a run stopped: its reason is the experiment's; `after` names the run."""
 
+CONDITIONS = "conditions"
+"""The key in the table `meta` of the hash of the settings that runs are measured under now."""
+
 VAULT = "vault"
 """The actor of every event that tells of the vault split: no such event reaches an agent."""
 
@@ -113,7 +116,7 @@ class Experiment(_FromRow):
     decision: Decision = Decision.NONE
     promoted_as: str = ""  # SIMPLIFICATION, or empty for a gain
     line: str = ""  # whose master it is for: a team's own, by the team's name, or the lab's ("")
-    ground: str = ""  # the kind of device that its score is of (orchestrator.store.scores); "" before there is one
+    ground: str = ""  # where its score was measured (orchestrator.store.scores); "" before there is one
 
     @classmethod
     def from_row(cls, row: Row) -> Experiment:
@@ -161,12 +164,14 @@ class Run(_FromRow):
     peak_memory: int | None
     started_at: str
     ended_at: str | None
-    device: str  # its kind: scores of unlike devices are not compared
+    device: str  # its kind
     sandbox: str  # what the code that agents wrote ran in: bubblewrap, landlock, off
     tokens: int | None  # seen in training, as the run says
     exit_code: int | None
     provenance: dict[str, str]  # orchestrator.runs.provenance
     void: int = 0  # 1: its attempt was refused as invalid, so what it scored counts nowhere
+    conditions: str = ""  # orchestrator.measurement.conditions of the settings that it was measured under
+    ground: str = ""  # device and conditions: scores compare on one ground alone
 
     @classmethod
     def from_row(cls, row: Row) -> Run:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.store.papers import PaperBook
-from orchestrator.store.records import Decision, Experiment, Run, RunKind, utc_now
+from orchestrator.store.records import CONDITIONS, Decision, Experiment, Run, RunKind, utc_now
 from orchestrator.store.scores import DIFFERENCE, GROUND, SCORE
 from orchestrator.store.states import IllegalMove, State, check_move
 
@@ -209,7 +209,7 @@ class Writer(PaperBook):
         async with self._change():
             run_id = await self._do(
                 "INSERT INTO runs (experiment_id, attempt, kind, seed, commit_id, parent, slot, device, sandbox,"
-                " reason, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)",
+                " conditions, reason, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)",
                 (
                     experiment.id,
                     experiment.attempt,
@@ -220,6 +220,7 @@ class Writer(PaperBook):
                     place.slot,
                     place.device,
                     place.sandbox,
+                    await self.meta(CONDITIONS),
                     utc_now(),
                 ),
             )
@@ -279,6 +280,20 @@ class Writer(PaperBook):
     async def mark_tracked(self, run_id: int) -> None:
         async with self._change():
             await self._do("UPDATE runs SET tracked = 1 WHERE id = ?", (run_id,))
+
+    async def measure_under(self, conditions: str) -> None:
+        """Runs are measured under these conditions from here on; a run of which nobody knows counts as one of them."""
+        async with self._change():
+            before = await self.meta(CONDITIONS)
+            await self._do("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (CONDITIONS, conditions))
+            if before == conditions:
+                return
+            await self._do("UPDATE runs SET conditions = ? WHERE conditions = ''", (conditions,))
+            for update in (GROUND, SCORE, DIFFERENCE):
+                await self._do(f"{update} WHERE id IN (SELECT experiment_id FROM runs)")
+            if before:
+                changed = "the settings that scores depend on have changed: master is measured anew under them"
+                await self._event("lab", "autolab", changed)
 
     async def _rescore(self, experiment_id: int) -> None:
         """Bring `val_bpb` and `delta` up to date: of this experiment, and of those measured against its commits."""
