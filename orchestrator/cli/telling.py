@@ -16,6 +16,7 @@ from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
 from orchestrator.store.states import beside
 from orchestrator.store.vault import vault_scores
+from orchestrator.vault_words import vault_word
 
 
 async def _known(reader: Reader, experiment_id: int) -> Experiment:
@@ -38,7 +39,7 @@ async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
         "priority": experiment.priority,
         "attempt": experiment.attempt,
         "promoted_as": experiment.promoted_as or None,
-        "vault": await views.vault_word(reader, experiment),
+        "vault": await vault_word(reader, experiment),
         "all_runs": [
             {
                 "id": run.id,

@@ -11,7 +11,8 @@ from orchestrator.store.reader import Reader
 from orchestrator.store.records import REVERSAL, Decision, Experiment, Run
 from orchestrator.store.states import ENDED, State
 from orchestrator.store.vault import vault_verdicts
-from orchestrator.views import beliefs_of, noise_of_master, run_seconds, valid_runs, vault_means
+from orchestrator.vault_words import vault_means
+from orchestrator.views import beliefs_of, noise_of_master, run_seconds, valid_runs
 
 
 @dataclass(frozen=True, slots=True)

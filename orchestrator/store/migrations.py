@@ -82,7 +82,7 @@ _GROUND = """
     UPDATE experiments SET ground = ifnull((
         SELECT r.device FROM runs AS r WHERE r.experiment_id = experiments.id AND r.commit_id = experiments.commit_id
         AND r.attempt = experiments.attempt AND r.val_bpb IS NOT NULL AND NOT r.void GROUP BY r.device
-        ORDER BY max(iif(r.kind = 'screen', r.id, 0)) DESC, count(*) DESC, min(r.id) LIMIT 1), '');
+        ORDER BY max(CASE r.kind WHEN 'screen' THEN r.id ELSE 0 END) DESC, count(*) DESC, min(r.id) LIMIT 1), '');
     UPDATE experiments SET val_bpb = (SELECT avg(r.val_bpb) FROM runs AS r WHERE r.experiment_id = experiments.id
         AND r.commit_id = experiments.commit_id AND r.attempt = experiments.attempt AND NOT r.void
         AND r.device = experiments.ground)
@@ -99,7 +99,7 @@ _GROUND = """
 _CONDITIONS = """
     ALTER TABLE runs ADD COLUMN conditions TEXT NOT NULL DEFAULT '';
     ALTER TABLE runs ADD COLUMN ground TEXT NOT NULL
-        GENERATED ALWAYS AS (iif(conditions = '', device, device || ' under ' || conditions)) VIRTUAL;
+        GENERATED ALWAYS AS (CASE conditions WHEN '' THEN device ELSE device || ' under ' || conditions END) VIRTUAL;
     """
 """The settings that a run was measured under, as a hash ('': not known), and with its device what it compares on."""
 

@@ -16,7 +16,7 @@ _AT_HEAD = (
 
 GROUND = (
     f"UPDATE experiments SET ground = ifnull((SELECT runs.ground FROM runs WHERE {_AT_HEAD} GROUP BY runs.ground"
-    " ORDER BY max(iif(runs.kind = 'screen', runs.id, 0)) DESC,"
+    " ORDER BY max(CASE runs.kind WHEN 'screen' THEN runs.id ELSE 0 END) DESC,"
     f" runs.conditions = ifnull((SELECT value FROM meta WHERE key = '{CONDITIONS}'), '') DESC,"
     " count(*) DESC, min(runs.id) LIMIT 1), '')"
 )
