@@ -30,6 +30,7 @@ from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal, Writer
 
 SLOTS = 8
+GPU = "NVIDIA H100"
 AGENTS = ("researcher", "planner", "reviewer", "reporter", "worker-1", "worker-2", "worker-3", "worker-4")
 LINES_A_SECOND = 125
 HOUR = 3600
@@ -53,7 +54,7 @@ async def make_lab(root: Path, experiments: int) -> Lab:
         await store.connection.execute("PRAGMA synchronous = OFF")  # a lab to throw away
         await store.set_meta("profile", "cpu")
         await store.add_start("a" * 40, "start", "the starting point of this lab")
-        await store.set_slots([(f"gpu{n}", "NVIDIA H100") for n in range(SLOTS)])
+        await store.set_slots([(f"gpu{n}", GPU) for n in range(SLOTS)])
         await store.set_agents([(name, name.split("-")[0], "offline", "offline, rule-based") for name in AGENTS])
         await _write_past(store, experiments)
         for slot in range(SLOTS):
@@ -117,7 +118,7 @@ async def _write_past(store: Writer, count: int) -> None:
                     commit,
                     "a" * 40,
                     f"gpu{number % SLOTS}",
-                    "NVIDIA H100",
+                    GPU,
                     "bubblewrap",
                     outcome,
                     reason,
@@ -137,8 +138,8 @@ async def _write_past(store: Writer, count: int) -> None:
     await store.connection.execute("BEGIN")
     await put(
         "INSERT INTO experiments (id, title, hypothesis, source, variable, edit, author, team, state, reason, priority,"
-        " attempt, parent, branch, commit_id, role_model, val_bpb, delta, created_at, updated_at)"
-        f" VALUES ({', '.join('?' * 20)})",
+        " attempt, parent, branch, commit_id, role_model, val_bpb, delta, created_at, updated_at, ground)"
+        f" VALUES ({', '.join('?' * 20)}, '{GPU}')",
         experiments,
     )
     await put(
@@ -165,7 +166,7 @@ async def _begin(store: Writer, slot: str, number: int) -> None:
     made = await _propose(store, number)
     await store.move(made, State.PATCHING, "worker-1 writes the patch", actor="worker-1")
     ready = await store.move(made, State.READY, "approved", parent="a" * 40, commit_id=f"{made:040x}", branch="exp/x")
-    await store.begin_run(ready, RunKind.SCREEN, 1, Place(slot, "NVIDIA H100", "bubblewrap"), f"{made:040x}")
+    await store.begin_run(ready, RunKind.SCREEN, 1, Place(slot, GPU, "bubblewrap"), f"{made:040x}")
 
 
 def _lines(count: int) -> str:

@@ -14,7 +14,7 @@ from orchestrator.measurement.protection import installed
 from orchestrator.settings import Profile, Settings, read_settings
 from orchestrator.settings_text import settings_text, template
 from orchestrator.targets.recognition import Wishes, recognise
-from orchestrator.targets.target import NanogptTarget, ScriptTarget, Target
+from orchestrator.targets.target import SEED_UNREAD, NanogptTarget, ScriptTarget, Target, reads_seed
 from orchestrator.team_settings import ROLE_FILES
 from roles.role_file import shipped
 
@@ -72,6 +72,8 @@ def adopt(
             contents["program.md"] = template("program.md").encode()
         case ScriptTarget():
             contents["autolab.toml"] = settings_text(profile, target.budget_seconds, target).encode()
+            if not reads_seed(target, lab.root):
+                notes.append(f"Beware: {SEED_UNREAD}; {target.seeding}.")
             contents["program.md"] = template("script-program.md").encode()
     kept = {path for path in copy.plain_files if path in contents}
     if "program.md" in kept:

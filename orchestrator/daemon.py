@@ -19,6 +19,7 @@ from orchestrator.engine.answering import answer_without_daemon
 from orchestrator.engine.engine import Ending, Engine
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, LabLock
+from orchestrator.measurement.conditions import conditions_of
 from orchestrator.measurement.protection import check_master
 from orchestrator.runs import local_executor
 from orchestrator.runs.slots import device_files
@@ -48,6 +49,7 @@ async def opened(lab: Lab) -> AsyncIterator[Context]:
         async with Writer(lab.database) as store:
             await _check_kind(store, settings.target.kind)
             await _check_data(store, corpus.fingerprint, settings.lab.profile)
+            await store.measure_under(conditions_of(settings))
             yield Context(lab, Standing(settings), store, repository, executor, corpus, walls)
     finally:
         lock.release()

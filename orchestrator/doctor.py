@@ -20,7 +20,7 @@ from orchestrator.runs.slots import device_files, gpu_reading, gpu_slots, machin
 from orchestrator.sandbox import walls
 from orchestrator.sandbox.library import source_library
 from orchestrator.settings import ModelSection, Settings, read_settings
-from orchestrator.targets.target import ScriptTarget
+from orchestrator.targets.target import SEED_UNREAD, SEED_VARIABLE, ScriptTarget, reads_seed
 
 IN_USE_REMEDY = "Runs wait until others have left it; `share_gpus = true` in autolab.toml uses it all the same."
 
@@ -144,7 +144,7 @@ def _lab(lab: Lab) -> list[Finding]:
     findings.append(Finding("settings", True, "autolab.toml is valid"))
     target = settings.optimised()
     if isinstance(target, ScriptTarget):
-        findings.append(_command(target, lab.root))
+        findings += [_command(target, lab.root), _seed(target, lab.root)]
     if settings.alerts.webhook_url_env is not None:
         findings.append(_webhook(settings.alerts.webhook_url_env))
     return findings + [_model(name, settings) for name in sorted(settings.models)]
@@ -164,6 +164,13 @@ def _command(target: ScriptTarget, root: Path) -> Finding:
     found = shutil.which(program) or ("/" in program and (root / program).is_file())
     remedy = f"Install {program}, or change target.command in autolab.toml."
     return Finding("target", bool(found), f"a script: {shlex.join(target.command)}", remedy, True)
+
+
+def _seed(target: ScriptTarget, root: Path) -> Finding:
+    """Whether a script looks at the seed that it is assigned, by its text."""
+    if reads_seed(target, root):
+        return Finding("seed", True, f"the program reads {SEED_VARIABLE}")
+    return Finding("seed", False, SEED_UNREAD, f"{target.seeding[:1].upper()}{target.seeding[1:]}; commit that.")
 
 
 def _model(name: str, settings: Settings) -> Finding:

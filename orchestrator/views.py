@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from statistics import fmean
 from typing import Any
 
 from orchestrator.evidence import (
     BASELINE_SEEDS,
-    GAIN_MISSING,
     Belief,
     Measured,
     believed,
@@ -21,12 +22,18 @@ from orchestrator.evidence import (
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.store.filters import EVERYTHING, Filter
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import SIMPLIFICATION, Decision, Experiment, Run, SlotRow, seconds_since, utc_now
-from orchestrator.store.states import State
-from orchestrator.store.vault import due_runs, vault_scores, vault_verdicts
+from orchestrator.store.records import (
+    CONDITIONS,
+    SIMPLIFICATION,
+    Decision,
+    Experiment,
+    Run,
+    SlotRow,
+    seconds_since,
+    utc_now,
+)
 
 BUSY_WINDOW_SECONDS = 3600.0
-NO_VAULT = "none: a script brings its own data, so nothing is held out from it"
 EARLY_STOPPING = "early_stopping"
 """The key in the table `meta` of the lab's account of early stopping, a sentence for people."""
 
@@ -41,18 +48,20 @@ EARLY_STOPPING_SHORT = "early_stopping_short"
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The head of master and its scores; `noise` is the standard deviation of one run, bits per byte."""
+    """The head of master and its scores, all of its `ground`; `noise` is the standard deviation of one run, bits per
+    byte."""
 
     commit: str | None
     experiment_id: int | None
     val_bpb: float | None
     runs: int
     noise: float | None
-    start_bpb: float | None  # the mean of experiment 0
+    start_bpb: float | None  # the mean of experiment 0 there
     believed: float | None = None  # the gain since the start that is left after the winner's curse
     promotions: int = 0
     expected_false: float = 0.0  # of these promotions
     gains: Mapping[int, float] = field(default_factory=dict)  # believed of each measured experiment, by its id
+    ground: str = ""
 
     @property
     def gain(self) -> float | None:
@@ -62,23 +71,57 @@ class Baseline:
 
 async def baseline_of(reader: Reader, line: str = "") -> Baseline:
     """How the lab's master stands, or that of the team `line` which has its own."""
+    scored = await scored_baseline(reader, line)
+    noise = noise_of(await reader.score_groups(scored.ground))
+    believed, promotions, false, gains = await _believed_so_far(reader, line)
+    return replace(
+        scored,
+        noise=noise.deviation if noise is not None else None,
+        believed=believed,
+        promotions=promotions,
+        expected_false=false,
+        gains=gains,
+    )
+
+
+async def scored_baseline(reader: Reader, line: str = "") -> Baseline:
+    """The same without noise and beliefs, which take longer to reckon in a large lab. All of it is of one ground."""
     master = await reader.master(line)
-    pooled = noise_of(await reader.score_groups())
-    noise = pooled.deviation if pooled is not None else None
-    if master is None:
-        return Baseline(None, None, None, 0, noise, None)
-    experiment = await reader.experiment(master.experiment_id)
+    experiment = await reader.experiment(master.experiment_id) if master is not None else None
     start = await reader.experiment(0)
-    runs = valid_runs(experiment, await reader.runs_of(master.experiment_id)) if experiment else []
+    if master is None or experiment is None or start is None:
+        return Baseline(None, None, None, 0, None, None)
+    runs = await reader.runs_of(experiment.id)
+    ground = _ground_now(experiment, runs, await reader.meta(CONDITIONS))
+    scored = valid_runs(experiment, runs, ground)
     return Baseline(
         master.commit_id,
         master.experiment_id,
-        experiment.val_bpb if experiment else None,
-        len(runs),
-        noise,
-        start.val_bpb if start else None,
-        *await _believed_so_far(reader, line),
+        _mean(scored),
+        len(scored),
+        None,
+        _mean(valid_runs(start, await reader.runs_of(0), ground)),
+        ground=ground,
     )
+
+
+def _ground_now(experiment: Experiment, runs: Sequence[Run], conditions: str) -> str:
+    """Where master stands: on the ground that it was decided on, or where it has been measured anew since then."""
+    anew = [run.ground for run in runs_at_head(experiment, runs) if run.counts and run.conditions == conditions]
+    if experiment.ground in anew or not anew:
+        return experiment.ground
+    return Counter(anew).most_common(1)[0][0]
+
+
+def _mean(runs: Sequence[Run]) -> float | None:
+    scores = [run.val_bpb for run in runs if run.val_bpb is not None]
+    return fmean(scores) if scores else None
+
+
+async def noise_of_master(reader: Reader) -> float | None:
+    """The standard deviation of one run, bits per byte, where master was measured."""
+    noise = noise_of(await reader.score_groups((await scored_baseline(reader)).ground))
+    return None if noise is None else noise.deviation
 
 
 async def _believed_so_far(reader: Reader, line: str) -> tuple[float | None, int, float, dict[int, float]]:
@@ -103,29 +146,35 @@ async def _believed_so_far(reader: Reader, line: str) -> tuple[float | None, int
 
 async def beliefs_of(reader: Reader) -> dict[int, Belief]:
     """What to believe of the gain of every experiment that was measured against a baseline, by its id."""
-    noise = noise_of(await reader.score_groups())
-    if noise is None:
-        return {}
     rows = await reader.rows(
-        "SELECT e.id, e.delta, count(r.id) AS runs FROM experiments AS e JOIN runs AS r ON r.experiment_id = e.id"
-        " AND r.commit_id = e.commit_id AND r.attempt = e.attempt AND r.val_bpb IS NOT NULL"
-        " WHERE e.delta IS NOT NULL GROUP BY e.id"
+        "SELECT e.id, e.delta, e.ground, count(r.id) AS runs FROM experiments AS e JOIN runs AS r"
+        " ON r.experiment_id = e.id AND r.commit_id = e.commit_id AND r.attempt = e.attempt AND r.ground = e.ground"
+        " AND r.val_bpb IS NOT NULL AND NOT r.void WHERE e.delta IS NOT NULL GROUP BY e.id"
     )
-    measured = {
-        row["id"]: Measured(-row["delta"], noise.deviation * (1 / row["runs"] + 1 / BASELINE_SEEDS) ** 0.5)
-        for row in rows
-    }
-    prior = prior_of(list(measured.values()), noise.deviation)
-    return {number: believed(one, prior) for number, one in measured.items()}
+    found: dict[int, Belief] = {}
+    for ground in {row["ground"] for row in rows}:
+        noise = noise_of(await reader.score_groups(ground))
+        if noise is None:
+            continue
+        measured = {
+            row["id"]: Measured(-row["delta"], noise.deviation * (1 / row["runs"] + 1 / BASELINE_SEEDS) ** 0.5)
+            for row in rows
+            if row["ground"] == ground
+        }
+        prior = prior_of(list(measured.values()), noise.deviation)
+        found |= {number: believed(one, prior) for number, one in measured.items()}
+    return found
 
 
-def runs_at_head(experiment: Experiment, runs: list[Run]) -> list[Run]:
+def runs_at_head(experiment: Experiment, runs: Sequence[Run]) -> list[Run]:
     """The runs of the experiment's present commit and attempt: those that its score is made of."""
     return [run for run in runs if run.commit_id == experiment.commit_id and run.attempt == experiment.attempt]
 
 
-def valid_runs(experiment: Experiment, runs: list[Run]) -> list[Run]:
-    return [run for run in runs_at_head(experiment, runs) if run.val_bpb is not None]
+def valid_runs(experiment: Experiment, runs: Sequence[Run], ground: str | None = None) -> list[Run]:
+    """The runs that its score is the mean of; `ground` takes those on another ground than its own."""
+    wanted = experiment.ground if ground is None else ground
+    return [run for run in runs_at_head(experiment, runs) if run.counts and run.ground == wanted]
 
 
 def run_seconds(run: Run) -> float | None:
@@ -148,7 +197,12 @@ def result_json(experiment: Experiment, runs: list[Run], self_reported: bool) ->
         "val_bpb": experiment.val_bpb,
         "delta": experiment.delta,
         "runs": [
-            {"kind": str(run.kind), "seed": run.seed, "val_bpb": run.val_bpb, "seconds": run_seconds(run)}
+            {
+                "kind": str(run.kind),
+                "seed": run.seed,
+                "val_bpb": run.val_bpb if run.counts else None,
+                "seconds": run_seconds(run),
+            }
             for run in runs_at_head(experiment, runs)
         ],
         "branch": experiment.branch,
@@ -173,55 +227,13 @@ async def simplifications(reader: Reader) -> set[int]:
     return {int(row["id"]) for row in rows}
 
 
-async def vault_means(reader: Reader) -> dict[int, float]:
-    """The mean score on the vault, bits per byte, of every experiment that was scored on it. For people alone."""
-    rows = await reader.rows(
-        "SELECT runs.experiment_id AS id, avg(v.bpb) AS bpb FROM vault_scores AS v JOIN runs ON runs.id = v.run_id"
-        " WHERE v.bpb IS NOT NULL GROUP BY runs.experiment_id"
-    )
-    return {int(row["id"]): float(row["bpb"]) for row in rows}
-
-
-async def vault_word(reader: Reader, experiment: Experiment) -> str:
-    """What the vault says of a promoted experiment, for people; empty for any other."""
-    if experiment.state is not State.PROMOTED:
-        return ""
-    if await is_self_reported(reader):
-        return NO_VAULT
-    mean = (await vault_means(reader)).get(experiment.id)
-    said = (await vault_verdicts(reader)).get(experiment.id, "")
-    if mean is None:
-        return said or ("" if experiment.branch == "master" else "not scored yet")
-    return f"{mean:.4f}" + (f"; {said}" if said else "")
-
-
-async def vault_account(reader: Reader) -> str:
-    """What the vault says of the lab's promotions, in a sentence for people."""
-    if await is_self_reported(reader):
-        return NO_VAULT
-    scores = await vault_scores(reader)
-    due = await due_runs(reader)
-    if not due:
-        return "scored at promotions; there has been none yet"
-    states = [scores[run.id].state if run.id in scores else "again" for run in due]
-    agreed = await vault_verdicts(reader)
-    missing = sum(sentence.startswith(GAIN_MISSING) for sentence in agreed.values())
-    waiting = sum(state in ("scoring", "again") for state in states)
-    scored = states.count("scored")
-    told = f"{scored} run{'s' * (scored != 1)} scored" + (f", {waiting} to come" if waiting else "")
-    if not agreed:
-        return told
-    told += f"; {len(agreed)} promotion{'s' * (len(agreed) != 1)} compared, "
-    return told + (f"the gain of {missing} is not there" if missing else "every gain is there too")
-
-
 async def results_json(reader: Reader, only: Filter = EVERYTHING) -> list[dict[str, Any]]:
-    noise = noise_of(await reader.score_groups()) if "error" in only.columns else None
+    noise = await noise_of_master(reader) if "error" in only.columns else None
     if "believed" in only.columns:
         reader.believes({number: belief.gain for number, belief in (await beliefs_of(reader)).items()})
     experiments = await reader.results(
         only=only,
-        noise=None if noise is None else noise.deviation,
+        noise=noise,
         sort=only.sort or "id",
         descending=only.descending,
         limit=None,

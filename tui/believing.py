@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.store.reader import Reader
-from orchestrator.views import Baseline, baseline_of, valid_runs
+from orchestrator.views import Baseline, baseline_of, scored_baseline
 
 SETTLE_SECONDS = 10.0
 """The least between two reckonings in a lab that changes all the time."""
@@ -64,7 +65,7 @@ async def _scores(reader: Reader) -> tuple[float, ...]:
     """What the belief depends on, as a few numbers that change with it."""
     row = await reader.row(
         "SELECT (SELECT ifnull(max(seq), 0) FROM masters) AS master, count(*) AS runs, ifnull(max(id), 0) AS newest,"
-        " (SELECT total(delta) FROM experiments) AS gained FROM runs WHERE val_bpb IS NOT NULL"
+        " (SELECT total(delta) FROM experiments) AS gained FROM runs WHERE val_bpb IS NOT NULL AND NOT void"
     )
     assert row is not None
     return int(row["master"]), int(row["runs"]), int(row["newest"]), float(row["gained"])
@@ -72,22 +73,16 @@ async def _scores(reader: Reader) -> tuple[float, ...]:
 
 async def _at_once(reader: Reader, known: Baseline | None) -> Baseline:
     """Master and its score as they are; noise and belief from the reckoning before."""
-    master = await reader.master()
-    if master is None:
-        return known or Baseline(None, None, None, 0, None, None)
-    experiment, start = await reader.experiment(master.experiment_id), await reader.experiment(0)
-    runs = valid_runs(experiment, await reader.runs_of(master.experiment_id)) if experiment else []
-    return Baseline(
-        master.commit_id,
-        master.experiment_id,
-        experiment.val_bpb if experiment else None,
-        len(runs),
-        known.noise if known else None,
-        start.val_bpb if start else None,
-        known.believed if known else None,
-        known.promotions if known else 0,
-        known.expected_false if known else 0.0,
-        known.gains if known else {},
+    scored = await scored_baseline(reader)
+    if known is None:
+        return scored
+    return replace(
+        scored,
+        noise=known.noise,
+        believed=known.believed,
+        promotions=known.promotions,
+        expected_false=known.expected_false,
+        gains=known.gains,
     )
 
 

@@ -8,6 +8,7 @@ from orchestrator.columns import Column
 from orchestrator.runs.log_text import inert
 from orchestrator.store.records import Event, Experiment, Run, seconds_since
 from orchestrator.store.states import State
+from orchestrator.views import valid_runs
 from tui.tones import Said, Tone
 
 SYMBOLS: dict[State, str] = {
@@ -101,8 +102,7 @@ def difference(value: float | None) -> str:
 
 def spread(runs: Sequence[Run], noise: float | None) -> str:
     """`±` the standard error of the mean: the lab's noise of one run over the root of the runs."""
-    count = sum(run.val_bpb is not None for run in runs)
-    return f"±{noise / count**0.5:.3f}" if noise is not None and count else ""
+    return f"±{noise / len(runs) ** 0.5:.3f}" if noise is not None and runs else ""
 
 
 def bar(share: float | None, width: int) -> str:
@@ -128,7 +128,7 @@ def result_cells(
         Said(score(experiment.val_bpb), Tone.STRONG if promoted else Tone.PLAIN),
         Said(difference(experiment.delta), Tone.GOOD if better else Tone.DIM),
         Said(difference(None if believed is None else -believed), Tone.DIM),
-        Said(spread(runs, noise), Tone.DIM),
+        Said(spread(valid_runs(experiment, runs), noise), Tone.DIM),
         Said(plain(experiment.team) if with_team else "", Tone.DIM),
         Said(marked(experiment, runs), Tone.STRONG if promoted else Tone.PLAIN),
         Said(plain(experiment.why), Tone.DIM),
@@ -138,7 +138,7 @@ def result_cells(
 
 def marked(experiment: Experiment, runs: Sequence[Run]) -> str:
     """The title, with a mark for a promotion that only simplifies, and where a score comes from outside a sandbox."""
-    bare = any(run.sandbox == "off" and run.val_bpb is not None for run in runs)
+    bare = any(run.sandbox == "off" and run.counts for run in runs)
     marks = f"[{experiment.promoted_as}] " * bool(experiment.promoted_as) + "[unsandboxed] " * bare
     return marks + plain(experiment.title)
 

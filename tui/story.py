@@ -25,7 +25,7 @@ def facts_table(
     lesson: str = "",
     paper: Cited | None = None,
 ) -> Table:
-    """`vault`: what the vault split says of it (orchestrator.views.vault_word); `bare`: its score is unsandboxed;
+    """`vault`: what the vault split says of it (orchestrator.vault_words.vault_word); `bare`: its score is unsandboxed;
     `lesson`: what it taught; `paper`: the one that it names."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style=colours["dim"], no_wrap=True)

@@ -15,6 +15,7 @@ from orchestrator.errors import LabError
 from orchestrator.lab import Lab, find_lab
 from orchestrator.report.completion import completions
 from orchestrator.settings import read_settings
+from orchestrator.vault_words import vault_account
 
 MOST_ANOMALIES = 3
 
@@ -37,7 +38,7 @@ def status(words: Namespace) -> int:
     lines = [*_standing(facts, baseline)]
     if account := ask(lab, lambda reader: reader.meta(views.EARLY_STOPPING)):
         lines.append(("stopping", account))
-    lines.append(("vault", ask(lab, views.vault_account)))
+    lines.append(("vault", ask(lab, vault_account)))
     lines += [("model", f"{url} {reason}; it is tried again by itself") for url, reason in silent.items()]
     lines += [("resting", f"{team}: {why}" if team else why) for team, why in facts["resting"].items()]
     for event in ask(lab, lambda reader: reader.newest_events("anomaly", MOST_ANOMALIES)):

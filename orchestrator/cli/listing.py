@@ -17,6 +17,7 @@ from orchestrator.lab import Lab, find_lab
 from orchestrator.store.filters import understood
 from orchestrator.tracking import results_files
 from orchestrator.tracking.results_files import UNSANDBOXED
+from orchestrator.vault_words import vault_means
 
 SIMPLIFIES = " [simplification]"
 
@@ -72,7 +73,7 @@ def results(words: Namespace) -> int:
         print_json(found)
     else:
         beliefs = ask(lab, views.beliefs_of)
-        vault, shorter = ask(lab, views.vault_means), ask(lab, views.simplifications)
+        vault, shorter = ask(lab, vault_means), ask(lab, views.simplifications)
         print_table(
             RESULT_COLUMNS,
             [

@@ -16,6 +16,7 @@ from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
 from orchestrator.store.states import beside
 from orchestrator.store.vault import vault_scores
+from orchestrator.vault_words import vault_word
 
 
 async def _known(reader: Reader, experiment_id: int) -> Experiment:
@@ -38,7 +39,7 @@ async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
         "priority": experiment.priority,
         "attempt": experiment.attempt,
         "promoted_as": experiment.promoted_as or None,
-        "vault": await views.vault_word(reader, experiment),
+        "vault": await vault_word(reader, experiment),
         "all_runs": [
             {
                 "id": run.id,
@@ -50,6 +51,7 @@ async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
                 "outcome": run.outcome,
                 "reason": run.reason,
                 "val_bpb": run.val_bpb,
+                "void": bool(run.void),
                 "vault_bpb": scores[run.id].bpb if run.id in scores else None,
                 "steps": run.steps,
                 "startup_seconds": run.startup_seconds,
@@ -59,6 +61,7 @@ async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
                 "tokens": run.tokens,
                 "exit_code": run.exit_code,
                 "device": run.device,
+                "conditions": run.conditions,
                 "sandbox": run.sandbox,
                 "provenance": run.provenance,
                 "started_at": run.started_at,
@@ -97,7 +100,8 @@ def _run_told(run: dict[str, Any]) -> str:
     told = f"{run['kind']}, seed {run['seed']}, {run['slot']}, "
     if run["outcome"] == "scored":
         vault = "" if run["vault_bpb"] is None else f" (vault {run['vault_bpb']:.4f})"
-        return told + f"scored {number(run['val_bpb'])}{vault}"
+        void = ", which counts nowhere" if run["void"] else ""
+        return told + f"scored {number(run['val_bpb'])}{vault}{void}"
     return told + (f"{run['outcome']}: {beside(run['outcome'], run['reason'])}" if run["outcome"] else "under way")
 
 

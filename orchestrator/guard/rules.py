@@ -15,6 +15,7 @@ from importlib.machinery import PathFinder
 
 from orchestrator.guard.hiding import data_in_code, encodings, made_at_run_time
 from orchestrator.guard.program import program_hash
+from orchestrator.guard.seeding import SEEDERS, changes_seeds_alone
 from orchestrator.guard.units import changed_units
 
 _CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
@@ -22,9 +23,6 @@ _CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 MOST_CONSTANTS = 3
 """A patch that changes more numbers than that, and no code, tests several ideas at once."""
 
-SEEDERS = frozenset(
-    {"manual_seed", "manual_seed_all", "seed", "seed_all", "default_rng", "RandomState", "set_rng_state", "setstate"}
-)
 READERS = frozenset({"read_text", "read_bytes", "fromfile", "memmap", "loadtxt", "genfromtxt"})
 OPENERS = frozenset(
     {
@@ -48,7 +46,8 @@ def refusals(before: Mapping[str, str], after: Mapping[str, str], contract: bool
     """Why the rules refuse this patch, one sentence each; empty when they let it pass.
 
     `before` and `after` hold the editable files by path; `contract` says whether train.py has to keep the training
-    contract. A script of another repository makes its own rules: it must parse and be a new program.
+    contract. A script of another repository makes its own rules: it must parse and be a new program, by more than the
+    numbers that it takes for seeds.
     """
     if dict(before) == dict(after):
         return ["The patch changes nothing."]
@@ -74,6 +73,8 @@ def refusals(before: Mapping[str, str], after: Mapping[str, str], contract: bool
                 found += _against_contract(path, before.get(path, ""), tree)
     if not found and program_hash(before) == program_hash(after):
         found.append("The patch changes only comments, names or layout: the program is the same.")
+    if not found and not contract and changes_seeds_alone(before, after):
+        found.append("The patch changes nothing but a seed that is written out: another seed is luck, and no idea.")
     if not found and contract:
         found += _against_one_idea(before, after)
     return found

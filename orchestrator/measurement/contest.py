@@ -1,23 +1,24 @@
-"""What the evidence says of an experiment now: its runs against the baseline's, on the kind of device of both."""
+"""What the evidence says of an experiment now: its runs against the baseline's, on the ground of both."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.context import Context
 from orchestrator.evidence import BASELINE_SEEDS, Action, Decision, decide, noise_of
+from orchestrator.measurement.likeness import seed_ignored
 from orchestrator.measurement.simplifying import second_chance
 from orchestrator.store.records import Experiment, Run
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`base` is the experiment whose runs are the baseline, `device` the kind of device that both are compared on."""
+    """`base` is the experiment whose runs are the baseline."""
 
     decision: Decision
     base: Experiment
-    device: str
 
 
 async def runs_at_head(context: Context, experiment: Experiment) -> list[Run]:
@@ -27,20 +28,26 @@ async def runs_at_head(context: Context, experiment: Experiment) -> list[Run]:
 
 
 async def standing(context: Context, experiment: Experiment, runs: Sequence[Run]) -> Standing | None:
-    """What to do with an experiment that has a score; None while its baseline is still being measured."""
-    device = runs[0].device
+    """What to do with an experiment that has a score; None while its baseline is still being measured, and for good
+    where that ignores its seeds: how far chance goes is then not known.
+
+    It is compared on its own ground: a run that never started may have been meant for another.
+    """
     base = await baseline_experiment(context, experiment)
-    if base is None:
+    scores = scores_on(experiment.ground, runs)
+    if base is None or not scores:
         return None
-    baseline = [run for run in await runs_at_head(context, base) if run.device == device]
-    scores, beside = scores_of(runs), scores_of(baseline)
-    noise = noise_of(await context.store.score_groups(device))
+    baseline = [run for run in await runs_at_head(context, base) if run.ground == experiment.ground]
+    beside = scores_on(experiment.ground, baseline)
+    noise = noise_of(await context.store.score_groups(experiment.ground))
     if len(beside) < BASELINE_SEEDS or noise is None:
+        return None
+    if await asyncio.to_thread(seed_ignored, context.lab, baseline) is not None:
         return None
     decision = decide(context.settings.promotion.rule, scores, beside, noise)
     if decision.action is Action.DROP:
         decision = await second_chance(context, experiment, decision, scores, beside, noise)
-    return Standing(decision, base, device)
+    return Standing(decision, base)
 
 
 async def baseline_experiment(context: Context, experiment: Experiment) -> Experiment | None:
@@ -48,5 +55,6 @@ async def baseline_experiment(context: Context, experiment: Experiment) -> Exper
     return await context.store.baseline_experiment(experiment.parent)
 
 
-def scores_of(runs: Sequence[Run]) -> list[float]:
-    return [run.val_bpb for run in runs if run.val_bpb is not None]
+def scores_on(ground: str, runs: Sequence[Run]) -> list[float]:
+    """The scores that compare there."""
+    return [run.val_bpb for run in runs if run.val_bpb is not None and not run.void and run.ground == ground]

@@ -10,14 +10,14 @@ import asyncio
 
 from orchestrator.context import Context
 from orchestrator.evidence import Action
-from orchestrator.measurement.contest import baseline_experiment, runs_at_head, scores_of, standing
+from orchestrator.measurement.contest import baseline_experiment, runs_at_head, scores_on, standing
 from orchestrator.measurement.likeness import seed_ignored
 from orchestrator.measurement.masters import follow_masters, ref_of
 from orchestrator.measurement.measuring import NOT_STARTED, discard_weights
 from orchestrator.patches.rebasing import bring_up_to_master
 from orchestrator.patches.repairing import send_back
 from orchestrator.runs import Outcome
-from orchestrator.store.records import CANCELLED, SIMPLIFICATION, Decision, Experiment, Run
+from orchestrator.store.records import CANCELLED, CONDITIONS, SIMPLIFICATION, Decision, Experiment, Run
 from orchestrator.store.states import ACTIVE, ENDED, State
 from orchestrator.views import unsandboxed
 
@@ -94,6 +94,8 @@ class Judging:
     async def _compare(self, experiment: Experiment, runs: list[Run]) -> Experiment | None:
         if experiment.decision is Decision.MERGE:
             return await self._carry_out(experiment)
+        if await self._is_outdated(experiment, runs):
+            return await self._measure_anew(experiment)
         found = await standing(self._context, experiment, runs)
         if found is None:
             return None  # its baseline is still being measured
@@ -115,13 +117,16 @@ class Judging:
             return await self._context.store.move(
                 experiment.id, state_after(outcome), f"a confirming run failed: {failed[-1].reason}"
             )
-        ignored = await asyncio.to_thread(seed_ignored, self._context.lab, runs)
+        compared = [run for run in runs if run.ground == experiment.ground]
+        ignored = await asyncio.to_thread(seed_ignored, self._context.lab, compared)
         if ignored is not None:
             return await self._context.store.move(experiment.id, State.INVALID, ignored)
         if not await self._stands_on_master(experiment):
             return await bring_up_to_master(self._context, experiment)  # before another run is spent on an old master
         if experiment.decision is Decision.MERGE:
             return await self._carry_out(experiment)
+        if await self._is_outdated(experiment, runs):
+            return await self._measure_anew(experiment)
         found = await standing(self._context, experiment, runs)
         if found is None or found.decision.action in (Action.RUN, Action.BASELINE):
             return None
@@ -131,6 +136,15 @@ class Judging:
             )
         promoted_as = SIMPLIFICATION if found.decision.simplifies else ""
         return await self.merge(experiment, found.decision.reason, "autolab", promoted_as)
+
+    async def _is_outdated(self, experiment: Experiment, runs: list[Run]) -> bool:
+        """Whether its score is of other settings than those of now, under which nothing more would be compared."""
+        present = await self._context.store.meta(CONDITIONS)
+        return any(run.ground == experiment.ground and run.conditions != present for run in runs)
+
+    async def _measure_anew(self, experiment: Experiment) -> Experiment:
+        reason = "measured under other settings than autolab.toml has now, to be measured anew"
+        return await self._context.store.move(experiment.id, State.READY, reason)
 
     async def _carry_out(self, experiment: Experiment) -> Experiment:
         """What a person has decided, now that the experiment is measured."""
@@ -174,13 +188,17 @@ class Judging:
     async def _message(self, experiment: Experiment, reason: str, actor: str, promoted_as: str) -> str:
         base = await baseline_experiment(self._context, experiment)
         assert base is not None
+
+        async def scores(side: Experiment) -> list[float]:
+            return scores_on(experiment.ground, await runs_at_head(self._context, side))
+
         lines = [
             f"Promote experiment {experiment.label}: {experiment.title}",
             "",
             reason[:1].upper() + reason[1:] + ".",
             "",
-            f"val_bpb of this branch: {_listed(await self._scores_of(experiment))}",
-            f"val_bpb of the master before (experiment {base.label}): {_listed(await self._scores_of(base))}",
+            f"val_bpb of this branch: {_listed(await scores(experiment))}",
+            f"val_bpb of the master before (experiment {base.label}): {_listed(await scores(base))}",
             f"Source: {experiment.source}",
             *(["Self-reported: the score is what the program printed."] if self._self_reported else []),
             *(["Unsandboxed: the runs had no sandbox around them."] if await self._unsandboxed(experiment) else []),
@@ -199,9 +217,6 @@ class Judging:
 
     async def _unsandboxed(self, experiment: Experiment) -> bool:
         return unsandboxed(experiment, await self._context.store.runs_of(experiment.id))
-
-    async def _scores_of(self, experiment: Experiment) -> list[float]:
-        return scores_of(await runs_at_head(self._context, experiment))
 
     async def follow_master(self) -> None:
         """Bring the store to where the masters stand in git (orchestrator.measurement.masters)."""

@@ -24,19 +24,24 @@ UNIFORM = (math.log(256), math.log(8192))
 """First losses, in nats, of a model whose head starts at zero: whatever the seed, it says nothing yet."""
 
 
+_KNOWN: dict[tuple[Path, int, int], str | None] = {}
+"""By lab and pair of runs, which have ended and do not change; asked for at every look."""
+
+
 def seed_ignored(lab: Lab, runs: Sequence[Run]) -> str | None:
     """Why runs of one commit have not taken their seeds, in a sentence; None when they differ. Blocks.
 
     Runs with different seeds that give the same weights, the same score, the same loss at their first step, or the same
     curve but for a trace of noise.
     """
-    scored = [run for run in runs if run.val_bpb is not None]
-    for one, other in combinations(scored, 2):
+    for one, other in combinations([run for run in runs if run.counts], 2):
         if one.seed == other.seed:
             continue
-        alike = _alike(lab, one, other)
-        if alike is not None:
-            return f"the assigned seed is ignored: seeds {one.seed} and {other.seed} gave the same {alike}"
+        pair = (lab.root, one.id, other.id)
+        if pair not in _KNOWN:
+            _KNOWN[pair] = _alike(lab, one, other)
+        if _KNOWN[pair] is not None:
+            return f"the assigned seed is ignored: seeds {one.seed} and {other.seed} gave the same {_KNOWN[pair]}"
     return None
 
 

@@ -15,6 +15,7 @@ from orchestrator.context import Context
 from orchestrator.evidence import BASELINE_SEEDS, Action, seeds
 from orchestrator.measurement.contest import runs_at_head, standing
 from orchestrator.measurement.fair_share import accounts_of, in_turn
+from orchestrator.measurement.likeness import seed_ignored
 from orchestrator.measurement.masters import called
 from orchestrator.measurement.occupancy import Occupancy
 from orchestrator.measurement.pruning import Pruning
@@ -24,7 +25,7 @@ from orchestrator.measurement.starting_up import free_startup
 from orchestrator.patches.rebasing import bring_up_to_master
 from orchestrator.runs import Ended, Lost, NeverStarted, Outcome, Running, RunResult, Slot
 from orchestrator.runs.slots import device_kind
-from orchestrator.store.records import Decision, Experiment, Run, RunKind
+from orchestrator.store.records import CONDITIONS, Decision, Experiment, Run, RunKind
 from orchestrator.store.states import ACTIVE, State
 from orchestrator.store.vault import held_slots
 from orchestrator.store.writer import Measurement, Place
@@ -71,7 +72,7 @@ class Measuring:
                 case Ended(result=result) if await self._vacated(run):
                     measured = _measurement(await with_score(self._context, run, result))
                     await self._end(run, await self._pruning.outcome(run, measured))
-                    await self._pruning.keep_account(run.device)
+                    await self._pruning.keep_account(run.ground)
                     ended += 1
                 case Lost(reason=reason) if await self._vacated(run):
                     await self._end(run, Measurement(str(Outcome.LOST), reason))
@@ -144,7 +145,7 @@ class Measuring:
     async def halted(self) -> str | None:
         """Why nothing new may start although nobody paused the lab: no master can be measured.
 
-        `autolab resume` lets it be tried again; a new commit on master does, too.
+        `autolab resume` lets failed runs be tried again; a new commit on master does, and helps against all else.
         """
         reasons = await self.stuck()
         return reasons[0] if len(reasons) == len(self._context.lines) else None
@@ -155,8 +156,14 @@ class Measuring:
         return [reason for reason in found if reason is not None]
 
     async def _unmeasurable(self, line: str) -> str | None:
-        """Why the runs of a master fail."""
+        """Why the runs of a master fail, or say nothing of how far chance goes."""
         experiment, runs = await self._baseline(line)
+        conditions = await self._context.store.meta(CONDITIONS)
+        runs = [run for run in runs if run.conditions == conditions]
+        ignored = await asyncio.to_thread(seed_ignored, self._context.lab, runs)
+        if ignored is not None:
+            remedy = f"{self._context.settings.optimised().seeding}, and commit that to {called(line)}"
+            return f"nothing can be compared with {called(line)}: {ignored}; {remedy}"
         forgiven = int(await self._context.store.meta("runs_forgiven", "0"))
         failed = [
             run for run in runs if run.id > forgiven and run.outcome not in (None, NOT_STARTED) and run.val_bpb is None
@@ -171,12 +178,13 @@ class Measuring:
         return experiment, await runs_at_head(self._context, experiment) if experiment is not None else []
 
     async def _wanted_baseline(self, device: str) -> Wanted | None:
-        """Each kind of device has a baseline of its own, on every master."""
+        """Each kind of device has a baseline of its own, on every master and under every settings that matter."""
+        ground = await self._context.store.present_ground(device)
         for line in self._context.lines:
             experiment, runs = await self._baseline(line)
             if experiment is None or await self._unmeasurable(line) is not None:
                 continue
-            wanted = _missing(experiment, [run for run in runs if run.device == device])
+            wanted = _missing(experiment, [run for run in runs if run.ground == ground])
             if wanted is not None:
                 return wanted
         return None
@@ -197,19 +205,20 @@ class Measuring:
 
     async def _wanted_confirmation(self, device: str) -> Wanted | None:
         """On the kind of device that its screening run had; a run of the baseline where that tells more."""
+        ground = await self._context.store.present_ground(device)
         for experiment in await self._in_turn(await self._context.store.in_states([State.CONFIRMING])):
             master = await self._context.store.master(experiment.line)
             if master is None or experiment.parent != master.commit_id or experiment.decision is not Decision.NONE:
                 continue  # it is rebased as soon as its runs under way have ended, or decided on already
-            runs = await runs_at_head(self._context, experiment)
-            if any(run.device != device or not _is_scored(run) for run in runs):
+            runs = [run for run in await runs_at_head(self._context, experiment) if run.outcome != NOT_STARTED]
+            if experiment.ground != ground or any(run.val_bpb is None for run in runs):
                 continue  # one at a time: each may settle it
             found = await standing(self._context, experiment, runs)
             if found is not None and found.decision.action is Action.RUN:
-                return _next_seed(experiment, RunKind.CONFIRM, runs)
+                return _next_seed(experiment, RunKind.CONFIRM, [run for run in runs if run.ground == ground])
             if found is not None and found.decision.action is Action.BASELINE:
                 baseline = await runs_at_head(self._context, found.base)
-                baseline = [run for run in baseline if run.device == device]
+                baseline = [run for run in baseline if run.ground == ground]
                 if all(run.ended for run in baseline):
                     return _next_seed(found.base, RunKind.BASELINE, baseline)
         return None
@@ -270,11 +279,6 @@ def _next_seed(experiment: Experiment, kind: RunKind, runs: list[Run]) -> Wanted
     """Another run, with the first seed that has no score."""
     have = {run.seed for run in runs if run.val_bpb is not None}
     return Wanted(experiment, kind, next(seed for seed in seeds(len(have) + 1) if seed not in have))
-
-
-def _is_scored(run: Run) -> bool:
-    """Or never started, which counts as not there."""
-    return run.val_bpb is not None or run.outcome == NOT_STARTED
 
 
 def _measurement(result: RunResult) -> Measurement:

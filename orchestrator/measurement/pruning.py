@@ -37,7 +37,7 @@ class Pruning:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._recorded = Recorded()
-        self._stands: dict[str, tuple[tuple[float, ...], Rule, Audit]] = {}  # by kind of device
+        self._stands: dict[str, tuple[tuple[float, ...], Rule, Audit]] = {}  # by ground
         self._judged: dict[int, float] = {}  # run -> the checkpoint that it was judged at last
         self._ordered: set[int] = set()  # runs that were told to end
 
@@ -69,7 +69,7 @@ class Pruning:
         if await self._asked_for_again(run) or await self._only_to_be_known(run):
             self._judged[run.id] = 1.0
             return None
-        rule, audit = await self._standing(run.device)
+        rule, audit = await self._standing(run.ground)
         beside = await baseline_runs(context, run)
         curve = await asyncio.to_thread(curve_so_far, context.lab, run.id)
         baseline = await asyncio.to_thread(lambda: [self._recorded.curve(context.lab, one) for one in beside])
@@ -126,11 +126,11 @@ class Pruning:
             return measured
         return replace(measured, outcome=str(Outcome.PRUNED), reason=f"stopped early: {row.reason}")
 
-    async def keep_account(self, device: str) -> None:
+    async def keep_account(self, ground: str) -> None:
         """Bring the account up to date after a run has ended, for people to read."""
         if not self._at_work:
             return
-        rule, audit = await self._standing(device)
+        rule, audit = await self._standing(ground)
         sentence = audit.sentence
         if rule.silent is not None:
             sentence = f"nothing is condemned yet: {rule.silent}" + (f"; {sentence}" if audit.condemned else "")
@@ -140,29 +140,29 @@ class Pruning:
 
     # -- the rule
 
-    async def _standing(self, device: str) -> tuple[Rule, Audit]:
+    async def _standing(self, ground: str) -> tuple[Rule, Audit]:
         """The rule and the audit as the runs that have ended by now make them, learnt anew only when there are more."""
         store = self._context.store
         found = await store.row(
-            "SELECT count(*) AS runs, max(id) AS newest FROM runs WHERE outcome IS NOT NULL AND device = ?", (device,)
+            "SELECT count(*) AS runs, max(id) AS newest FROM runs WHERE outcome IS NOT NULL AND ground = ?", (ground,)
         )
         assert found is not None
         settings, lab = self._context.settings.early_stopping, self._context.lab
         state = (int(found["runs"]), int(found["newest"] or 0), settings.limit, settings.audited)
-        known = self._stands.get(device)
+        known = self._stands.get(ground)
         if known is None or known[0] != state:
-            rows, docket = await recorded_rows(self._context, device), await self._docket(device)
+            rows, docket = await recorded_rows(self._context, ground), await self._docket(ground)
             records = await asyncio.to_thread(self._recorded.of, lab, rows, 1 / settings.audited)
             rule = await asyncio.to_thread(learn, records, settings.limit)
             audit = take_stock(_with_ends(docket, records), rule, settings.audited, settings.limit)
-            known = self._stands[device] = (state, rule, audit)
+            known = self._stands[ground] = (state, rule, audit)
         return known[1], known[2]
 
-    async def _docket(self, device: str) -> list[CondemnedRow]:
+    async def _docket(self, ground: str) -> list[CondemnedRow]:
         rows = await self._context.store.rows(
-            "SELECT condemned.* FROM condemned JOIN runs ON runs.id = condemned.run_id WHERE runs.device = ?"
+            "SELECT condemned.* FROM condemned JOIN runs ON runs.id = condemned.run_id WHERE runs.ground = ?"
             " AND runs.outcome IS NOT NULL ORDER BY run_id",
-            (device,),
+            (ground,),
         )
         return [CondemnedRow.from_row(row) for row in rows]
 

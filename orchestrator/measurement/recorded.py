@@ -25,7 +25,7 @@ _RUNS = """
     LEFT JOIN baselines ON baselines.commit_id = runs.parent
     LEFT JOIN experiments AS base ON base.id = baselines.experiment_id
     LEFT JOIN condemned ON condemned.run_id = runs.id
-    WHERE runs.val_bpb IS NOT NULL AND runs.device = ? AND abs(runs.training_seconds - ?) <= ?
+    WHERE runs.val_bpb IS NOT NULL AND NOT runs.void AND runs.ground = ? AND abs(runs.training_seconds - ?) <= ?
     ORDER BY runs.id DESC LIMIT ?
 """
 
@@ -85,20 +85,20 @@ def curve_so_far(lab: Lab, run_id: int) -> Curve:
     return curve_from_jsonl(text)
 
 
-async def recorded_rows(context: Context, device: str) -> list[sqlite3.Row]:
-    """The newest scored runs on one kind of device under the present budget, oldest first."""
+async def recorded_rows(context: Context, ground: str) -> list[sqlite3.Row]:
+    """The newest scored runs on one ground under the present budget, oldest first."""
     run = context.settings.run
     tolerance = max(run.grace_seconds, BUDGET_TOLERANCE * run.budget_seconds)
-    rows = await context.store.rows(_RUNS, (device, run.budget_seconds, tolerance, MOST_RECORDS))
+    rows = await context.store.rows(_RUNS, (ground, run.budget_seconds, tolerance, MOST_RECORDS))
     return rows[::-1]
 
 
 async def baseline_runs(context: Context, run: Run) -> list[int]:
-    """The scored runs of the commit that this run's patch stands on, on the same kind of device."""
+    """The scored runs of the commit that this run's patch stands on, on the same ground."""
     rows = await context.store.rows(
         "SELECT runs.id FROM baselines JOIN experiments ON experiments.id = baselines.experiment_id"
         " JOIN runs ON runs.experiment_id = experiments.id AND runs.commit_id = experiments.commit_id"
-        " WHERE baselines.commit_id = ? AND runs.device = ? AND runs.val_bpb IS NOT NULL ORDER BY runs.id",
-        (run.parent, run.device),
+        " WHERE baselines.commit_id = ? AND runs.ground = ? AND runs.val_bpb IS NOT NULL ORDER BY runs.id",
+        (run.parent, run.ground),
     )
     return [int(row["id"]) for row in rows]

@@ -23,7 +23,7 @@ from orchestrator.runs.provenance import versions
 from orchestrator.runs.slots import device_files, device_kind
 from orchestrator.sandbox import Mount, View, enclose, search_path
 from orchestrator.store.records import Run
-from orchestrator.targets.target import ScriptTarget
+from orchestrator.targets.target import SEED_VARIABLE, ScriptTarget
 
 Clock = Literal["cpu", "wall"]
 
@@ -84,7 +84,7 @@ class _Training:
             **self.common,
             "AUTOLAB_HARNESS": "stdin",
             "AUTOLAB_RUN_DIR": places.out,
-            "AUTOLAB_SEED": str(self.seed),
+            SEED_VARIABLE: str(self.seed),
             "AUTOLAB_BUDGET_SECONDS": str(self.budget_seconds),
         }
 
@@ -213,7 +213,7 @@ def _of_script(context: Context, run: Run, slot: Slot, script: ScriptTarget) -> 
     walls, worktree = context.walls, worktree_of(context, run.id)
     work = "/autolab/work" if walls.moves else str(worktree)
     environment = {
-        "AUTOLAB_SEED": str(run.seed),
+        SEED_VARIABLE: str(run.seed),
         "AUTOLAB_BUDGET_SECONDS": f"{script.budget_seconds:g}",
         "PYTHONUNBUFFERED": "1",
         **script.environment,

@@ -184,23 +184,22 @@ class Vault:
         for run in due:
             bpb = known[run.id].bpb if run.id in through else None
             if bpb is not None and run.val_bpb is not None:
-                pairs.setdefault((run.experiment_id, run.device), []).append(Pair(run.val_bpb, bpb))
+                pairs.setdefault((run.experiment_id, run.ground), []).append(Pair(run.val_bpb, bpb))
         for experiment in waiting:
             base = await baseline_experiment(self._context, experiment)
             if experiment.id in open_ones or (base is not None and base.id in open_ones):
                 continue
-            device = next((run.device for run in due if run.experiment_id == experiment.id), "")
-            sentence, anomaly = _verdict(experiment, base, device, pairs)
+            sentence, anomaly = _verdict(experiment, base, pairs)
             await self._context.store.decide_vault(experiment.id, sentence, anomaly)
 
 
 def _verdict(
-    experiment: Experiment, base: Experiment | None, device: str, pairs: dict[tuple[int, str], list[Pair]]
+    experiment: Experiment, base: Experiment | None, pairs: dict[tuple[int, str], list[Pair]]
 ) -> tuple[str, str | None]:
     """What the vault says of a promotion, and the anomaly if the gain is missing there."""
-    groups = [group for (_, kind), group in pairs.items() if kind == device]
-    beside = pairs.get((base.id, device), []) if base is not None else []
-    found = transfer(pairs.get((experiment.id, device), []), beside, groups)
+    groups = [group for (_, kind), group in pairs.items() if kind == experiment.ground]
+    beside = pairs.get((base.id, experiment.ground), []) if base is not None else []
+    found = transfer(pairs.get((experiment.id, experiment.ground), []), beside, groups)
     if found is None:
         return "nothing to compare: too few of its runs and its baseline's have a score on the vault", None
     if not found.missing:

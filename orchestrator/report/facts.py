@@ -12,6 +12,7 @@ from orchestrator.runs import Outcome
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event, Experiment, Run, utc_now
 from orchestrator.store.states import ENDED, State
+from orchestrator.vault_words import vault_account, vault_means
 
 NEAR_MISSES = 5
 ANOMALIES = 20
@@ -75,8 +76,8 @@ async def facts_of(lab: Lab, reader: Reader) -> Facts:
         counts={state: n for state, n in counts.items() if n},
         beliefs=await views.beliefs_of(reader),
         early_stopping=await reader.meta(views.EARLY_STOPPING),
-        vault=await views.vault_means(reader),
-        vault_account=await views.vault_account(reader),
+        vault=await vault_means(reader),
+        vault_account=await vault_account(reader),
         anomalies=tuple(reversed(await reader.newest_events("anomaly", ANOMALIES))),
         tokens=sum(agent.tokens_in + agent.tokens_out for agent in await reader.agents()),
         money=await views.money_spent(reader),

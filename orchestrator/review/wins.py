@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import LabError
-from orchestrator.evidence import noise_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import REVERSAL, Decision, Experiment, Run
 from orchestrator.store.states import ENDED, State
 from orchestrator.store.vault import vault_verdicts
-from orchestrator.views import beliefs_of, run_seconds, valid_runs, vault_means
+from orchestrator.vault_words import vault_means
+from orchestrator.views import beliefs_of, noise_of_master, run_seconds, valid_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,7 @@ async def wins_of(reader: Reader) -> list[Win]:
     rows = await reader.rows("SELECT * FROM experiments WHERE source LIKE ? ORDER BY id", (f"{REVERSAL}%",))
     reversals = [Experiment.from_row(row) for row in rows]
     marks = await _marks(reader)
-    noise = noise_of(await reader.score_groups())
-    deviation = None if noise is None else noise.deviation
+    deviation = await noise_of_master(reader)
     wins = []
     for order, one in enumerate(promoted, 1):
         base_id = stood_on.get(one.parent or "")
@@ -106,7 +105,7 @@ async def wins_of(reader: Reader) -> list[Win]:
                 merged_at=first_at[one.id].at,
                 merge=first_at[one.id].commit_id,
                 score=score_of(valid_runs(one, runs[one.id]), deviation),
-                before=score_of(valid_runs(base, runs[base.id]), deviation)
+                before=score_of(valid_runs(base, runs[base.id], one.ground), deviation)
                 if base is not None
                 else Score(None, None, 0),
                 before_id=base_id,

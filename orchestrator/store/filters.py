@@ -38,7 +38,8 @@ class Column:
 
 _RUNS = (
     "(SELECT count(*) FROM runs AS r WHERE r.experiment_id = experiments.id AND r.commit_id = experiments.commit_id"
-    " AND r.attempt = experiments.attempt AND r.val_bpb IS NOT NULL)"
+    " AND r.attempt = experiments.attempt AND r.val_bpb IS NOT NULL AND NOT r.void"
+    " AND r.ground = experiments.ground)"
 )
 COLUMNS: dict[str, Column] = {
     "id": Column(Kind.NUMBER, "id"),

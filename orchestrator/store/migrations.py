@@ -69,6 +69,40 @@ _AGENTS_HELD = """
     """
 """Who has paused an agent ('': nobody), and the tokens a second of its reply at hand, or of its last one."""
 
+_VOID = """
+    ALTER TABLE runs ADD COLUMN void INTEGER NOT NULL DEFAULT 0;
+    UPDATE runs SET void = 1 WHERE EXISTS (SELECT 1 FROM experiments AS e WHERE e.id = runs.experiment_id
+        AND e.attempt = runs.attempt AND e.state = 'invalid');
+    UPDATE experiments SET val_bpb = NULL, delta = NULL WHERE state = 'invalid';
+    """
+"""Runs of an attempt that was refused as invalid: what they scored is kept and counts nowhere."""
+
+_GROUND = """
+    ALTER TABLE experiments ADD COLUMN ground TEXT NOT NULL DEFAULT '';
+    UPDATE experiments SET ground = ifnull((
+        SELECT r.device FROM runs AS r WHERE r.experiment_id = experiments.id AND r.commit_id = experiments.commit_id
+        AND r.attempt = experiments.attempt AND r.val_bpb IS NOT NULL AND NOT r.void GROUP BY r.device
+        ORDER BY max(CASE r.kind WHEN 'screen' THEN r.id ELSE 0 END) DESC, count(*) DESC, min(r.id) LIMIT 1), '');
+    UPDATE experiments SET val_bpb = (SELECT avg(r.val_bpb) FROM runs AS r WHERE r.experiment_id = experiments.id
+        AND r.commit_id = experiments.commit_id AND r.attempt = experiments.attempt AND NOT r.void
+        AND r.device = experiments.ground)
+    WHERE EXISTS (SELECT 1 FROM runs WHERE runs.experiment_id = experiments.id);
+    UPDATE experiments SET delta = val_bpb - (SELECT avg(r.val_bpb) FROM baselines
+        JOIN experiments AS base ON base.id = baselines.experiment_id
+        JOIN runs AS r ON r.experiment_id = base.id AND r.commit_id = base.commit_id AND r.attempt = base.attempt
+        AND NOT r.void
+        WHERE baselines.commit_id = experiments.parent AND r.device = experiments.ground)
+    WHERE EXISTS (SELECT 1 FROM runs WHERE runs.experiment_id = experiments.id);
+    """
+"""The kind of device that an experiment's score is of: means over unlike devices are none."""
+
+_CONDITIONS = """
+    ALTER TABLE runs ADD COLUMN conditions TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN ground TEXT NOT NULL
+        GENERATED ALWAYS AS (CASE conditions WHEN '' THEN device ELSE device || ' under ' || conditions END) VIRTUAL;
+    """
+"""The settings that a run was measured under, as a hash ('': not known), and with its device what it compares on."""
+
 MIGRATIONS: tuple[str, ...] = (
     # 1: the frame
     """
@@ -287,4 +321,10 @@ MIGRATIONS: tuple[str, ...] = (
     _AGENTS_HELD,
     # 10: teams that compete
     _TEAMS,
+    # 11: scores that count nowhere
+    _VOID,
+    # 12: scores of one kind of device
+    _GROUND,
+    # 13: scores of one set of settings
+    _CONDITIONS,
 )

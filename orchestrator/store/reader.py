@@ -14,6 +14,7 @@ import aiosqlite
 from orchestrator.store.database import connect, database_error
 from orchestrator.store.filters import EVERYTHING, Filter, order_by
 from orchestrator.store.records import (
+    CONDITIONS,
     AgentRow,
     Command,
     Earlier,
@@ -249,16 +250,24 @@ class Reader:
         rows = await self.rows("SELECT * FROM runs WHERE outcome IS NULL OR ended_at >= ? ORDER BY id", (at,))
         return [Run.from_row(row) for row in rows]
 
-    async def score_groups(self, device: str | None = None) -> list[list[float]]:
-        """The scores of every group of valid runs of one commit on one kind of device: what noise is estimated from.
+    async def present_ground(self, device: str) -> str:
+        """What a run on this kind of device would compare on by the settings of now."""
+        conditions = await self.meta(CONDITIONS)
+        return f"{device} under {conditions}" if conditions else device
 
-        `device` takes the groups of that kind alone.
+    async def score_groups(self, ground: str | None = None) -> list[list[float]]:
+        """The scores of every group of valid runs of one commit on one ground: what noise is estimated from.
+
+        `ground` takes the groups of that alone: unlike devices and budgets have noises of their own.
         """
         groups: dict[tuple[str, str], list[float]] = {}
-        rows = await self.rows("SELECT commit_id, device, val_bpb FROM runs WHERE val_bpb IS NOT NULL ORDER BY id")
+        rows = await self.rows(
+            "SELECT commit_id, ground, val_bpb FROM runs WHERE val_bpb IS NOT NULL AND NOT void"
+            " AND (? IS NULL OR ground = ?) ORDER BY id",
+            (ground, ground),
+        )
         for row in rows:
-            if device is None or row["device"] == device:
-                groups.setdefault((row["commit_id"], row["device"]), []).append(float(row["val_bpb"]))
+            groups.setdefault((row["commit_id"], row["ground"]), []).append(float(row["val_bpb"]))
         return list(groups.values())
 
     # -- earlier results from elsewhere

@@ -65,6 +65,9 @@ REVERSAL = "reversal of experiment "
 CANCELLED = "cancelled"
 """The kind of the event by which an agent has a run stopped: its reason is the experiment's; `after` names the run."""
 
+CONDITIONS = "conditions"
+"""The key in the table `meta` of the hash of the settings that runs are measured under now."""
+
 VAULT = "vault"
 """The actor of every event that tells of the vault split: no such event reaches an agent."""
 
@@ -85,7 +88,8 @@ class _FromRow:
 
 @dataclass(frozen=True, slots=True)
 class Experiment(_FromRow):
-    """One hypothesis made into one patch on one branch; `val_bpb` is the mean of its valid runs at `commit_id`."""
+    """One hypothesis made into one patch on one branch; `val_bpb` is the mean of its valid runs at `commit_id` that
+    compare: those on its `ground`."""
 
     id: int
     title: str
@@ -112,6 +116,7 @@ class Experiment(_FromRow):
     decision: Decision = Decision.NONE
     promoted_as: str = ""  # SIMPLIFICATION, or empty for a gain
     line: str = ""  # whose master it is for: a team's own, by the team's name, or the lab's ("")
+    ground: str = ""  # where its score was measured (orchestrator.store.scores); "" before there is one
 
     @classmethod
     def from_row(cls, row: Row) -> Experiment:
@@ -159,11 +164,14 @@ class Run(_FromRow):
     peak_memory: int | None
     started_at: str
     ended_at: str | None
-    device: str  # its kind: scores of unlike devices are not compared
+    device: str  # its kind
     sandbox: str  # what the code that agents wrote ran in: bubblewrap, landlock, off
     tokens: int | None  # seen in training, as the run says
     exit_code: int | None
     provenance: dict[str, str]  # orchestrator.runs.provenance
+    void: int = 0  # 1: its attempt was refused as invalid, so what it scored counts nowhere
+    conditions: str = ""  # orchestrator.measurement.conditions of the settings that it was measured under
+    ground: str = ""  # device and conditions: scores compare on one ground alone
 
     @classmethod
     def from_row(cls, row: Row) -> Run:
@@ -175,6 +183,11 @@ class Run(_FromRow):
     @property
     def ended(self) -> bool:
         return self.outcome is not None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it has a score that says something."""
+        return self.val_bpb is not None and not self.void
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.store.papers import PaperBook
-from orchestrator.store.records import Decision, Experiment, Run, RunKind, utc_now
+from orchestrator.store.records import CONDITIONS, Decision, Experiment, Run, RunKind, utc_now
+from orchestrator.store.scores import DIFFERENCE, GROUND, SCORE
 from orchestrator.store.states import IllegalMove, State, check_move
 
 
@@ -168,7 +169,13 @@ class Writer(PaperBook):
         values = {**(changes or {}), "state": after, "reason": reason, "updated_at": utc_now()}
         columns = ", ".join(f"{column} = ?" for column in values)
         await self._do(f"UPDATE experiments SET {columns} WHERE id = ?", [*values.values(), experiment_id])
-        if "commit_id" in values or "parent" in values:
+        if after is State.INVALID:
+            await self._do(
+                "UPDATE runs SET void = 1 WHERE experiment_id = ?"
+                " AND attempt = (SELECT attempt FROM experiments WHERE id = ?)",
+                (experiment_id, experiment_id),
+            )
+        if after is State.INVALID or "commit_id" in values or "parent" in values:
             await self._rescore(experiment_id)
         await self._event("state", actor, reason, experiment_id=experiment_id, before=before, after=after)
 
@@ -202,7 +209,7 @@ class Writer(PaperBook):
         async with self._change():
             run_id = await self._do(
                 "INSERT INTO runs (experiment_id, attempt, kind, seed, commit_id, parent, slot, device, sandbox,"
-                " reason, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)",
+                " conditions, reason, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)",
                 (
                     experiment.id,
                     experiment.attempt,
@@ -213,6 +220,7 @@ class Writer(PaperBook):
                     place.slot,
                     place.device,
                     place.sandbox,
+                    await self.meta(CONDITIONS),
                     utc_now(),
                 ),
             )
@@ -273,22 +281,26 @@ class Writer(PaperBook):
         async with self._change():
             await self._do("UPDATE runs SET tracked = 1 WHERE id = ?", (run_id,))
 
+    async def measure_under(self, conditions: str) -> None:
+        """Runs are measured under these conditions from here on; a run of which nobody knows counts as one of them."""
+        async with self._change():
+            before = await self.meta(CONDITIONS)
+            await self._do("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (CONDITIONS, conditions))
+            if before == conditions:
+                return
+            await self._do("UPDATE runs SET conditions = ? WHERE conditions = ''", (conditions,))
+            for update in (GROUND, SCORE, DIFFERENCE):
+                await self._do(f"{update} WHERE id IN (SELECT experiment_id FROM runs)")
+            if before:
+                changed = "the settings that scores depend on have changed: master is measured anew under them"
+                await self._event("lab", "autolab", changed)
+
     async def _rescore(self, experiment_id: int) -> None:
         """Bring `val_bpb` and `delta` up to date: of this experiment, and of those measured against its commits."""
+        await self._do(f"{GROUND} WHERE id = ?", (experiment_id,))
+        await self._do(f"{SCORE} WHERE id = ?", (experiment_id,))
         await self._do(
-            "UPDATE experiments SET val_bpb = (SELECT avg(val_bpb) FROM runs WHERE runs.experiment_id = experiments.id"
-            " AND runs.commit_id = experiments.commit_id AND runs.attempt = experiments.attempt) WHERE id = ?",
-            (experiment_id,),
-        )
-        await self._do(
-            "UPDATE experiments SET delta = val_bpb - (SELECT avg(base_run.val_bpb) FROM baselines"
-            " JOIN experiments AS base ON base.id = baselines.experiment_id"
-            " JOIN runs AS base_run ON base_run.experiment_id = base.id AND base_run.commit_id = base.commit_id"
-            " AND base_run.attempt = base.attempt"
-            " WHERE baselines.commit_id = experiments.parent AND base_run.device IN (SELECT device FROM runs"
-            " WHERE runs.experiment_id = experiments.id AND runs.commit_id = experiments.commit_id"
-            " AND runs.attempt = experiments.attempt AND runs.val_bpb IS NOT NULL))"
-            " WHERE id = ? OR parent IN (SELECT commit_id FROM baselines WHERE experiment_id = ?)",
+            f"{DIFFERENCE} WHERE id = ? OR parent IN (SELECT commit_id FROM baselines WHERE experiment_id = ?)",
             (experiment_id, experiment_id),
         )
 

@@ -10,12 +10,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from orchestrator.errors import LabError
 
 OF_THE_LAB = ("autolab.toml", "runs.db", "runs.db-shm", "runs.db-wal", ".git", ".autolab", ".gitignore")
 """First parts of paths that no target may claim: the lab itself lives there."""
+
+SEED_VARIABLE = "AUTOLAB_SEED"
+"""Where a program finds the seed that its run is assigned."""
 
 
 class Direction(StrEnum):
@@ -40,6 +43,11 @@ class NanogptTarget:
     def self_reported(self) -> bool:
         return False
 
+    @property
+    def seeding(self) -> str:
+        """What a program has to do about its seed, as a remedy."""
+        return "seed everything with prepare.set_seed() and prepare.seed()"
+
 
 @dataclass(frozen=True, slots=True)
 class ScriptTarget:
@@ -60,8 +68,31 @@ class ScriptTarget:
     def self_reported(self) -> bool:
         return True
 
+    @property
+    def seeding(self) -> str:
+        """What a program has to do about its seed, as a remedy."""
+        return f"seed everything with {SEED_VARIABLE} from the environment and print the score in full"
+
 
 Target = NanogptTarget | ScriptTarget
+
+SEED_UNREAD = (
+    f"no editable or protected file reads {SEED_VARIABLE}: repeated runs then show only how far the program is not"
+    " deterministic, and where it is, its baseline is refused"
+)
+
+
+def reads_seed(target: ScriptTarget, root: Path) -> bool:
+    """Whether the files of a script, or its command, name the variable that holds the assigned seed. Blocks."""
+    if any(SEED_VARIABLE in word for word in target.command):
+        return True
+    for path in (*target.editable, *target.protected):
+        try:
+            if SEED_VARIABLE.encode() in (root / path).read_bytes():
+                return True
+        except OSError:
+            continue  # what is not there reads nothing
+    return False
 
 
 def script_target(

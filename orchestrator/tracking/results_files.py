@@ -13,9 +13,9 @@ from orchestrator.store.reader import Reader
 from orchestrator.store.states import RAN, State
 
 UNSANDBOXED = " [unsandboxed]"
-PRUNED = " [pruned]"
-"""The format has no word of its own for a run that was stopped early: without a score it is a crash there, and never
-discarded."""
+SCORELESS = {State.PRUNED: " [pruned]", State.INVALID: " [invalid]"}
+"""The format has no word of its own for what was stopped early or refused: without a score it is a crash there, and
+never discarded."""
 
 
 async def tsv(reader: Reader) -> str:
@@ -33,16 +33,14 @@ async def tsv(reader: Reader) -> str:
             continue  # the format has no word for what is under way
         memory = max((run.peak_memory or 0 for run in ran), default=0)
         kept = "keep" if experiment.state is State.PROMOTED else "discard"
-        pruned = experiment.state is State.PRUNED
-        score = None if pruned else experiment.val_bpb
+        mark = SCORELESS.get(experiment.state, "")
+        score = None if mark else experiment.val_bpb
         cells = (
             experiment.commit_id[:7],
             f"{score or 0:.6f}",
             f"{memory / 2**30:.1f}",
             kept if score is not None else "crash",
-            " ".join(inert(experiment.title).split())
-            + UNSANDBOXED * views.unsandboxed(experiment, ran)
-            + PRUNED * pruned,
+            " ".join(inert(experiment.title).split()) + UNSANDBOXED * views.unsandboxed(experiment, ran) + mark,
         )
         lines.append("\t".join(cells))
     return "\n".join(lines) + "\n"

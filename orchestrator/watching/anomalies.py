@@ -111,7 +111,7 @@ class Anomalies:
         for row in await self._context.store.rows(
             "SELECT min(r.experiment_id) AS one, max(r.experiment_id) AS other, r.val_bpb FROM runs AS r"
             " JOIN experiments AS e ON e.id = r.experiment_id WHERE r.val_bpb IS NOT NULL"
-            " GROUP BY r.val_bpb, r.seed, r.device HAVING count(DISTINCT e.program) > 1 ORDER BY other DESC LIMIT 20"
+            " GROUP BY r.val_bpb, r.seed, r.ground HAVING count(DISTINCT e.program) > 1 ORDER BY other DESC LIMIT 20"
         ):
             sentence = (
                 f"experiments {row['one']} and {row['other']} score exactly the same ({row['val_bpb']:.6f}) with the"

@@ -91,15 +91,14 @@ class Fleet:
     async def _scores(self) -> dict[str, float]:
         """Master's score, against the start, and how near the best other one has come to it; negative is better."""
         store, found = self._store, dict[str, float]()
-        master, start = await store.master(), await store.experiment(0)
-        best = await store.experiment(master.experiment_id) if master is not None else None
-        if master is None or best is None or best.val_bpb is None:
+        master = await views.scored_baseline(store)
+        if master.val_bpb is None:
             return found
-        found["score/best_val_bpb"] = best.val_bpb
-        if start is not None and start.val_bpb is not None:
-            found["score/difference_to_start"] = best.val_bpb - start.val_bpb
+        found["score/best_val_bpb"] = master.val_bpb
+        if master.gain is not None:
+            found["score/difference_to_start"] = -master.gain
         row = await store.row(
-            "SELECT min(delta) AS delta FROM experiments WHERE parent = ? AND state != 'promoted'", (master.commit_id,)
+            "SELECT min(delta) AS delta FROM experiments WHERE parent = ? AND state != 'promoted'", (master.commit,)
         )
         if row is not None and row["delta"] is not None:
             found["score/best_difference_to_master"] = float(row["delta"])

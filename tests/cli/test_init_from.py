@@ -50,7 +50,18 @@ def test_init_says_what_it_recognised_and_what_it_left_out(tmp_path: Path) -> No
     told = autolab("init", str(tmp_path / "lab"), "--from", str(source))
     assert "Taken for the layout of karpathy/autoresearch" in told.stdout
     assert "is not taken: the lab starts from its last commit" in told.stdout
+    assert "Beware: no editable or protected file reads AUTOLAB_SEED: repeated runs then show only" in told.stdout
     assert not (tmp_path / "lab" / "notes").exists()
+
+
+def test_a_repository_that_reads_its_assigned_seed_is_not_warned_of(tmp_path: Path) -> None:
+    reading = {
+        **AUTORESEARCH,
+        "prepare.py": AUTORESEARCH["prepare.py"] + 'import os\nSEED = os.environ["AUTOLAB_SEED"]\n',
+    }
+    source = make_repository(tmp_path / "source", reading)
+    assert "AUTOLAB_SEED" not in autolab("init", str(tmp_path / "lab"), "--from", str(source)).stdout
+    assert "the program reads AUTOLAB_SEED" in autolab("doctor", str(tmp_path / "lab")).stdout
 
 
 def test_no_corpus_is_prepared_for_a_script(tmp_path: Path) -> None:

@@ -100,6 +100,20 @@ def test_a_script_is_run_in_the_sandbox_and_its_word_is_taken_as_such(lab: Path)
     assert not (lab / "left behind").exists()
 
 
+def test_a_script_with_a_seed_of_its_own_is_no_baseline_and_who_waits_is_told(lab: Path) -> None:
+    fixed = (lab / "fit.py").read_text().replace('int(os.environ["AUTOLAB_SEED"])', "42")
+    (lab / "fit.py").write_text(fixed)
+    git(lab, "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-qam", "A seed of its own")
+    assert "no editable or protected file reads AUTOLAB_SEED" in autolab("doctor", str(lab)).stdout
+    add(lab, "one deeper", "DEPTH = 3", "DEPTH = 4")
+    done = autolab("run", str(lab), "--experiments", "1", timeout=300)
+    assert done.returncode == 1
+    told = "nothing can be compared with master: the assigned seed is ignored: seeds 1 and 2 gave the same score -0.8"
+    assert told in done.stdout + done.stderr
+    assert "seed everything with AUTOLAB_SEED from the environment" in done.stdout + done.stderr
+    assert "Promote experiment" not in git(lab, "log", "--format=%s", "master")
+
+
 def test_without_a_sandbox_every_place_that_tells_of_a_win_says_so(lab: Path) -> None:
     set_key(lab, "sandbox", '"off"')
     add(lab, "one deeper", "DEPTH = 3", "DEPTH = 4")

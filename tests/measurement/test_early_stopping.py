@@ -146,7 +146,7 @@ def looked_at(
             verdict = (await store.slots())[0].verdict
             ended = await pruning.outcome(run, Measurement("killed", "killed", training_seconds=progress * BUDGET))
             await store.end_run(run.id, ended)
-            await pruning.keep_account(run.device)
+            await pruning.keep_account(run.ground)
             return verdict, ended.outcome
 
     return asyncio.run(play())

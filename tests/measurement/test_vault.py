@@ -213,7 +213,7 @@ def simplified(lab: Path, scores: Sequence[float], change: tuple[str, str]) -> t
         async with opened(Lab(lab)) as context:
             for number in (3, 4):  # replicated runs, by which the noise is well known
                 change_beside = ("WEIGHT_DECAY = 0.1", f"WEIGHT_DECAY = 0.{number}")
-                await recorded(context, *change_beside, (1.31, 1.32, 1.3, 1.31, 1.32))
+                await recorded(context, *change_beside, (1.31, 1.32, 1.3, 1.311, 1.321))
             made = await recorded(context, *change, scores)
             await Judging(context).judge()
             after = await context.store.experiment(made.id)

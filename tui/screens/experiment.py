@@ -24,7 +24,8 @@ from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
 from orchestrator.store.states import ENDED
 from orchestrator.store.vault import vault_scores
-from orchestrator.views import unsandboxed, vault_word
+from orchestrator.vault_words import vault_word
+from orchestrator.views import unsandboxed
 from tui.chart import Series, Shape
 from tui.curves import CurveFile
 from tui.diffs import coloured_diff
