@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.context import Context
 from orchestrator.evidence import BASELINE_SEEDS, Action, Decision, decide, noise_of
-from orchestrator.measurement.likeness import seed_ignored
+from orchestrator.measurement.likeness import baseline_ignores_seed
 from orchestrator.measurement.simplifying import second_chance
 from orchestrator.store.records import Experiment, Run
 
@@ -28,10 +28,10 @@ async def runs_at_head(context: Context, experiment: Experiment) -> list[Run]:
 
 
 async def standing(context: Context, experiment: Experiment, runs: Sequence[Run]) -> Standing | None:
-    """What to do with an experiment that has a score; None while its baseline is still being measured, and for good
-    where that ignores its seeds: how far chance goes is then not known.
+    """What to do with an experiment that has a score; None while its baseline is still being measured.
 
-    It is compared on its own ground: a run that never started may have been meant for another.
+    It is compared on its own ground: a run that never started may have been meant for another. Where the baseline
+    ignores its seeds nobody knows how far chance goes, and nothing is promoted.
     """
     base = await baseline_experiment(context, experiment)
     scores = scores_on(experiment.ground, runs)
@@ -42,10 +42,13 @@ async def standing(context: Context, experiment: Experiment, runs: Sequence[Run]
     noise = noise_of(await context.store.score_groups(experiment.ground))
     if len(beside) < BASELINE_SEEDS or noise is None:
         return None
-    if await asyncio.to_thread(seed_ignored, context.lab, baseline) is not None:
-        return None
+    ignores = await asyncio.to_thread(
+        baseline_ignores_seed, context.lab, baseline, self_reported=context.settings.optimised().self_reported
+    )
     decision = decide(context.settings.promotion.rule, scores, beside, noise)
-    if decision.action is Action.DROP:
+    if decision.action is Action.PROMOTE and ignores is not None:
+        decision = Decision(Action.DROP, f"{decision.reason}, but how far chance goes is not known: {ignores}")
+    elif decision.action is Action.DROP and ignores is None:
         decision = await second_chance(context, experiment, decision, scores, beside, noise)
     return Standing(decision, base)
 

@@ -45,6 +45,18 @@ def seed_ignored(lab: Lab, runs: Sequence[Run]) -> str | None:
     return None
 
 
+def baseline_ignores_seed(lab: Lab, runs: Sequence[Run], *, self_reported: bool) -> str | None:
+    """The same of a baseline's runs. Blocks.
+
+    What a script prints may be alike by chance, where it prints few digits: all of its runs have to be.
+    """
+    if not self_reported:
+        return seed_ignored(lab, runs)
+    pairs = list(pairwise(run for run in runs if run.counts))
+    found = [seed_ignored(lab, pair) for pair in pairs]
+    return found[0] if found and all(found) else None
+
+
 def _alike(lab: Lab, one: Run, other: Run) -> str | None:
     if one.val_bpb == other.val_bpb:
         return f"score {one.val_bpb:.6f}"

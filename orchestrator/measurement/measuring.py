@@ -160,10 +160,12 @@ class Measuring:
         experiment, runs = await self._baseline(line)
         conditions = await self._context.store.meta(CONDITIONS)
         runs = [run for run in runs if run.conditions == conditions]
-        ignored = await asyncio.to_thread(seed_ignored, self._context.lab, runs)
-        if ignored is not None:
-            remedy = f"{self._context.settings.optimised().seeding}, and commit that to {called(line)}"
-            return f"nothing can be compared with {called(line)}: {ignored}; {remedy}"
+        target = self._context.settings.optimised()
+        if not target.self_reported:  # a script's scores are still worth a look, though none is merged
+            ignored = await asyncio.to_thread(seed_ignored, self._context.lab, runs)
+            if ignored is not None:
+                remedy = f"{target.seeding}, and commit that to {called(line)}"
+                return f"nothing can be compared with {called(line)}: {ignored}; {remedy}"
         forgiven = int(await self._context.store.meta("runs_forgiven", "0"))
         failed = [
             run for run in runs if run.id > forgiven and run.outcome not in (None, NOT_STARTED) and run.val_bpb is None

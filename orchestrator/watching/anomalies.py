@@ -16,7 +16,11 @@ from datetime import UTC, datetime, timedelta
 from orchestrator.balance import EXPLORING
 from orchestrator.context import Context
 from orchestrator.errors import LabError
+from orchestrator.evidence import BASELINE_SEEDS
 from orchestrator.history import idea_of
+from orchestrator.measurement.contest import runs_at_head
+from orchestrator.measurement.likeness import baseline_ignores_seed
+from orchestrator.measurement.masters import called
 from orchestrator.runs import Limits
 from orchestrator.store.records import IN_USE, Decision, Experiment, Level, seconds_since, utc_now
 from orchestrator.store.states import RAN, WAITING, State
@@ -72,6 +76,7 @@ class Anomalies:
         told = 0
         for check in (
             self._refused,
+            self._seedless,
             self._alike,
             self._duplicates,
             self._crashes,
@@ -105,6 +110,26 @@ class Anomalies:
         ):
             sentence = f"the result of experiment {row['id']} was refused: {row['reason']}"
             yield Finding(f"refused {row['id']}", str(row["attempt"]), sentence, row["id"])
+
+    async def _seedless(self) -> AsyncIterator[Finding]:
+        """A script whose every run of its baseline is alike: whatever it is measured for, nothing is promoted."""
+        target = self._context.settings.optimised()
+        if not target.self_reported:
+            return  # there nothing new starts, and that is told
+        for line in self._context.lines:
+            master = await self._context.store.master(line)
+            base = await self._context.store.baseline_experiment(master.commit_id) if master is not None else None
+            if base is None:
+                continue
+            ground = base.ground
+            runs = [run for run in await runs_at_head(self._context, base) if run.ground == ground]
+            ignored = await asyncio.to_thread(baseline_ignores_seed, self._context.lab, runs, self_reported=True)
+            if ignored is not None and len(runs) >= BASELINE_SEEDS:
+                sentence = (
+                    f"nothing can be promoted on {called(line)}, for how far chance goes is not known: {ignored};"
+                    f" {target.seeding}, and commit that to {called(line)}"
+                )
+                yield Finding(f"seedless {line}", str(base.commit_id), sentence, level=Level.ERROR)
 
     async def _alike(self) -> AsyncIterator[Finding]:
         """Two experiments with the very same score: the patch of one of them does nothing."""

@@ -100,17 +100,21 @@ def test_a_script_is_run_in_the_sandbox_and_its_word_is_taken_as_such(lab: Path)
     assert not (lab / "left behind").exists()
 
 
-def test_a_script_with_a_seed_of_its_own_is_no_baseline_and_who_waits_is_told(lab: Path) -> None:
+def test_on_a_script_with_a_seed_of_its_own_nothing_is_promoted_and_the_lab_says_why(lab: Path) -> None:
     fixed = (lab / "fit.py").read_text().replace('int(os.environ["AUTOLAB_SEED"])', "42")
     (lab / "fit.py").write_text(fixed)
     git(lab, "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-qam", "A seed of its own")
     assert "no editable or protected file reads AUTOLAB_SEED" in autolab("doctor", str(lab)).stdout
     add(lab, "one deeper", "DEPTH = 3", "DEPTH = 4")
-    done = autolab("run", str(lab), "--experiments", "1", timeout=300)
-    assert done.returncode == 1
-    told = "nothing can be compared with master: the assigned seed is ignored: seeds 1 and 2 gave the same score -0.8"
-    assert told in done.stdout + done.stderr
-    assert "seed everything with AUTOLAB_SEED from the environment" in done.stdout + done.stderr
+    add(lab, "seeded and deeper", "DEPTH = 3", 'DEPTH = 5; random.seed(int(os.environ["AUTOLAB_SEED"]))')
+    done = autolab("run", str(lab), "--experiments", "2", timeout=300)
+    assert done.returncode == 0, done.stderr
+    found = results(lab)
+    assert found["one deeper"]["state"] == "invalid" and "seed is ignored" in found["one deeper"]["reason"]
+    assert found["seeded and deeper"]["state"] == "not_confirmed"
+    assert "how far chance goes is not known" in found["seeded and deeper"]["reason"]
+    told = autolab("status", str(lab)).stdout
+    assert "nothing can be promoted on master" in told and "seed everything with AUTOLAB_SEED" in told
     assert "Promote experiment" not in git(lab, "log", "--format=%s", "master")
 
 
