@@ -19,6 +19,7 @@ from orchestrator.evidence import (
     prior_of,
 )
 from orchestrator.lab import Lab, daemon_of
+from orchestrator.runs.untrusted import LARGEST_SCORE
 from orchestrator.store.filters import EVERYTHING, Filter
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import SIMPLIFICATION, Decision, Experiment, Run, SlotRow, seconds_since, utc_now
@@ -102,14 +103,18 @@ async def _believed_so_far(reader: Reader, line: str) -> tuple[float | None, int
 
 
 async def beliefs_of(reader: Reader) -> dict[int, Belief]:
-    """What to believe of the gain of every experiment that was measured against a baseline, by its id."""
+    """What to believe of the gain of every experiment that was measured against a baseline, by its id.
+
+    Of a difference beyond any score, from before such were refused, nothing is believed.
+    """
     noise = noise_of(await reader.score_groups())
     if noise is None:
         return {}
     rows = await reader.rows(
         "SELECT e.id, e.delta, count(r.id) AS runs FROM experiments AS e JOIN runs AS r ON r.experiment_id = e.id"
         " AND r.commit_id = e.commit_id AND r.attempt = e.attempt AND r.val_bpb IS NOT NULL"
-        " WHERE e.delta IS NOT NULL GROUP BY e.id"
+        " WHERE abs(e.delta) <= ? GROUP BY e.id",
+        (LARGEST_SCORE,),
     )
     measured = {
         row["id"]: Measured(-row["delta"], noise.deviation * (1 / row["runs"] + 1 / BASELINE_SEEDS) ** 0.5)

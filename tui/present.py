@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.columns import Column
+from orchestrator.figures import figure
 from orchestrator.runs.log_text import inert
 from orchestrator.store.records import Event, Experiment, Run, seconds_since
 from orchestrator.store.states import State
@@ -89,17 +90,17 @@ def standing(experiment: Experiment) -> Said:
 
 
 def score(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+    return "-" if value is None else figure(value)
 
 
 def difference(value: float | None) -> str:
-    return "" if value is None else f"{value:+.4f}"
+    return "" if value is None else figure(value, "+.4f")
 
 
 def spread(runs: Sequence[Run], noise: float | None) -> str:
     """`±` the standard error of the mean: the lab's noise of one run over the root of the runs."""
     count = sum(run.val_bpb is not None for run in runs)
-    return f"±{noise / count**0.5:.3f}" if noise is not None and count else ""
+    return f"±{figure(noise / count**0.5, '.3f')}" if noise is not None and count else ""
 
 
 def bar(share: float | None, width: int) -> str:

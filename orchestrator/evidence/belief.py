@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean
 
+from orchestrator.evidence.noise import bounded
+
 FEW = 5
 """Below so many measured gains the prior is a guess: true gains scatter by two standard deviations of a run."""
 
@@ -44,12 +46,13 @@ class Prior:
 
 def believed(one: Measured, prior: Prior) -> Belief:
     """What to believe of one measured gain."""
+    [raw] = bounded([one.gain])
     centre, spread = prior.centre, prior.spread
     if one.error == 0 or spread == 0:
-        gain, deviation = (one.gain, 0.0) if one.error == 0 else (centre, 0.0)
+        gain, deviation = (raw, 0.0) if one.error == 0 else (centre, 0.0)
     else:
         weight = spread**2 / (spread**2 + one.error**2)
-        gain = weight * one.gain + (1 - weight) * centre
+        gain = weight * raw + (1 - weight) * centre
         deviation = math.sqrt(weight) * one.error
     false = NormalDist(gain, deviation).cdf(0.0) if deviation else float(gain <= 0)
     return Belief(gain, deviation, false)
@@ -64,9 +67,9 @@ def prior_of(measured: Sequence[Measured], noise: float) -> Prior:
     """From all measured gains; the centre from their middle half, which no outlier moves. `noise` is one run's."""
     if len(measured) < FEW:
         return Prior(0.0, GUESS * noise)
-    gains = sorted(one.gain for one in measured)
+    gains = sorted(bounded(one.gain for one in measured))
     quarter = len(gains) // 4
     middle = gains[quarter : len(gains) - quarter]
     centre = min(0.0, fmean(middle))
-    scatter = fmean([(one.gain - centre) ** 2 for one in measured])
+    scatter = fmean([(gain - centre) ** 2 for gain in gains])
     return Prior(centre, math.sqrt(max(noise**2 / 4, scatter - fmean([one.error**2 for one in measured]))))

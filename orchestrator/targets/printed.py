@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from orchestrator.runs.log_text import inert
+from orchestrator.runs.untrusted import LARGEST_SCORE, is_score
 from orchestrator.targets.target import ScriptTarget
 
 LONGEST_LINE = 4000
@@ -24,7 +25,7 @@ def read_metric(text: str, target: ScriptTarget) -> float | NoMetric:
     """The metric in what a run printed: the last line that the pattern matches counts.
 
     A carriage return ends a line too (progress bars), and control sequences (colours) are taken out before. A last
-    match that is no finite number is a refusal: an earlier score does not stand in for it.
+    match that is no number, or none of a sensible size, is a refusal: an earlier score does not stand in for it.
     """
     for line in reversed(_lines(text)):
         matches = list(target.metric.finditer(line))
@@ -42,6 +43,11 @@ def _number(found: str | None, target: ScriptTarget) -> float | NoMetric:
         return NoMetric(f"The run printed {shown[:80]!r} where target.metric expects a number.")
     if not math.isfinite(number):
         return NoMetric(f"The run printed {shown[:80]!r} as its metric, which is not finite.")
+    if not is_score(number):
+        return NoMetric(
+            f"The run printed {shown[:80]!r} as its metric, which is beyond ±{LARGEST_SCORE:g}: it has diverged, or"
+            " wants a larger unit."
+        )
     return number
 
 

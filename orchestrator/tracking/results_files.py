@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from orchestrator import views
+from orchestrator.figures import figure
 from orchestrator.history import COLUMNS
 from orchestrator.lab import Lab
 from orchestrator.runs.files import write_whole
@@ -36,7 +37,7 @@ async def tsv(reader: Reader) -> str:
         score = None if pruned else experiment.val_bpb
         cells = (
             experiment.commit_id[:7],
-            f"{score or 0:.6f}",
+            figure(score or 0.0, ".6f"),
             f"{memory / 2**30:.1f}",
             kept if score is not None else "crash",
             " ".join(inert(experiment.title).split())

@@ -17,6 +17,7 @@ from orchestrator.evidence import (
     Noise,
     believed,
     decide,
+    equivalent,
     expected_false,
     noise_of,
     prior_of,
@@ -92,6 +93,22 @@ def test_a_gain_far_above_noise_is_promoted_almost_always() -> None:
 def test_a_harm_is_hardly_ever_promoted() -> None:
     random = np.random.default_rng(3)
     assert fmean(play(-1.5, random)[0].action is Action.PROMOTE for _ in range(4000)) < 0.001
+
+
+@given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=8), st.sampled_from([0.0, 1e-9, 0.01, 1e9]))
+def test_no_score_whatever_its_size_is_too_much_for_the_arithmetic(numbers: list[float], deviation: float) -> None:
+    noise = noise_of([[*numbers, 3.0, 3.02]])
+    assert noise is not None and math.isfinite(noise.deviation)
+    for rule in ("sequential", "measured", "greedy"):
+        decide(rule, numbers, [3.0, 3.1, *numbers], Noise(deviation, 4))  # type: ignore[arg-type]
+    equivalent(numbers, [3.0, 3.1, *numbers], Noise(deviation, 4))
+    measured = [Measured(number, deviation) for number in numbers] * 5
+    belief = believed(measured[0], prior_of(measured, deviation))
+    assert math.isfinite(belief.gain) and 0 <= belief.false <= 1
+
+
+def test_what_was_too_large_for_a_score_says_nothing_of_noise() -> None:
+    assert noise_of([[1.0, 3.0, -1e300], [1e300, 2.0]]) == noise_of([[1.0, 3.0]])
 
 
 @given(

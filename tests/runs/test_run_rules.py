@@ -196,7 +196,9 @@ def test_running_out_of_memory_has_many_words(last: str, memory: bool) -> None:
     assert ran_out_of_memory(last) is memory
 
 
-@pytest.mark.parametrize("written", [None, {}, {"val_bpb": "2"}, {"val_bpb": True}, {"val_bpb": float("inf")}])
+@pytest.mark.parametrize(
+    "written", [None, {}, {"val_bpb": "2"}, {"val_bpb": True}, {"val_bpb": float("inf")}, {"val_bpb": 1e30}]
+)
 def test_only_a_number_is_a_score(written: dict[str, object] | None) -> None:
     with pytest.raises(Cut) as cut:
         judge(written, 0, "")

@@ -55,6 +55,8 @@ def test_colours_and_progress_bars_do_not_hide_a_score() -> None:
         ("Traceback: out of memory\n", "printed nothing that target.metric matches"),
         ("val_bpb: nan\n", "not finite"),
         ("val_bpb: 0.9\nval_bpb: inf\n", "not finite"),
+        ("val_bpb: -1e300\n", "'-1e300' as its metric, which is beyond ±1e+09: it has diverged"),
+        ("val_bpb: 0.9\nval_bpb: 2000000000\n", "beyond ±1e+09"),
         ("val_bpb: soon\n", "'soon' where target.metric expects a number"),
         ("val_bpb: 1_0\n", "expects a number"),
         ("val_bpb: " + "9" * 5000 + "\n", "printed nothing"),
