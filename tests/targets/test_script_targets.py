@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import sys
+import time
 from typing import Any
 
 import pytest
 
 from orchestrator.errors import LabError
+from orchestrator.runs.identity import identity_of
 from orchestrator.targets.printed import NoMetric, progress_of, read_metric
 from orchestrator.targets.recognition import AUTORESEARCH_METRIC, AUTORESEARCH_PROGRESS
+from orchestrator.targets.searching import SEARCHER, OutOfTime
 from orchestrator.targets.target import Direction, ScriptTarget, script_target
+from tests.conftest import eventually
 
 
 def script(**changes: Any) -> ScriptTarget:
@@ -115,3 +122,47 @@ def test_a_wrong_description_names_the_key_and_the_remedy(changes: dict[str, Any
     with pytest.raises(LabError) as told:
         script(**changes)
     assert words in told.value.sentence and remedy in told.value.remedy
+
+
+ENDLESS = r"^(?:\w+\s?)+= (\S+)"
+"""Tries every way to part a row of letters into words."""
+
+
+def test_a_pattern_that_would_search_for_ages_is_given_up_and_named() -> None:
+    begun = time.monotonic()
+    found = read_metric("a" * 60 + "\n", script(metric=ENDLESS), seconds=0.2)
+    assert isinstance(found, NoMetric) and "target.metric could not be searched for" in found.sentence
+    assert repr(ENDLESS) in found.sentence and "within 0.2 s" in found.sentence
+    with pytest.raises(OutOfTime):
+        progress_of("a" * 60, script(progress=ENDLESS), seconds=0.2)
+    assert time.monotonic() - begun < 30
+    assert read_metric("score = 0.5\n", script(metric=ENDLESS)) == 0.5, "the next search begins anew"
+
+
+async def test_while_a_pattern_is_searched_for_others_go_on() -> None:
+    searching = asyncio.create_task(asyncio.to_thread(read_metric, "a" * 60, script(metric=ENDLESS), 0.5))
+    turns = 0
+    while not searching.done():
+        await asyncio.sleep(0.01)
+        turns += 1
+    assert isinstance(searching.result(), NoMetric) and turns > 10
+
+
+def test_a_child_that_somebody_has_killed_costs_no_score() -> None:
+    assert read_metric(SUMMARY, script()) == 0.9979
+    assert SEARCHER._child is not None
+    SEARCHER._child.kill()
+    assert read_metric(SUMMARY, script()) == 0.9979
+
+
+def test_a_search_leaves_no_process_when_who_asks_is_killed() -> None:
+    asks = (
+        "from orchestrator.targets.searching import SEARCHER; import re\n"
+        "SEARCHER.last_groups(re.compile('a'), ['a'], 1); print(SEARCHER._child.pid, flush=True)\n"
+        f"SEARCHER.last_groups(re.compile({ENDLESS!r}), ['a' * 60], 0.5)"
+    )
+    with subprocess.Popen([sys.executable, "-c", asks], stdout=subprocess.PIPE, text=True) as asking:
+        assert asking.stdout is not None
+        child = int(asking.stdout.readline())
+        asking.kill()
+    eventually(lambda: identity_of(child) is None, what="the end of the child")
