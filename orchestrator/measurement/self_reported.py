@@ -12,7 +12,7 @@ from orchestrator.measurement.specs import originals_of, worktree_of
 from orchestrator.runs import Outcome, Running, RunResult
 from orchestrator.runs.log_text import read_log
 from orchestrator.store.records import Level, Run
-from orchestrator.targets.printed import PROGRESS_SECONDS, NoMetric, progress_of, read_metric, too_slow
+from orchestrator.targets.printed import PROGRESS_SECONDS, NoMetric, progress_of, read_metric, read_summary, too_slow
 from orchestrator.targets.searching import OutOfTime
 from orchestrator.targets.target import ScriptTarget
 
@@ -30,7 +30,14 @@ async def with_score(context: Context, run: Run, result: RunResult) -> RunResult
     found = await asyncio.to_thread(read_metric, text, target)
     if isinstance(found, NoMetric):
         return replace(result, outcome=Outcome.INVALID, reason=found.sentence)
-    return replace(result, val_bpb=target.direction.cost(found), reason=f"it reports {found:g}")
+    summary = await asyncio.to_thread(read_summary, text)
+    return replace(
+        result,
+        val_bpb=target.direction.cost(found),
+        reason=f"it reports {found:g}",
+        steps=result.steps if summary.steps is None else summary.steps,
+        tokens=result.tokens if summary.tokens is None else summary.tokens,
+    )
 
 
 async def with_progress(context: Context, run: Run, running: Running) -> Running:

@@ -54,6 +54,8 @@ class RunSpec:
     train_data: str | None = None  # the file handed out when the budget starts; None: the curve says when it starts
     output: str = "out"  # in run_dir: the only directory that the trainer may write to
     weights_file: str = "weights.pt"  # in `output`: what the trainer must leave, in run_dir: what the scorer judges
+    code: list[str] = field(default_factory=list)  # paths in the worktree that make the program, for its provenance
+    data: list[str] = field(default_factory=list)  # files and directories outside that it reads, for its provenance
     score_file: str = "score.json"  # in run_dir: where the scorer writes {"val_bpb": x, ...} or {"refused": sentence}
     known_facts: dict[str, str] = field(default_factory=dict)  # of the score's provenance
     limits: Limits = Limits()

@@ -96,7 +96,7 @@ class Supervisor:
         )
 
     def _provenance(self) -> dict[str, str]:
-        found = {**self.spec.known_facts, "code": self.fixed.code_hash, "fixed": self.fixed.fixed_hash}
+        found = {**self.spec.known_facts, **self.fixed.provenance}
         if self.deadlines.startup_cpu is not None:
             found[STARTUP_CPU] = f"{self.deadlines.startup_cpu:.2f}"
         if is_plain(self.weights):

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from orchestrator.runs.log_text import inert
-from orchestrator.runs.untrusted import LARGEST_SCORE, is_score
+from orchestrator.runs.untrusted import LARGEST_SCORE, count, is_score
 from orchestrator.targets.searching import SEARCHER, OutOfTime
 from orchestrator.targets.target import ScriptTarget
 
@@ -44,6 +44,26 @@ def read_metric(text: str, target: ScriptTarget, seconds: float = METRIC_SECONDS
     if groups is None:
         return NoMetric(f"The run printed nothing that target.metric matches ({pattern.pattern!r}).")
     return _number(groups[0], target)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the block after the last line `---` tells of a run, as karpathy/autoresearch's train.py prints it."""
+
+    steps: int | None
+    tokens: int | None
+
+
+def read_summary(text: str) -> Summary:
+    """`num_steps` and `total_tokens_M`, where they are printed. Blocks for milliseconds."""
+    lines = [line.strip() for line in _lines(text)]
+    last = next((at for at in reversed(range(len(lines))) if lines[at] == "---"), len(lines))
+    told = dict(line.split(":", 1) for line in lines[last:] if ":" in line)
+    millions = _parsed(told.get("total_tokens_M", ""))
+    return Summary(
+        steps=count(_parsed(told.get("num_steps", ""))),
+        tokens=count(None if millions is None else millions * 1e6 + 0.5),  # a fraction is cut
+    )
 
 
 def too_slow(key: str, pattern: re.Pattern[str], seconds: float) -> str:

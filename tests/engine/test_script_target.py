@@ -93,6 +93,10 @@ def test_a_script_is_run_in_the_sandbox_and_its_word_is_taken_as_such(lab: Path)
     assert found["changes the data"]["state"] == "invalid" and "data.csv" in found["changes the data"]["reason"]
     assert found["prints no score"]["val_bpb"] == pytest.approx(-0.1), "the last match counts"
     assert found["asks the network"]["state"] == "crashed" and "unreachable" in found["asks the network"]["reason"]
+    told = json.loads(autolab("show", "1", str(lab), "--json").stdout)["all_runs"][0]["provenance"]
+    before = json.loads(autolab("show", "0", str(lab), "--json").stdout)["all_runs"][0]["provenance"]
+    assert told["command"] == "python3 fit.py" and told["fixed"] == before["fixed"] and told["code"] != before["code"]
+    assert "data" not in told, "none is named"
     log = autolab("log", "1", str(lab)).stdout
     assert "sees the lab or a home: False secret: none" in log
     assert "Self-reported" in git(lab, "log", "-1", "--format=%B", "master")

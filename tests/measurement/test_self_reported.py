@@ -48,6 +48,13 @@ async def a_run(context: Context, log: str) -> Run:
     return run
 
 
+async def test_steps_and_tokens_are_those_that_the_summary_tells(scripted: Lab) -> None:
+    async with opened(scripted) as context:
+        run = await a_run(context, "---\naccuracy = 0.91\ntotal_tokens_M:   499.6\nnum_steps:        953\n")
+        result = await with_score(context, run, RunResult(Outcome.SCORED, "finished"))
+        assert (result.val_bpb, result.steps, result.tokens) == (-0.91, 953, 499_600_000)
+
+
 async def test_a_metric_that_cannot_be_searched_for_in_time_makes_the_result_invalid(scripted: Lab) -> None:
     set_key(scripted.root, "metric", WRITTEN)
     async with opened(scripted) as context:

@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.errors import LabError
 from orchestrator.runs.identity import identity_of
-from orchestrator.targets.printed import NoMetric, progress_of, read_metric
+from orchestrator.targets.printed import NoMetric, Summary, progress_of, read_metric, read_summary
 from orchestrator.targets.recognition import AUTORESEARCH_METRIC, AUTORESEARCH_PROGRESS
 from orchestrator.targets.searching import SEARCHER, OutOfTime
 from orchestrator.targets.target import Direction, ScriptTarget, script_target
@@ -43,6 +43,13 @@ peak_vram_mb:     45060.2
 
 def test_the_summary_block_of_autoresearch_gives_its_score() -> None:
     assert read_metric(SUMMARY, script()) == 0.9979
+
+
+def test_the_summary_block_tells_steps_and_tokens() -> None:
+    block = SUMMARY + "total_tokens_M:   499.6\nnum_steps:        953\nnum_params_M:     50.3\ndepth:            8\n"
+    assert read_summary("num_steps: 1\n---\nnum_steps: 2\n" + block) == Summary(953, 499_600_000)
+    for text in ("", SUMMARY, "num_steps: 3\n", "---\nnum_steps: many\ntotal_tokens_M: inf\n", "---\nnum_steps: -1\n"):
+        assert read_summary(text) == Summary(None, None)
 
 
 def test_the_last_match_counts() -> None:
