@@ -19,6 +19,7 @@ from orchestrator.evidence import (
     prior_of,
 )
 from orchestrator.lab import Lab, daemon_of
+from orchestrator.marks import is_self_reported, score_mark
 from orchestrator.runs.untrusted import LARGEST_SCORE
 from orchestrator.store.filters import EVERYTHING, Filter
 from orchestrator.store.reader import Reader
@@ -54,6 +55,7 @@ class Baseline:
     promotions: int = 0
     expected_false: float = 0.0  # of these promotions
     gains: Mapping[int, float] = field(default_factory=dict)  # believed of each measured experiment, by its id
+    mark: str = ""  # what must stand beside every score (score_mark)
 
     @property
     def gain(self) -> float | None:
@@ -70,6 +72,7 @@ async def baseline_of(reader: Reader, line: str = "") -> Baseline:
         return Baseline(None, None, None, 0, noise, None)
     experiment = await reader.experiment(master.experiment_id)
     start = await reader.experiment(0)
+    mark = await score_mark(reader)
     runs = valid_runs(experiment, await reader.runs_of(master.experiment_id)) if experiment else []
     return Baseline(
         master.commit_id,
@@ -79,6 +82,7 @@ async def baseline_of(reader: Reader, line: str = "") -> Baseline:
         noise,
         start.val_bpb if start else None,
         *await _believed_so_far(reader, line),
+        mark,
     )
 
 
@@ -136,11 +140,6 @@ def valid_runs(experiment: Experiment, runs: list[Run]) -> list[Run]:
 def run_seconds(run: Run) -> float | None:
     """Wall seconds from start to end; None while it runs."""
     return None if run.ended_at is None else round(seconds_since(run.started_at, run.ended_at), 3)
-
-
-async def is_self_reported(reader: Reader) -> bool:
-    """Whether the lab's scores are what its target prints of itself (kind "script"), not what a scorer measured."""
-    return await reader.meta("target", "nanogpt") == "script"
 
 
 def result_json(experiment: Experiment, runs: list[Run], self_reported: bool) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from orchestrator.columns import Column
 from orchestrator.figures import figure
+from orchestrator.marks import behind
 from orchestrator.runs.log_text import inert
 from orchestrator.store.records import Event, Experiment, Run, seconds_since
 from orchestrator.store.states import State
@@ -115,6 +116,7 @@ def result_cells(
     believed: float | None = None,
     noise: float | None = None,
     with_team: bool = False,
+    mark: str = "",
 ) -> tuple[Cell, ...]:
     """`believed` is the gain to believe, bits per byte: what the winner's curse leaves of the raw one; `noise` the
     standard deviation of one run."""
@@ -128,17 +130,18 @@ def result_cells(
         Said(difference(None if believed is None else -believed), Tone.DIM),
         Said(spread(runs, noise), Tone.DIM),
         Said(plain(experiment.team) if with_team else "", Tone.DIM),
-        Said(marked(experiment, runs), Tone.STRONG if promoted else Tone.PLAIN),
+        Said(marked(experiment, runs, mark), Tone.STRONG if promoted else Tone.PLAIN),
         Said(plain(experiment.why), Tone.DIM),
         Said(plain(experiment.source), Tone.DIM),
     )
 
 
-def marked(experiment: Experiment, runs: Sequence[Run]) -> str:
-    """The title, with a mark for a promotion that only simplifies, and where a score comes from outside a sandbox."""
+def marked(experiment: Experiment, runs: Sequence[Run], mark: str = "") -> str:
+    """The title, with a mark for a promotion that only simplifies, and where a score comes from outside a sandbox;
+    `mark` is that of all scores of the lab (orchestrator.marks)."""
     bare = any(run.sandbox == "off" and run.val_bpb is not None for run in runs)
     marks = f"[{experiment.promoted_as}] " * bool(experiment.promoted_as) + "[unsandboxed] " * bare
-    return marks + plain(experiment.title)
+    return marks + plain(experiment.title) + behind(mark) * (experiment.val_bpb is not None)
 
 
 def age(at: str) -> str:

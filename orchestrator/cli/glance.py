@@ -14,6 +14,7 @@ from orchestrator.doctor import examine
 from orchestrator.errors import LabError
 from orchestrator.figures import figure
 from orchestrator.lab import Lab, find_lab
+from orchestrator.marks import scores_told
 from orchestrator.report.completion import completions
 from orchestrator.settings import read_settings
 
@@ -75,6 +76,8 @@ def _standing(facts: dict[str, Any], baseline: views.Baseline) -> list[tuple[str
             f" (mean of {master['runs']} runs, noise {number(master['noise'])})",
         ),
     ]
+    if baseline.mark:
+        lines.append(("scores", scores_told(baseline.mark)))
     if baseline.gain is not None and baseline.believed is not None:
         wins = f"{baseline.promotions} promotion{'s' * (baseline.promotions != 1)}"
         told = f"{figure(baseline.gain)} since the start, {figure(baseline.believed)} of it believed"

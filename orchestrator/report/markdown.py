@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from orchestrator.figures import figure
+from orchestrator.marks import SIGN_CHANGED
 from orchestrator.report.facts import Facts
 from orchestrator.store.records import Experiment, seconds_since
 from orchestrator.store.states import RAN
@@ -50,8 +51,9 @@ def _opening(facts: Facts) -> str:
             f"It gained {figure(base.gain)} since the start, of which {figure(base.believed)} is believed after the"
             f" winner's curse; of {base.promotions} promotions {base.expected_false:.1f} are expected to be none."
         )
-    if facts.self_reported:
-        lines.append("**Self-reported**: these scores are what the program printed of itself.")
+    if facts.mark:
+        sign = " The sign of what is maximised is changed: less is better." if facts.mark == SIGN_CHANGED else ""
+        lines.append(f"**Self-reported**: these scores are what the program printed of itself.{sign}")
     if facts.unsandboxed:
         lines.append("**Unsandboxed**: some runs had no sandbox around them.")
     return "\n".join(lines)

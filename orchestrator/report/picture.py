@@ -44,23 +44,24 @@ def draw(facts: Facts, path: Path) -> None:
             rotation=30,
             fontsize=7,
         )
-    score = "score (self-reported)" if facts.self_reported else "validation bits per byte, lower is better"
+    score = f"score ({facts.mark}), lower is better" if facts.mark else "validation bits per byte, lower is better"
     axes.set(
         title=facts.name.replace("$", r"\$"),
         xlabel="experiments with a score, in the order of their outcomes",
         ylabel=score,
     )
-    _keep_in_view(axes, [one.val_bpb for one in scored if one.val_bpb is not None], heights)
+    keep_in_view(axes, [one.val_bpb for one in scored if one.val_bpb is not None], heights)
     axes.margins(x=0.04)
     axes.grid(alpha=0.25)
     axes.legend(loc="upper right", fontsize=8)
     figure.savefig(path, format="png")
 
 
-def _keep_in_view(axes: object, scores: list[float], heights: list[float]) -> None:
-    """A run that went astray must not press the rest into a line."""
+def keep_in_view(axes: object, scores: list[float], heights: list[float]) -> None:
+    """A run that went astray must not press the rest into a line; nothing stands on the edge."""
     if not heights or not scores:
         return
     low, high = min(scores + heights), max(scores + heights)
     reach = max(heights) - min(heights) or (high - low) or 1.0
-    axes.set_ylim(max(low, min(heights) - 0.5 * reach), min(high, max(heights) + reach) + 0.12 * reach)  # type: ignore[attr-defined]
+    lower = max(low, min(heights) - 0.5 * reach) - 0.06 * reach
+    axes.set_ylim(lower, min(high, max(heights) + reach) + 0.12 * reach)  # type: ignore[attr-defined]

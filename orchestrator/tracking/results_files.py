@@ -8,6 +8,7 @@ from orchestrator import views
 from orchestrator.figures import figure
 from orchestrator.history import COLUMNS
 from orchestrator.lab import Lab
+from orchestrator.marks import behind, score_mark
 from orchestrator.runs.files import write_whole
 from orchestrator.runs.log_text import inert
 from orchestrator.store.reader import Reader
@@ -26,6 +27,7 @@ async def tsv(reader: Reader) -> str:
     """
     experiments = await reader.results(sort="id", descending=False, limit=None)
     runs = await reader.runs_of_many([experiment.id for experiment in experiments])
+    mark = await score_mark(reader)
     lines = ["\t".join(COLUMNS)]
     for experiment in experiments:
         ran = runs[experiment.id]
@@ -42,7 +44,8 @@ async def tsv(reader: Reader) -> str:
             kept if score is not None else "crash",
             " ".join(inert(experiment.title).split())
             + UNSANDBOXED * views.unsandboxed(experiment, ran)
-            + PRUNED * pruned,
+            + PRUNED * pruned
+            + behind(mark) * (score is not None),
         )
         lines.append("\t".join(cells))
     return "\n".join(lines) + "\n"

@@ -100,8 +100,15 @@ def test_a_script_is_run_in_the_sandbox_and_its_word_is_taken_as_such(lab: Path)
     log = autolab("log", "1", str(lab)).stdout
     assert "sees the lab or a home: False secret: none" in log
     assert "Self-reported" in git(lab, "log", "-1", "--format=%B", "master")
+    assert "Its sign is changed: less is better." in git(lab, "log", "-1", "--format=%B", "master")
     assert git(lab, "show", "master:fit.py").count("DEPTH = 4") == 1
     assert not (lab / "left behind").exists()
+    marked = "one deeper [self-reported, sign changed]"
+    assert marked in autolab("results", str(lab)).stdout and marked in (lab / ".autolab" / "results.tsv").read_text()
+    for verb in (("status",), ("show", "1")):
+        told = autolab(*verb, str(lab)).stdout
+        assert "self-reported: what the program prints of itself; the sign of what is maximised is changed" in told
+    assert autolab("import", str(lab), str(lab / ".autolab" / "results.tsv")).returncode == 0, "it takes what it gives"
 
 
 def test_without_a_sandbox_every_place_that_tells_of_a_win_says_so(lab: Path) -> None:
