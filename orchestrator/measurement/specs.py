@@ -232,6 +232,7 @@ def _of_script(context: Context, run: Run, slot: Slot, script: ScriptTarget) -> 
         env=environment,
         budget_seconds=script.timeout_seconds,
         protected={path: str(originals_of(context, run.id) / path) for path in script.protected},
+        program=script.program,
         code=list(script.editable),
         data=[expanded(path) for path in script.readable],
         known_facts={**versions(), "device": device_kind(slot), "command": shlex.join(script.command)},

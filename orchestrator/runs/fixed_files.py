@@ -21,6 +21,7 @@ class FixedFiles:
     def __init__(self, spec: RunSpec) -> None:
         self._tree = Path(spec.worktree)
         self._protected = spec.protected
+        self._scripted = spec.scripted
         self._judged = _inside(self._tree, spec.score_command or [])
         self._code = [*self._judged, *(self._tree / path for path in spec.code)]
         self._data = spec.data
@@ -28,7 +29,7 @@ class FixedFiles:
         self.provenance: dict[str, str] = {}
 
     def check_before(self) -> None:
-        """Raises Cut when a protected file is not the installed one."""
+        """Raises Cut when a protected file is not as it must be."""
         self._check_protected("before")
         self.provenance = self._hashes()
         self._before = {path: _content(path) for path in self._judged}
@@ -53,12 +54,13 @@ class FixedFiles:
             clear_the_way(path.parent / "__pycache__")
 
     def _check_protected(self, when: str) -> None:
+        whose = "committed" if self._scripted else "installed"
         for name, original in self._protected.items():
             ours = _content(Path(original))
             if ours is None:
-                raise Cut(Outcome.INVALID, f"the installed {name} cannot be read")
+                raise Cut(Outcome.INVALID, f"the {whose} {name} cannot be read")
             if _content(self._tree / name) != ours:
-                raise Cut(Outcome.INVALID, f"{name} differs from the installed one {when} the run")
+                raise Cut(Outcome.INVALID, f"{name} differs from the {whose} one {when} the run")
 
 
 def _inside(tree: Path, command: list[str]) -> list[Path]:

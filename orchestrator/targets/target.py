@@ -60,6 +60,12 @@ class ScriptTarget:
     def self_reported(self) -> bool:
         return True
 
+    @property
+    def program(self) -> str:
+        """What people call it: the file that is run, else the command's first word, without directories."""
+        files = [word for word in self.command if word in (*self.editable, *self.protected) or word.endswith(".py")]
+        return PurePosixPath((files or list(self.command))[0]).name
+
 
 Target = NanogptTarget | ScriptTarget
 

@@ -101,6 +101,18 @@ def test_a_cost_is_less_where_the_metric_is_better() -> None:
     assert Direction.MAXIMISE.cost(Direction.MAXIMISE.cost(0.9)) == 0.9
 
 
+@pytest.mark.parametrize(
+    ("command", "called"),
+    [
+        (("uv", "run", "src/fit.py", "--fast"), "fit.py"),
+        (("./train", "config.yaml"), "train"),
+        (("sh", "train.py"), "train.py"),
+    ],
+)
+def test_a_script_is_called_by_the_file_that_is_run(command: tuple[str, ...], called: str) -> None:
+    assert script(command=command).program == called
+
+
 def test_scores_of_a_script_are_self_reported() -> None:
     assert script().self_reported
 
