@@ -13,9 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean
 
-import numpy as np
-import numpy.typing as npt
-
 from orchestrator.evidence.noise import bounded
 
 FEW = 5
@@ -30,9 +27,6 @@ EXACT = 1e-100
 
 LEAST_WEIGHT = 1e-6
 """Parts of the prior that weigh less are left out."""
-
-ROUNDS = 100
-"""Of expectation and maximisation; the weights hardly move any more long before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +110,9 @@ def prior_of(measured: Sequence[Measured], noise: float) -> Prior:
     spreads = [NARROWEST * noise]
     while spreads[-1] < farthest:
         spreads.append(2 * spreads[-1])
-    weights = _weights(measured, centre, np.array(spreads))
+    from orchestrator.evidence.mixture import weights_of  # with numpy, which few verbs need
+
+    distances = [gain - centre for gain in bounded(one.gain for one in measured)]
+    weights = weights_of(distances, [one.error for one in measured], spreads)
     kept = [(spread, weight) for spread, weight in zip(spreads, weights, strict=True) if weight >= LEAST_WEIGHT]
     return Prior(centre, *zip(*kept, strict=True))
-
-
-def _weights(measured: Sequence[Measured], centre: float, spreads: npt.NDArray[np.float64]) -> list[float]:
-    """The weights under which what was measured is the most probable, by expectation and maximisation."""
-    distances = np.array(bounded(one.gain for one in measured)) - centre
-    squares = spreads[None, :] ** 2 + np.array([one.error for one in measured])[:, None] ** 2
-    heights = -0.5 * distances[:, None] ** 2 / squares - 0.5 * np.log(squares)
-    densities = np.exp(heights - heights.max(axis=1, keepdims=True))
-    weights = np.full(len(spreads), 1 / len(spreads))
-    for _ in range(ROUNDS):
-        shares = densities * weights
-        weights = (shares / shares.sum(axis=1, keepdims=True)).mean(axis=0)
-    return [float(weight) for weight in weights]
