@@ -90,14 +90,17 @@ class Audited:
     records: list[Record] = field(default_factory=list)
     past: list[Condemned] = field(default_factory=list)
     rule: Rule | None = None
+    spared: int | None = None  # the run that was let finish last, for the rule was suspended
 
     def verdict(self, run: RecordedRun) -> float | None:
         assert run.gaps is not None
         if self.rule is None:
             self.rule = learn(self.records, self.limit)
-        if take_stock(self.past, self.rule, limit=self.limit).suspended is not None:
+        share = next((gap.share for gap in run.gaps if gap is not None and self.rule.breach(gap) is not None), None)
+        if share is not None and take_stock(self.past, self.rule, limit=self.limit).suspended is not None:
+            self.spared = run.run_id
             return None
-        return next((gap.share for gap in run.gaps if gap is not None and self.rule.breach(gap) is not None), None)
+        return share
 
     def finishes(self, run: RecordedRun) -> bool:
         return drawn_for_audit(self.lab_id, run.run_id)
@@ -106,7 +109,7 @@ class Audited:
         assert run.record is not None
         self.rule = None
         self.records.append(replace(run.record, weight=1 / AUDITED) if condemned else run.record)
-        if condemned:
+        if condemned or run.run_id == self.spared:
             self.past.append(Condemned(run.run_id, audited=True, came_back=run.record.came_back))
 
     def stopped(self, run: RecordedRun, saved: float) -> None:

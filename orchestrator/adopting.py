@@ -13,6 +13,7 @@ from orchestrator.lab import Lab
 from orchestrator.measurement.protection import installed
 from orchestrator.settings import Profile, Settings, read_settings
 from orchestrator.settings_text import settings_text, template
+from orchestrator.targets.missing import what_is_missing
 from orchestrator.targets.recognition import Wishes, recognise
 from orchestrator.targets.target import SEED_UNREAD, NanogptTarget, ScriptTarget, Target, reads_seed
 from orchestrator.team_settings import ROLE_FILES
@@ -61,6 +62,8 @@ def adopt(
         target = recognised.target
         notes.append(f"Taken for {recognised.taken_for}; autolab.toml says how it is run and scored.")
     _check_files(lab.root, target, copy)
+    if isinstance(target, ScriptTarget) and (missing := what_is_missing(target, lab.root)) is not None:
+        notes.append(f"No run can start yet: {missing[0]} {missing[1]}")
     contents = {f"roles/{role}.md": shipped(role).read_bytes() for role in ROLE_FILES}
     fixed: dict[str, bytes] = {}
     corpus = None

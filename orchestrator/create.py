@@ -13,12 +13,13 @@ from orchestrator.branches import Repository
 from orchestrator.corpus import Progress, own_data, prepare_corpus
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, LabLock
+from orchestrator.marks import DIRECTION
 from orchestrator.measurement.protection import installed
 from orchestrator.settings import Profile
 from orchestrator.settings_text import settings_text, template
 from orchestrator.store.writer import Writer
 from orchestrator.targets.recognition import Wishes
-from orchestrator.targets.target import NanogptTarget
+from orchestrator.targets.target import NanogptTarget, ScriptTarget
 from orchestrator.team_settings import ROLE_FILES
 from roles.role_file import shipped
 
@@ -97,6 +98,8 @@ async def _begin(lab: Lab, made: Adopted) -> None:
         async with Writer(lab.database) as store:
             await store.set_meta("profile", made.profile)
             await store.set_meta("target", "script" if made.target.self_reported else "nanogpt")
+            if isinstance(made.target, ScriptTarget):
+                await store.set_meta(DIRECTION, made.target.direction)
             corpus = made.corpus or own_data(made.profile)
             await store.set_meta("data_fingerprint", corpus.fingerprint)
             await store.add_start(made.commit, "start", "the starting point of this lab")

@@ -19,6 +19,7 @@ from orchestrator.engine.answering import answer_without_daemon
 from orchestrator.engine.engine import Ending, Engine
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, LabLock
+from orchestrator.marks import DIRECTION
 from orchestrator.measurement.conditions import conditions_of
 from orchestrator.measurement.protection import check_master
 from orchestrator.runs import local_executor
@@ -27,6 +28,7 @@ from orchestrator.sandbox import needed_walls
 from orchestrator.settings import read_settings
 from orchestrator.store.records import utc_now
 from orchestrator.store.writer import Writer
+from orchestrator.targets.target import ScriptTarget, Target
 
 
 @asynccontextmanager
@@ -48,6 +50,7 @@ async def opened(lab: Lab) -> AsyncIterator[Context]:
         walls = await asyncio.to_thread(needed_walls, corpus.library, settings.run.sandbox, nodes)
         async with Writer(lab.database) as store:
             await _check_kind(store, settings.target.kind)
+            await _note_direction(store, settings.optimised())
             await _check_data(store, corpus.fingerprint, settings.lab.profile)
             await store.measure_under(conditions_of(settings))
             yield Context(lab, Standing(settings), store, repository, executor, corpus, walls)
@@ -77,6 +80,12 @@ async def _check_kind(store: Writer, kind: str) -> None:
             f"This lab was made for a target of kind {known}, and autolab.toml says {kind}; scores would not compare.",
             f'Set kind = "{known}" again, or make a new lab.',
         )
+
+
+async def _note_direction(store: Writer, target: Target) -> None:
+    """For those who read scores; a database from before does not have it."""
+    if isinstance(target, ScriptTarget) and await store.meta(DIRECTION) != target.direction:
+        await store.set_meta(DIRECTION, target.direction)
 
 
 async def serve(lab: Lab, mode: str, experiments: int | None = None) -> Ending:

@@ -20,6 +20,7 @@ from orchestrator.runs.slots import device_files, gpu_reading, gpu_slots, machin
 from orchestrator.sandbox import walls
 from orchestrator.sandbox.library import source_library
 from orchestrator.settings import ModelSection, Settings, read_settings
+from orchestrator.targets.missing import what_is_missing
 from orchestrator.targets.target import SEED_UNREAD, SEED_VARIABLE, ScriptTarget, reads_seed
 
 IN_USE_REMEDY = "Runs wait until others have left it; `share_gpus = true` in autolab.toml uses it all the same."
@@ -159,11 +160,10 @@ def _webhook(variable: str) -> Finding:
 
 
 def _command(target: ScriptTarget, root: Path) -> Finding:
-    """Whether the program that a script target starts is on this machine."""
-    program = target.command[0]
-    found = shutil.which(program) or ("/" in program and (root / program).is_file())
-    remedy = f"Install {program}, or change target.command in autolab.toml."
-    return Finding("target", bool(found), f"a script: {shlex.join(target.command)}", remedy, True)
+    """Whether what a script target starts is there."""
+    sentence, remedy = what_is_missing(target, root) or ("", "")
+    told = f"a script: {shlex.join(target.command)}" + (f"; {sentence[:1].lower()}{sentence[1:-1]}" if sentence else "")
+    return Finding("target", not sentence, told, remedy, True)
 
 
 def _seed(target: ScriptTarget, root: Path) -> Finding:

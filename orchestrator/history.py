@@ -1,18 +1,20 @@
 """Earlier results that another tool measured elsewhere: karpathy/autoresearch's results.tsv, read as data.
 
 Its five columns are commit, val_bpb (0 for a crash), memory_gb, status (keep, discard or crash) and description. A lab
-that maximises its metric keeps and exports it with its sign changed, so there scores below zero are read too.
+that maximises its metric keeps and exports it with its sign changed, and marks that in the description. So there scores
+below zero are read, and one above zero only with that mark: without it, it may be a score of which more is better.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from orchestrator.errors import LabError
+from orchestrator.marks import SELF_REPORTED, SIGN_CHANGED
 from orchestrator.runs.log_text import inert
+from orchestrator.runs.untrusted import is_score
 
 COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")
 MOST_ROWS = 20_000
@@ -21,6 +23,13 @@ LONGEST_DESCRIPTION = 400
 """Characters; agents read these lines, so no row may fill their memory."""
 LONGEST_COMMIT = 64
 MARK = "imported, not measured here"
+
+
+_MARKS = re.compile(rf"(?:\s*\[(?:{SELF_REPORTED}|{SIGN_CHANGED}|unsandboxed|pruned)\])+$")
+"""What an export of Autolab puts behind a title."""
+
+MOST_BROKEN = 5
+"""Broken rows that are told at once."""
 
 
 class Status(StrEnum):
@@ -42,12 +51,12 @@ class EarlierResult:
     @property
     def ideas(self) -> tuple[str, str]:
         """The idea as it is written, and without the remark in brackets that may end it ("(too slow)")."""
-        bare = re.sub(r"(?:\s*\([^()]*\))+\s*$", "", self.description)
-        return idea_of(self.description), idea_of(bare)
+        written = _MARKS.sub("", self.description)
+        return idea_of(written), idea_of(re.sub(r"(?:\s*\([^()]*\))+\s*$", "", written))
 
 
 def read_results(text: str, name: str, maximised: bool = False) -> list[EarlierResult]:
-    """The rows of the results.tsv called `name`, in its order. Raises LabError for the first broken row."""
+    """The rows of the results.tsv called `name`, in its order. Raises LabError for broken rows."""
     try:
         return parse_results(text, maximised)
     except LabError as error:
@@ -65,10 +74,27 @@ def parse_results(text: str, maximised: bool = False) -> list[EarlierResult]:
             f"Line 1 is not the header of a results.tsv: it is {_shown(lines[0])}.",
             f"It must hold, with tabs between them: {' '.join(COLUMNS)}.",
         )
-    rows = [_row(number, line, maximised) for number, line in enumerate(lines[1:], start=2) if line.strip()]
-    if len(rows) > MOST_ROWS:
-        raise LabError(f"The file has {len(rows)} rows, more than {MOST_ROWS}.", "Import it in parts.")
+    numbered = [(number, line) for number, line in enumerate(lines[1:], start=2) if line.strip()]
+    if len(numbered) > MOST_ROWS:
+        raise LabError(f"The file has {len(numbered)} rows, more than {MOST_ROWS}.", "Import it in parts.")
+    rows, broken = [], []
+    for number, line in numbered:
+        try:
+            rows.append(_row(number, line, maximised))
+        except LabError as error:
+            broken.append(error)
+    if broken:
+        raise _together(broken)
     return rows
+
+
+def _together(broken: list[LabError]) -> LabError:
+    """One error for all broken rows, so that a person mends them in one go."""
+    told = [error.sentence.removesuffix(".") for error in broken[:MOST_BROKEN]]
+    sentences = [told[0], *(f"{one[:1].lower()}{one[1:]}" for one in told[1:])]
+    more = len(broken) - len(told)
+    remedies = dict.fromkeys(error.remedy for error in broken[:MOST_BROKEN])
+    return LabError("; ".join(sentences) + (f"; and {more} more." if more else "."), " ".join(remedies))
 
 
 def _row(number: int, line: str, maximised: bool) -> EarlierResult:
@@ -82,6 +108,12 @@ def _row(number: int, line: str, maximised: bool) -> EarlierResult:
     score = _number(val_bpb)
     if score is None or (score < 0 and not maximised):
         raise _broken(number, f"has {_shown(val_bpb)} as val_bpb", "Write a number; 0 stands for a crash.")
+    if maximised and score > 0 and not description.endswith(f"[{SIGN_CHANGED}]"):
+        raise _broken(
+            number,
+            f"has {_shown(val_bpb)} as val_bpb, and this lab maximises: it keeps scores with their sign changed",
+            "Write the score with a minus sign before it, so that less is better.",
+        )
     memory = _number(memory_gb)
     if memory is None or memory < 0:
         raise _broken(number, f"has {_shown(memory_gb)} as memory_gb", "Write gigabytes, as in 44.0.")
@@ -101,7 +133,7 @@ def _number(text: str) -> float | None:
         number = float(text)
     except ValueError:
         return None
-    return number if math.isfinite(number) and "_" not in text else None
+    return number if is_score(number) and "_" not in text else None
 
 
 def _shown(text: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from orchestrator.evidence import GAIN_MISSING
+from orchestrator.marks import is_self_reported
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
 from orchestrator.store.vault import due_runs, vault_scores, vault_verdicts
-from orchestrator.views import is_self_reported
 
 NO_VAULT = "none: a script brings its own data, so nothing is held out from it"
 

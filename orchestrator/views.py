@@ -20,6 +20,8 @@ from orchestrator.evidence import (
     prior_of,
 )
 from orchestrator.lab import Lab, daemon_of
+from orchestrator.marks import is_self_reported, score_mark
+from orchestrator.runs.untrusted import LARGEST_SCORE
 from orchestrator.store.filters import EVERYTHING, Filter
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import (
@@ -37,9 +39,10 @@ BUSY_WINDOW_SECONDS = 3600.0
 EARLY_STOPPING = "early_stopping"
 """The key in the table `meta` of the lab's account of early stopping, a sentence for people."""
 
-DEAD_ENDPOINTS = "dead_endpoints"
 SPENT = "budget_spent"
 """The key in `meta` (by team, see Team.key) of why a team rests; empty while it may go on."""
+
+DEAD_ENDPOINTS = "dead_endpoints"
 """Where the daemon keeps which servers of models do not answer: reasons by address, as JSON."""
 
 EARLY_STOPPING_SHORT = "early_stopping_short"
@@ -61,6 +64,7 @@ class Baseline:
     promotions: int = 0
     expected_false: float = 0.0  # of these promotions
     gains: Mapping[int, float] = field(default_factory=dict)  # believed of each measured experiment, by its id
+    mark: str = ""  # what must stand beside every score (score_mark)
     ground: str = ""
 
     @property
@@ -89,8 +93,9 @@ async def scored_baseline(reader: Reader, line: str = "") -> Baseline:
     master = await reader.master(line)
     experiment = await reader.experiment(master.experiment_id) if master is not None else None
     start = await reader.experiment(0)
+    mark = await score_mark(reader)
     if master is None or experiment is None or start is None:
-        return Baseline(None, None, None, 0, None, None)
+        return Baseline(None, None, None, 0, None, None, mark=mark)
     runs = await reader.runs_of(experiment.id)
     ground = _ground_now(experiment, runs, await reader.meta(CONDITIONS))
     scored = valid_runs(experiment, runs, ground)
@@ -101,6 +106,7 @@ async def scored_baseline(reader: Reader, line: str = "") -> Baseline:
         len(scored),
         None,
         _mean(valid_runs(start, await reader.runs_of(0), ground)),
+        mark=mark,
         ground=ground,
     )
 
@@ -145,11 +151,15 @@ async def _believed_so_far(reader: Reader, line: str) -> tuple[float | None, int
 
 
 async def beliefs_of(reader: Reader) -> dict[int, Belief]:
-    """What to believe of the gain of every experiment that was measured against a baseline, by its id."""
+    """What to believe of the gain of every experiment that was measured against a baseline, by its id.
+
+    Of a difference beyond any score, from before such were refused, nothing is believed.
+    """
     rows = await reader.rows(
         "SELECT e.id, e.delta, e.ground, count(r.id) AS runs FROM experiments AS e JOIN runs AS r"
         " ON r.experiment_id = e.id AND r.commit_id = e.commit_id AND r.attempt = e.attempt AND r.ground = e.ground"
-        " AND r.val_bpb IS NOT NULL AND NOT r.void WHERE e.delta IS NOT NULL GROUP BY e.id"
+        " AND r.val_bpb IS NOT NULL AND NOT r.void WHERE abs(e.delta) <= ? GROUP BY e.id",
+        (LARGEST_SCORE,),
     )
     found: dict[int, Belief] = {}
     for ground in {row["ground"] for row in rows}:
@@ -180,11 +190,6 @@ def valid_runs(experiment: Experiment, runs: Sequence[Run], ground: str | None =
 def run_seconds(run: Run) -> float | None:
     """Wall seconds from start to end; None while it runs."""
     return None if run.ended_at is None else round(seconds_since(run.started_at, run.ended_at), 3)
-
-
-async def is_self_reported(reader: Reader) -> bool:
-    """Whether the lab's scores are what its target prints of itself (kind "script"), not what a scorer measured."""
-    return await reader.meta("target", "nanogpt") == "script"
 
 
 def result_json(experiment: Experiment, runs: list[Run], self_reported: bool) -> dict[str, Any]:

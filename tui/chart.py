@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
-from math import isfinite
 
+from orchestrator.runs.untrusted import is_score
 from tui.tones import Line, Said, Tone
 
 Point = tuple[float, float]
@@ -133,11 +133,11 @@ LEAST_AIR = 1e-290
 
 def value_range(series: Sequence[Series], clip: float = 1.0) -> tuple[float, float]:
     """The lowest value and the `clip` quantile of the highest, with a little air; (0, 1) without points."""
-    values = sorted(y for one in series for _, y in one.points if isfinite(y))
+    values = sorted(y for one in series for _, y in one.points if is_score(y))
     if not values:
         return 0.0, 1.0
     low, high = values[0], values[min(len(values) - 1, int(clip * len(values)))]
-    lines = [y for one in series if one.shape is Shape.STEP for _, y in one.points]
+    lines = [y for one in series if one.shape is Shape.STEP for _, y in one.points if is_score(y)]
     high = max([high, *lines])
     air = next(air for air in (0.06 * (high - low), 0.1 * abs(high), 0.01) if air > LEAST_AIR)
     return low - air, high + air
@@ -172,7 +172,7 @@ def chart(
         return [
             (round((x - left) * across), round((high - (low if y < low else min(y, high))) * down))
             for x, y in points
-            if isfinite(y)
+            if is_score(y)
         ]
 
     for one in series:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from rich.cells import cell_len
 
+from orchestrator.figures import figure
 from orchestrator.store.records import Event, SlotRow, seconds_since
 from orchestrator.store.states import ENDED
 from orchestrator.views import Baseline
@@ -100,7 +101,7 @@ def _facts(health: Health, terse: bool) -> list[list[Said]]:
         facts.append([Said("the baseline is being measured" if health.alive else "no baseline yet", Tone.DIM)])
     else:
         facts.append(
-            [Said("best ", Tone.DIM), Said(f"{baseline.val_bpb:.4f}", Tone.STRONG), *_uncertainty(baseline, terse)]
+            [Said("best ", Tone.DIM), Said(figure(baseline.val_bpb), Tone.STRONG), *_uncertainty(baseline, terse)]
         )
         if baseline.gain:
             facts.append(_gain(baseline, terse))
@@ -134,8 +135,8 @@ def _uncertainty(baseline: Baseline, terse: bool) -> list[Said]:
     """`±` the standard error of the mean; with room for it, the runs and the noise of one that it comes from."""
     if baseline.noise is None or not baseline.runs:
         return []
-    error = f" ±{baseline.noise / baseline.runs**0.5:.3f}"
-    runs = f"{baseline.runs} run{'s' if baseline.runs != 1 else ''}, noise {baseline.noise:.3f}"
+    error = f" ±{figure(baseline.noise / baseline.runs**0.5, '.3f')}"
+    runs = f"{baseline.runs} run{'s' if baseline.runs != 1 else ''}, noise {figure(baseline.noise, '.3f')}"
     return [Said(error, Tone.DIM)] if terse else [Said(f"{error} ({runs})", Tone.DIM)]
 
 
@@ -144,12 +145,12 @@ def _gain(baseline: Baseline, terse: bool) -> list[Said]:
     assert baseline.gain is not None
     tone = Tone.GOOD if baseline.gain > 0 else Tone.WARN
     if baseline.believed is None:
-        return [Said("gain ", Tone.DIM), Said(f"{baseline.gain:.4f}", tone)]
+        return [Said("gain ", Tone.DIM), Said(figure(baseline.gain), tone)]
     if terse:
-        return [Said("gain ", Tone.DIM), Said(f"{baseline.believed:.2f}", tone), Said(" believed", Tone.DIM)]
+        return [Said("gain ", Tone.DIM), Said(figure(baseline.believed, ".2f"), tone), Said(" believed", Tone.DIM)]
     doubt = f", {baseline.expected_false:.1f} of {baseline.promotions} false" if baseline.promotions else ""
-    said = f" ({baseline.believed:.2f} believed{doubt})"
-    return [Said("gain ", Tone.DIM), Said(f"{baseline.gain:.4f}", tone), Said(said, Tone.DIM)]
+    said = f" ({figure(baseline.believed, '.2f')} believed{doubt})"
+    return [Said("gain ", Tone.DIM), Said(figure(baseline.gain), tone), Said(said, Tone.DIM)]
 
 
 ROOM_FOR_LAST = 34  # columns from which what happened last stands beside what changed

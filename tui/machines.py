@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from orchestrator.columns import Column
+from orchestrator.figures import figure
 from orchestrator.store.records import IN_USE, Experiment, Run, SlotRow
 from tui.present import Cell, plain
 from tui.tones import Said, Tone
@@ -154,7 +155,7 @@ def slot_cells(slot: SlotRow, machine: Machine, run: Run | None, experiment: Exp
         slot.progress or 0.0,
         Said("" if slot.progress is None else f"{slot.progress:.0%}"),
         Said("" if left is None else clock(left)),
-        Said("" if slot.loss is None else f"{slot.loss:.4f}", Tone.STRONG),
+        Said("" if slot.loss is None else figure(slot.loss), Tone.STRONG),
         Said(f"{experiment.label} {plain(experiment.title)}"),
         Said(f"{run.kind} seed {run.seed}", Tone.DIM),
         Said(plain(slot.verdict), Tone.DIM),

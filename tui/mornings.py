@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.columns import Column
+from orchestrator.figures import figure
 from orchestrator.review.morning import Morning
 from orchestrator.review.wins import Win
 from orchestrator.runs.log_text import inert
@@ -77,16 +78,16 @@ def _best(morning: Morning) -> str:
     if morning.best_now is None:
         return "nothing is measured yet"
     if morning.best_then is None or morning.best_then == morning.best_now:
-        return f"{morning.best_now:.4f}, as before"
+        return f"{figure(morning.best_now)}, as before"
     gained = morning.best_then - morning.best_now
-    return f"{morning.best_then:.4f} → {morning.best_now:.4f}, gain {gained:+.4f}"
+    return f"{figure(morning.best_then)} → {figure(morning.best_now)}, gain {figure(gained, '+.4f')}"
 
 
 def _merged(morning: Morning) -> str:
     if not morning.wins:
         return "nothing"
     number = len(morning.wins)
-    believed = f", {morning.believed:+.4f} of the gains believed" if morning.believed is not None else ""
+    believed = f", {figure(morning.believed, '+.4f')} of the gains believed" if morning.believed is not None else ""
     return f"{number} win{'s' if number != 1 else ''}{believed}"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.columns import Column
+from orchestrator.figures import figure
+from orchestrator.marks import behind
 from orchestrator.runs.log_text import inert
 from orchestrator.store.records import Event, Experiment, Run, seconds_since
 from orchestrator.store.states import State
@@ -93,16 +95,16 @@ def standing(experiment: Experiment) -> Said:
 
 
 def score(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+    return "-" if value is None else figure(value)
 
 
 def difference(value: float | None) -> str:
-    return "" if value is None else f"{value:+.4f}"
+    return "" if value is None else figure(value, "+.4f")
 
 
 def spread(runs: Sequence[Run], noise: float | None) -> str:
     """`±` the standard error of the mean: the lab's noise of one run over the root of the runs."""
-    return f"±{noise / len(runs) ** 0.5:.3f}" if noise is not None and runs else ""
+    return f"±{figure(noise / len(runs) ** 0.5, '.3f')}" if noise is not None and runs else ""
 
 
 def bar(share: float | None, width: int) -> str:
@@ -117,6 +119,7 @@ def result_cells(
     believed: float | None = None,
     noise: float | None = None,
     with_team: bool = False,
+    mark: str = "",
 ) -> tuple[Cell, ...]:
     """`believed` is the gain to believe, bits per byte: what the winner's curse leaves of the raw one; `noise` the
     standard deviation of one run."""
@@ -130,17 +133,18 @@ def result_cells(
         Said(difference(None if believed is None else -believed), Tone.DIM),
         Said(spread(valid_runs(experiment, runs), noise), Tone.DIM),
         Said(plain(experiment.team) if with_team else "", Tone.DIM),
-        Said(marked(experiment, runs), Tone.STRONG if promoted else Tone.PLAIN),
+        Said(marked(experiment, runs, mark), Tone.STRONG if promoted else Tone.PLAIN),
         Said(plain(experiment.why), Tone.DIM),
         Said(plain(experiment.source), Tone.DIM),
     )
 
 
-def marked(experiment: Experiment, runs: Sequence[Run]) -> str:
-    """The title, with a mark for a promotion that only simplifies, and where a score comes from outside a sandbox."""
+def marked(experiment: Experiment, runs: Sequence[Run], mark: str = "") -> str:
+    """The title, with a mark for a promotion that only simplifies, and where a score comes from outside a sandbox;
+    `mark` is that of all scores of the lab (orchestrator.marks)."""
     bare = any(run.sandbox == "off" and run.counts for run in runs)
     marks = f"[{experiment.promoted_as}] " * bool(experiment.promoted_as) + "[unsandboxed] " * bare
-    return marks + plain(experiment.title)
+    return marks + plain(experiment.title) + behind(mark) * (experiment.val_bpb is not None)
 
 
 def age(at: str) -> str:

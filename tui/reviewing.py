@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.columns import Column
+from orchestrator.figures import figure
 from orchestrator.review.wins import Score, Win
 from orchestrator.store.records import Decision
 from orchestrator.store.states import ENDED, State
@@ -67,7 +68,7 @@ def _title(win: Win) -> str:
 
 
 def error(side: Score) -> str:
-    return "" if side.error is None else f"±{side.error:.3f}"
+    return "" if side.error is None else f"±{figure(side.error, '.3f')}"
 
 
 def decided(wins: Sequence[Win]) -> int:
@@ -87,7 +88,7 @@ def first_open(wins: Sequence[Win]) -> str | None:
 def heading(wins: Sequence[Win], width: int) -> Line:
     told = reviewed(wins)
     gain = sum(-win.experiment.delta for win in wins if win.experiment.delta is not None)
-    words = f"  {told}" + (f"   gain together {gain:+.4f}" if wins else "")
+    words = f"  {told}" + (f"   gain together {figure(gain, '+.4f')}" if wins else "")
     title = fit("review", max(6, width - len(words))) if len(words) + 6 > width else "review"
     return [Said(title, Tone.STRONG), Said(words[: max(0, width - len(title))], Tone.DIM)]
 
@@ -97,7 +98,7 @@ def side(one: Score) -> str:
     if one.mean is None:
         return "not measured"
     runs = f"{one.runs} run{'s' if one.runs != 1 else ''}"
-    return f"{one.mean:.4f} {error(one)}".strip() + f", {runs}"
+    return f"{figure(one.mean)} {error(one)}".strip() + f", {runs}"
 
 
 def win_facts(win: Win) -> list[tuple[str, str]]:
@@ -105,7 +106,7 @@ def win_facts(win: Win) -> list[tuple[str, str]]:
     one = win.experiment
     base = f" (experiment {win.before_id})" if win.before_id is not None else ""
     gain = difference(-one.delta) if one.delta is not None else "not known"
-    believed = f", {win.believed:+.4f} believed" if win.believed is not None else ""
+    believed = f", {figure(win.believed, '+.4f')} believed" if win.believed is not None else ""
     facts = [
         ("after", side(win.score)),
         ("before", side(win.before) + base),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.marks import scores_told
 from orchestrator.review.citing import Cited
 from orchestrator.store.records import Event, Experiment, Run, VaultScore
 from orchestrator.store.states import State
@@ -24,9 +25,10 @@ def facts_table(
     bare: bool = False,
     lesson: str = "",
     paper: Cited | None = None,
+    mark: str = "",
 ) -> Table:
     """`vault`: what the vault split says of it (orchestrator.vault_words.vault_word); `bare`: its score is unsandboxed;
-    `lesson`: what it taught; `paper`: the one that it names."""
+    `lesson`: what it taught; `paper`: the one that it names; `mark`: of the lab's scores (orchestrator.marks)."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style=colours["dim"], no_wrap=True)
     table.add_column()
@@ -34,6 +36,7 @@ def facts_table(
     rows = (
         ("state", f"{standing(experiment).text}: {experiment.why}"),
         ("val_bpb", f"{score(experiment.val_bpb)}  {difference(experiment.delta)} against its baseline" * measured),
+        ("scores", scores_told(mark) if measured else ""),
         ("sandbox", "unsandboxed: nothing stood around the runs that gave this score" * bare),
         ("promoted as", experiment.promoted_as),
         ("vault", vault),

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from orchestrator.figures import figure
 from orchestrator.lab import Lab
 from orchestrator.store.reader import Reader
 from orchestrator.store.states import State, beside
@@ -32,7 +33,7 @@ def print_json(value: object) -> None:
 
 
 def number(value: float | None, form: str = ".4f") -> str:
-    return "-" if value is None else format(value, form)
+    return "-" if value is None else figure(value, form)
 
 
 def state_word(experiment: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from orchestrator.cli.asking import ask
 from orchestrator.comparison import CONFIDENCE, Comparison, Estimate, TeamFigures, comparison_json, comparison_of
+from orchestrator.figures import figure
 from orchestrator.lab import find_lab
 
 
@@ -75,7 +76,7 @@ def spoken(estimate: Estimate | None) -> str:
     """`0.1200` over its interval, `0.0800 .. 0.1500`."""
     if estimate is None:
         return "-"
-    return f"{estimate.value:.4f}\n{estimate.low:.4f} .. {estimate.high:.4f}"
+    return f"{figure(estimate.value)}\n{figure(estimate.low)} .. {figure(estimate.high)}"
 
 
 def percent(estimate: Estimate | None) -> str:

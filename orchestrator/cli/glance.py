@@ -12,7 +12,9 @@ from orchestrator.cli.asking import ask, number, print_json
 from orchestrator.cli.tables import print_facts
 from orchestrator.doctor import examine
 from orchestrator.errors import LabError
+from orchestrator.figures import figure
 from orchestrator.lab import Lab, find_lab
+from orchestrator.marks import scores_told
 from orchestrator.report.completion import completions
 from orchestrator.settings import read_settings
 from orchestrator.vault_words import vault_account
@@ -75,9 +77,11 @@ def _standing(facts: dict[str, Any], baseline: views.Baseline) -> list[tuple[str
             f" (mean of {master['runs']} runs, noise {number(master['noise'])})",
         ),
     ]
+    if baseline.mark:
+        lines.append(("scores", scores_told(baseline.mark)))
     if baseline.gain is not None and baseline.believed is not None:
         wins = f"{baseline.promotions} promotion{'s' * (baseline.promotions != 1)}"
-        told = f"{baseline.gain:.4f} since the start, {baseline.believed:.4f} of it believed"
+        told = f"{figure(baseline.gain)} since the start, {figure(baseline.believed)} of it believed"
         lines.append(("gain", f"{told}; {wins}, {baseline.expected_false:.1f} expected to be false"))
     return lines
 

@@ -14,6 +14,7 @@ from orchestrator.cli.tables import print_table
 from orchestrator.columns import Column
 from orchestrator.errors import UsageError
 from orchestrator.lab import Lab, find_lab
+from orchestrator.marks import behind, score_mark
 from orchestrator.store.filters import understood
 from orchestrator.tracking import results_files
 from orchestrator.tracking.results_files import UNSANDBOXED
@@ -73,7 +74,7 @@ def results(words: Namespace) -> int:
         print_json(found)
     else:
         beliefs = ask(lab, views.beliefs_of)
-        vault, shorter = ask(lab, vault_means), ask(lab, views.simplifications)
+        vault, shorter, mark = ask(lab, vault_means), ask(lab, views.simplifications), ask(lab, score_mark)
         print_table(
             RESULT_COLUMNS,
             [
@@ -85,7 +86,10 @@ def results(words: Namespace) -> int:
                     number(-beliefs[e["id"]].gain if e["id"] in beliefs else None, "+.4f"),
                     number(vault.get(e["id"])),
                     sum(run["val_bpb"] is not None for run in e["runs"]),
-                    e["title"] + SIMPLIFIES * (e["id"] in shorter) + UNSANDBOXED * e.get("unsandboxed", False),
+                    e["title"]
+                    + SIMPLIFIES * (e["id"] in shorter)
+                    + UNSANDBOXED * e.get("unsandboxed", False)
+                    + behind(mark) * (e["val_bpb"] is not None),
                     why(e),
                 )
                 for e in found

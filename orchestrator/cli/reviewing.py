@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestrator.cli.asking import ask
 from orchestrator.cli.changing import send
+from orchestrator.figures import figure
 from orchestrator.lab import find_lab
 from orchestrator.review.exporting import write_patch
 from orchestrator.review.morning import Morning, morning_of
@@ -24,9 +25,9 @@ def review(words: Namespace) -> int:
         return 0
     for win in wins:
         one, entry = win.experiment, win_json(win)
-        gain = "-" if entry["gain"] is None else f"{entry['gain']:+.4f}"
+        gain = "-" if entry["gain"] is None else figure(entry["gain"], "+.4f")
         state = "reverted" if win.taken_out else f"accepted by {win.accepted.actor}" if win.accepted else "to review"
-        print(f"{win.order}\t{one.label}\t{one.val_bpb or 0:.4f}\t{gain}\t{state}\t{one.title}")
+        print(f"{win.order}\t{one.label}\t{figure(one.val_bpb or 0.0)}\t{gain}\t{state}\t{one.title}")
     return 0
 
 
@@ -61,10 +62,12 @@ def morning(words: Namespace) -> int:
     if words.json:
         _print_json(morning_json(told))
         return 0
-    then, now = (f"{value:.4f}" if value is not None else "-" for value in (told.best_then, told.best_now))
+    then, now = (figure(value) if value is not None else "-" for value in (told.best_then, told.best_now))
     print(f"best\t{then} -> {now}")
     for win in told.wins:
-        print(f"merged\t{win.experiment.label}\t{-(win.experiment.delta or 0.0):+.4f}\t{win.experiment.title}")
+        print(
+            f"merged\t{win.experiment.label}\t{figure(-(win.experiment.delta or 0.0), '+.4f')}\t{win.experiment.title}"
+        )
     for one in told.own:
         print(f"own\t{one.label}\t{one.state}\t{one.title}\t{one.why}")
     for state, number in told.outcomes.items():

@@ -11,6 +11,7 @@ from orchestrator.cli.asking import ask, number, print_json, state_word, why
 from orchestrator.cli.tables import print_facts
 from orchestrator.errors import LabError
 from orchestrator.lab import find_lab
+from orchestrator.marks import is_self_reported, score_mark, scores_told
 from orchestrator.runs.log_text import read_log
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
@@ -32,13 +33,14 @@ async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
     events = await reader.events(experiment_id=experiment_id)
     scores = await vault_scores(reader)
     return {
-        **views.result_json(experiment, runs, await views.is_self_reported(reader)),
+        **views.result_json(experiment, runs, await is_self_reported(reader)),
         "variable": experiment.variable,
         "edit": experiment.edit,
         "author": experiment.author,
         "priority": experiment.priority,
         "attempt": experiment.attempt,
         "promoted_as": experiment.promoted_as or None,
+        "score_mark": await score_mark(reader),
         "vault": await vault_word(reader, experiment),
         "all_runs": [
             {
@@ -86,6 +88,7 @@ def show(words: Namespace) -> int:
     names = ("hypothesis", "source", "variable", "edit", "author", "branch", "commit", "parent")
     facts += [(name, str(story[name])) for name in names]
     facts.append(("val_bpb", f"{number(story['val_bpb'])}  ({number(story['delta'], '+.4f')} against its parent)"))
+    facts.append(("scores", scores_told(story["score_mark"])))
     facts += [("promoted", f"as a {story['promoted_as']}" if story["promoted_as"] else ""), ("vault", story["vault"])]
     facts += [(f"run {run['id']}", _run_told(run)) for run in story["all_runs"]]
     print_facts([(name, said) for name, said in facts if said], indent=2)

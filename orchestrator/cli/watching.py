@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from orchestrator.errors import LabError
+from orchestrator.figures import figure
 from orchestrator.lab import Lab
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event
@@ -82,5 +83,5 @@ async def _line(reader: Reader, before: int, wanted: int) -> str:
     for slot in await reader.slots():
         share = f" {slot.progress:.0%}" if slot.progress is not None else ""
         slots.append(f"{slot.name} {slot.phase}{share}")
-    score = f"{baseline.val_bpb:.4f}" if baseline.val_bpb is not None else "-"
+    score = figure(baseline.val_bpb) if baseline.val_bpb is not None else "-"
     return escape(f"{done}/{wanted} outcomes   best {score}   {'   '.join(slots)}")

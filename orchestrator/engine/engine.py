@@ -55,6 +55,7 @@ class Engine:
         self._delivery = Delivery(context)
         self._notebook = Notebook(context)
         self._vault = Vault(context)
+        self._anomalies = Anomalies(context)
         self._answering = Answering(context, self.judging, self.crew, self.stop)
         self._stop: str | None = None  # "finish" the runs, kill them "now", or "leave" them alone
         self._moved = time.monotonic()
@@ -94,7 +95,7 @@ class Engine:
             asyncio.create_task(self._answering.run(), name="commands"),
             asyncio.create_task(self._tracking.run(), name="tracking"),
             asyncio.create_task(self._delivery.run(), name="alerts"),
-            asyncio.create_task(Anomalies(context).run(), name="anomalies"),
+            asyncio.create_task(self._anomalies.run(), name="anomalies"),
             asyncio.create_task(watch_endpoints(context.store), name="endpoints"),
             asyncio.create_task(self._notebook.run(), name="notebook"),
             asyncio.create_task(beat(context.lab), name="pulse"),
@@ -106,6 +107,8 @@ class Engine:
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+        with contextlib.suppress(LabError):  # what a short run has come to is told too
+            await self._anomalies.look()
         await self._tracking.finish()
         await self._delivery.finish()
         await self._notebook.finish()

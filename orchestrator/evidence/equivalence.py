@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
-from orchestrator.evidence.noise import Noise
+from orchestrator.evidence.noise import Noise, bounded
 from orchestrator.evidence.rules import LOOKS, Action, Decision, facts_of
 
 MARGIN = 2.0
@@ -33,6 +33,7 @@ HOPELESS = -1.3
 
 def equivalent(scores: Sequence[float], baseline: Sequence[float], noise: Noise) -> Decision:
     """What to do with a smaller program that is no win; `scores` and `baseline` hold at least one each."""
+    scores, baseline = bounded(scores), bounded(baseline)
     count, facts = len(scores), facts_of(scores, baseline)
     margin = MARGIN * noise.deviation
     gain = fmean(baseline) - fmean(scores)

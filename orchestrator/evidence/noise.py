@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean
 
+from orchestrator.runs.untrusted import LARGEST_SCORE, is_score
+
 NORMAL = NormalDist()
 FARTHEST = 8.0
 """Normal deviates beyond that are all the same."""
@@ -37,10 +39,19 @@ class Noise:
         return math.copysign(min(deviate, FARTHEST), difference)
 
 
+def bounded(scores: Iterable[float]) -> list[float]:
+    """Scores that arithmetic can bear: a store from before such scores were refused may hold any number."""
+    return [min(LARGEST_SCORE, max(-LARGEST_SCORE, score)) for score in scores]
+
+
 def noise_of(groups: Iterable[Sequence[float]]) -> Noise | None:
-    """Pooled over every group of runs of one commit on one kind of device; None before there are two runs of one."""
+    """Pooled over every group of runs of one commit on one kind of device; None before there are two runs of one.
+
+    What is no score tells nothing of noise.
+    """
     squares, freedom = 0.0, 0
-    for scores in groups:
+    for group in groups:
+        scores = [score for score in group if is_score(score)]
         if len(scores) >= 2:
             mean = fmean(scores)
             squares += sum((score - mean) ** 2 for score in scores)

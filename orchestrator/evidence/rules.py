@@ -17,7 +17,8 @@ from enum import StrEnum
 from statistics import fmean
 from typing import Literal
 
-from orchestrator.evidence.noise import Noise
+from orchestrator.evidence.noise import Noise, bounded
+from orchestrator.figures import figure
 
 Rule = Literal["sequential", "measured", "greedy"]
 
@@ -58,6 +59,7 @@ def seeds(count: int) -> tuple[int, ...]:
 
 def decide(rule: Rule, scores: Sequence[float], baseline: Sequence[float], noise: Noise) -> Decision:
     """What to do after the runs that there are; `scores` and `baseline` hold at least one each."""
+    scores, baseline = bounded(scores), bounded(baseline)
     if rule == "greedy":
         return _greedy(scores, baseline)
     if rule == "measured":
@@ -107,4 +109,4 @@ def facts_of(scores: Sequence[float], baseline: Sequence[float]) -> str:
     """Both means, their runs and the difference, in words."""
     mean, base = fmean(scores), fmean(baseline)
     runs = "1 run" if len(scores) == 1 else f"{len(scores)} runs"
-    return f"{mean:.4f} ({runs}) against {base:.4f} ({len(baseline)}), {mean - base:+.4f}"
+    return f"{figure(mean)} ({runs}) against {figure(base)} ({len(baseline)}), {figure(mean - base, '+.4f')}"

@@ -11,6 +11,7 @@ from orchestrator.evidence import BASELINE_SEEDS, Action, Decision, decide, nois
 from orchestrator.measurement.likeness import baseline_ignores_seed
 from orchestrator.measurement.simplifying import second_chance
 from orchestrator.store.records import Experiment, Run
+from orchestrator.store.states import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ async def standing(context: Context, experiment: Experiment, runs: Sequence[Run]
         baseline_ignores_seed, context.lab, baseline, self_reported=context.settings.optimised().self_reported
     )
     decision = decide(context.settings.promotion.rule, scores, beside, noise)
-    if decision.action is Action.PROMOTE and ignores is not None:
+    if decision.action is Action.PROMOTE and ignores is not None and experiment.state is State.CONFIRMING:
         decision = Decision(Action.DROP, f"{decision.reason}, but how far chance goes is not known: {ignores}")
     elif decision.action is Action.DROP and ignores is None:
         decision = await second_chance(context, experiment, decision, scores, beside, noise)

@@ -19,6 +19,7 @@ from orchestrator.patches.repairing import send_back
 from orchestrator.runs import Outcome
 from orchestrator.store.records import CANCELLED, CONDITIONS, SIMPLIFICATION, Decision, Experiment, Run
 from orchestrator.store.states import ACTIVE, ENDED, State
+from orchestrator.targets.target import Direction, ScriptTarget
 from orchestrator.views import unsandboxed
 
 _FAILURES = {
@@ -200,7 +201,7 @@ class Judging:
             f"val_bpb of this branch: {_listed(await scores(experiment))}",
             f"val_bpb of the master before (experiment {base.label}): {_listed(await scores(base))}",
             f"Source: {experiment.source}",
-            *(["Self-reported: the score is what the program printed."] if self._self_reported else []),
+            *self._self_reported,
             *(["Unsandboxed: the runs had no sandbox around them."] if await self._unsandboxed(experiment) else []),
             "",
             f"Experiment: {experiment.id}",
@@ -212,8 +213,12 @@ class Judging:
         return "\n".join(lines) + "\n"
 
     @property
-    def _self_reported(self) -> bool:
-        return self._context.settings.optimised().self_reported
+    def _self_reported(self) -> list[str]:
+        target = self._context.settings.optimised()
+        if not isinstance(target, ScriptTarget):
+            return []
+        sign = " Its sign is changed: less is better." if target.direction is Direction.MAXIMISE else ""
+        return [f"Self-reported: the score is what the program printed.{sign}"]
 
     async def _unsandboxed(self, experiment: Experiment) -> bool:
         return unsandboxed(experiment, await self._context.store.runs_of(experiment.id))

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 
+from orchestrator.branches.naming import trailer
 from orchestrator.branches.repository import MASTER
 from orchestrator.context import Context
 from orchestrator.store.records import SIMPLIFICATION, Master
@@ -91,8 +92,21 @@ async def _complete_merge(context: Context, line: str, head: str, known: Master)
         return False
     if experiment.line != line:
         return False
-    simplifies = re.search(rf"^Promoted-As: {SIMPLIFICATION}$", message, re.MULTILINE) is not None
-    what, promoted_as = ("a simplification", SIMPLIFICATION) if simplifies else ("a real gain", "")
-    reason = f"{what}: merged just before the daemon was stopped"
-    await context.store.promote(experiment.id, head, reason, promoted_as=promoted_as)
+    simplifies = trailer(message, "Promoted-As") == SIMPLIFICATION
+    await context.store.promote(
+        experiment.id,
+        head,
+        f"{_reason_of(message)}; merged just before the daemon was stopped",
+        actor=trailer(message, "Promoted-By") or "autolab",
+        promoted_as=SIMPLIFICATION if simplifies else "",
+    )
     return True
+
+
+def _reason_of(message: str) -> str:
+    """Why a merge of ours was made: the paragraph between its subject and the scores."""
+    paragraphs = message.strip().split("\n\n")
+    if len(paragraphs) < 3:
+        return "promoted"
+    reason = " ".join(paragraphs[1].split()).removesuffix(".")
+    return reason[:1].lower() + reason[1:]

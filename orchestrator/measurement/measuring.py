@@ -172,7 +172,7 @@ class Measuring:
         ]
         if experiment is None or len(failed) < BASELINE_FAILURES:
             return None
-        return f"the train.py of {called(line)} cannot be measured: {failed[-1].reason}"
+        return f"{called(line)} cannot be measured: {failed[-1].reason}"
 
     async def _baseline(self, line: str) -> tuple[Experiment | None, list[Run]]:
         master = await self._context.store.master(line)

@@ -26,7 +26,7 @@ from orchestrator.stopping import (
     learn,
     take_stock,
 )
-from orchestrator.store.records import CondemnedRow, Decision, Run, RunKind
+from orchestrator.store.records import CondemnedRow, Decision, Finished, Run, RunKind
 from orchestrator.store.writer import Measurement
 from orchestrator.views import EARLY_STOPPING, EARLY_STOPPING_SHORT
 
@@ -84,12 +84,12 @@ class Pruning:
         )
         self._judged[run.id] = max((share for share in CHECKPOINTS if share <= curve.reached), default=0.0)
         await context.store.set_slot(run.slot, verdict=_in_short(verdict, rule))
-        return await self._condemn(run, verdict) if verdict.condemned else None
+        finished = _finished(verdict.judgement)
+        return await self._condemn(run, verdict, finished) if finished is not None else None
 
-    async def _condemn(self, run: Run, verdict: Verdict) -> CondemnedRow | None:
+    async def _condemn(self, run: Run, verdict: Verdict, finished: Finished) -> CondemnedRow | None:
         assert verdict.gap is not None
-        audited = verdict.judgement is Judgement.AUDITED
-        await self._context.store.condemn(run, verdict.gap.share, verdict.sentence, audited=audited)
+        await self._context.store.condemn(run, verdict.gap.share, verdict.sentence, finished)
         return await self._condemned(run.id)
 
     async def _condemned(self, run_id: int) -> CondemnedRow | None:
@@ -121,7 +121,8 @@ class Pruning:
         ended_by_it = measured.outcome == Outcome.KILLED and not row.audited
         trained = measured.training_seconds or row.share * self._context.settings.run.budget_seconds
         saved = max(0.0, self._context.settings.run.budget_seconds - trained) if ended_by_it else 0.0
-        await self._context.store.close_condemned(run.id, audited=not ended_by_it, seconds_saved=saved)
+        finished = Finished(row.audited) or (Finished.NO if ended_by_it else Finished.DRAWN)
+        await self._context.store.close_condemned(run.id, finished, saved)
         if not ended_by_it:
             return measured
         return replace(measured, outcome=str(Outcome.PRUNED), reason=f"stopped early: {row.reason}")
@@ -165,6 +166,19 @@ class Pruning:
             (ground,),
         )
         return [CondemnedRow.from_row(row) for row in rows]
+
+
+def _finished(judgement: Judgement) -> Finished | None:
+    """Whether a run that was judged so is finished although it is condemned; None: it is not condemned."""
+    match judgement:
+        case Judgement.STOPPED:
+            return Finished.NO
+        case Judgement.AUDITED:
+            return Finished.DRAWN
+        case Judgement.SPARED:
+            return Finished.SPARED
+        case Judgement.GOES_ON:
+            return None
 
 
 def _in_short(verdict: Verdict, rule: Rule) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from orchestrator.context import Context
 from orchestrator.lab import Lab
 from orchestrator.stopping import Curve, Record, curve_from_jsonl, record_of
-from orchestrator.store.records import Run
+from orchestrator.store.records import Finished, Run
 
 MOST_RECORDS = 400
 """The newest so many scored runs are learnt from: what came before them stood on masters long gone."""
@@ -41,7 +41,7 @@ class Recorded:
         """The records of runs as `recorded_rows` gives them, oldest first. Blocks (reads curves).
 
         A run stands beside the runs of its baseline that are older than itself; one without any is no record.
-        `weight`: how many runs an audited one stands for.
+        `weight`: how many runs one that was drawn for the audit stands for.
         """
         known = {row["id"] for row in rows}
         for gone in [run_id for run_id in self._curves if run_id not in known]:
@@ -66,7 +66,7 @@ class Recorded:
             [self.curve(lab, other["id"]) for other in beside],
             [other["val_bpb"] for other in beside],
             promoted=row["state"] == "promoted" and row["head"] == row["commit_id"],
-            weight=weight if row["audited"] else 1.0,
+            weight=weight if row["audited"] == Finished.DRAWN else 1.0,
         )
 
     def curve(self, lab: Lab, run_id: int) -> Curve:

@@ -11,11 +11,14 @@ from orchestrator.context import Context
 from orchestrator.measurement.specs import originals_of, worktree_of
 from orchestrator.runs import Outcome, Running, RunResult
 from orchestrator.runs.log_text import read_log
-from orchestrator.store.records import Run
-from orchestrator.targets.printed import NoMetric, progress_of, read_metric
+from orchestrator.store.records import Level, Run
+from orchestrator.targets.printed import PROGRESS_SECONDS, NoMetric, progress_of, read_metric, read_summary, too_slow
+from orchestrator.targets.searching import OutOfTime
 from orchestrator.targets.target import ScriptTarget
 
 TAIL_BYTES = 4096
+TOO_SLOW = "progress_too_slow"
+"""The key in `meta` of the pattern that could not be searched for in time."""
 
 
 async def with_score(context: Context, run: Run, result: RunResult) -> RunResult:
@@ -24,29 +27,47 @@ async def with_score(context: Context, run: Run, result: RunResult) -> RunResult
     if not isinstance(target, ScriptTarget) or result.outcome is not Outcome.SCORED:
         return result
     text = await asyncio.to_thread(read_log, context.lab.run_directory(run.id) / "log")
-    found = read_metric(text, target)
+    found = await asyncio.to_thread(read_metric, text, target)
     if isinstance(found, NoMetric):
         return replace(result, outcome=Outcome.INVALID, reason=found.sentence)
-    return replace(result, val_bpb=target.direction.cost(found), reason=f"it reports {found:g}")
+    summary = await asyncio.to_thread(read_summary, text)
+    return replace(
+        result,
+        val_bpb=target.direction.cost(found),
+        reason=f"it reports {found:g}",
+        steps=result.steps if summary.steps is None else summary.steps,
+        tokens=result.tokens if summary.tokens is None else summary.tokens,
+    )
 
 
 async def with_progress(context: Context, run: Run, running: Running) -> Running:
-    """What a script's last lines say of how far it is."""
+    """What a script's last lines say of how far it is.
+
+    A pattern that runs out of time is told once and left alone from then on, until there is another.
+    """
     target = context.settings.optimised()
     if not isinstance(target, ScriptTarget) or target.progress is None:
         return running
-    lines = await asyncio.to_thread(_last_lines, context.lab.run_directory(run.id) / "log")
-    told = next((share for line in reversed(lines) if (share := progress_of(line, target)) is not None), None)
-    return replace(running, progress=told)
+    pattern, store = target.progress, context.store
+    if await store.meta(TOO_SLOW) == pattern.pattern:
+        return running
+    text = await asyncio.to_thread(_tail, context.lab.run_directory(run.id) / "log")
+    try:
+        return replace(running, progress=await asyncio.to_thread(progress_of, text, target))
+    except OutOfTime:
+        await store.set_meta(TOO_SLOW, pattern.pattern)
+        told = f"how far runs are stays unknown: {too_slow('progress', pattern, PROGRESS_SECONDS)}"
+        await store.event("anomaly", "autolab", told, after=Level.WARN)
+        return running
 
 
-def _last_lines(log: Path) -> list[str]:
+def _tail(log: Path) -> str:
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - TAIL_BYTES))
-            return file.read().decode(errors="replace").replace("\r", "\n").splitlines()
+            return file.read().decode(errors="replace")
     except OSError:
-        return []
+        return ""
 
 
 def keep_originals(context: Context, run: Run) -> None:

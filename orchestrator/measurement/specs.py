@@ -8,6 +8,7 @@ of a repository sees its worktree and what autolab.toml lets it read.
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 from dataclasses import dataclass, replace
@@ -231,7 +232,10 @@ def _of_script(context: Context, run: Run, slot: Slot, script: ScriptTarget) -> 
         env=environment,
         budget_seconds=script.timeout_seconds,
         protected={path: str(originals_of(context, run.id) / path) for path in script.protected},
-        known_facts={**versions(), "device": device_kind(slot)},
+        program=script.program,
+        code=list(script.editable),
+        data=[expanded(path) for path in script.readable],
+        known_facts={**versions(), "device": device_kind(slot), "command": shlex.join(script.command)},
         limits=replace(_limits(context), grace_seconds=0.0),
     )
 

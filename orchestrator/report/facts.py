@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from orchestrator import views
 from orchestrator.evidence import Belief
 from orchestrator.lab import Lab
+from orchestrator.marks import score_mark
 from orchestrator.runs import Outcome
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event, Experiment, Run, utc_now
@@ -45,7 +46,7 @@ class Facts:
     anomalies: tuple[Event, ...]
     tokens: int
     money: float  # in the currency of the models' prices
-    self_reported: bool
+    mark: str  # of the scores (orchestrator.marks)
     unsandboxed: bool
 
 
@@ -81,6 +82,6 @@ async def facts_of(lab: Lab, reader: Reader) -> Facts:
         anomalies=tuple(reversed(await reader.newest_events("anomaly", ANOMALIES))),
         tokens=sum(agent.tokens_in + agent.tokens_out for agent in await reader.agents()),
         money=await views.money_spent(reader),
-        self_reported=await views.is_self_reported(reader),
+        mark=await score_mark(reader),
         unsandboxed=any(run.sandbox == "off" for run in runs),
     )

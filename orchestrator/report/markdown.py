@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from orchestrator.figures import figure
+from orchestrator.marks import SIGN_CHANGED
 from orchestrator.report.facts import Facts
 from orchestrator.store.records import Experiment, seconds_since
 from orchestrator.store.states import RAN
@@ -40,17 +42,18 @@ def _opening(facts: Facts) -> str:
     if base.val_bpb is None:
         lines.append("Master has not been measured yet.")
     else:
-        noise = "" if base.noise is None else f", noise of one run {base.noise:.4f}"
+        noise = "" if base.noise is None else f", noise of one run {figure(base.noise)}"
         lines.append(
-            f"Master `{(base.commit or '')[:9]}` scores **{base.val_bpb:.4f}** (mean of {base.runs} runs{noise})."
+            f"Master `{(base.commit or '')[:9]}` scores **{figure(base.val_bpb)}** (mean of {base.runs} runs{noise})."
         )
     if base.gain is not None and base.believed is not None:
         lines.append(
-            f"It gained {base.gain:.4f} since the start, of which {base.believed:.4f} is believed after the winner's"
-            f" curse; of {base.promotions} promotions {base.expected_false:.1f} are expected to be none."
+            f"It gained {figure(base.gain)} since the start, of which {figure(base.believed)} is believed after the"
+            f" winner's curse; of {base.promotions} promotions {base.expected_false:.1f} are expected to be none."
         )
-    if facts.self_reported:
-        lines.append("**Self-reported**: these scores are what the program printed of itself.")
+    if facts.mark:
+        sign = " The sign of what is maximised is changed: less is better." if facts.mark == SIGN_CHANGED else ""
+        lines.append(f"**Self-reported**: these scores are what the program printed of itself.{sign}")
     if facts.unsandboxed:
         lines.append("**Unsandboxed**: some runs had no sandbox around them.")
     return "\n".join(lines)
@@ -122,4 +125,4 @@ def inline(text: str) -> str:
 
 
 def _number(value: float | None, form: str = ".4f") -> str:
-    return "-" if value is None else format(value, form)
+    return "-" if value is None else figure(value, form)

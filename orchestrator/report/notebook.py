@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.figures import figure
 from orchestrator.report.facts import Facts
 from orchestrator.report.markdown import inline
 from orchestrator.store.records import VAULT, Experiment, Note
@@ -39,9 +40,9 @@ def _standing(facts: Facts) -> str:
     base = facts.baseline
     if base.val_bpb is None:
         return "Master has not been measured yet."
-    noise = "" if base.noise is None else f", noise of one run {base.noise:.4f}"
-    gain = "" if base.gain is None else f"; {base.gain:.4f} gained since the start"
-    return f"Master `{(base.commit or '')[:9]}`: {base.val_bpb:.4f} (mean of {base.runs} runs{noise}){gain}."
+    noise = "" if base.noise is None else f", noise of one run {figure(base.noise)}"
+    gain = "" if base.gain is None else f"; {figure(base.gain)} gained since the start"
+    return f"Master `{(base.commit or '')[:9]}`: {figure(base.val_bpb)} (mean of {base.runs} runs{noise}){gain}."
 
 
 def _scored(one: Experiment) -> str:

@@ -110,7 +110,7 @@ class Attendant:
             if alone or family.proportional_memory(self.usage.living) > limits.memory_bytes:
                 raise Cut(Outcome.OUT_OF_MEMORY, f"used more than its {limits.memory_bytes / 2**30:.3g} GiB of memory")
         if len(self.usage.living) > limits.processes:
-            raise Cut(Outcome.CRASH, f"train.py started more than {limits.processes} processes")
+            raise Cut(Outcome.CRASH, f"{self._spec.program} started more than {limits.processes} processes")
         if time.monotonic() >= self._next_disk_look:
             self._next_disk_look = time.monotonic() + DISK_SECONDS
             free = _free_bytes(self._spec.run_dir)

@@ -26,7 +26,11 @@ class Sight:
 class Deadlines:
     """The time limits of one trainer."""
 
-    def __init__(self, budget_seconds: float, clock: str, limits: Limits) -> None:
+    def __init__(
+        self, budget_seconds: float, clock: str, limits: Limits, program: str = "train.py", scripted: bool = False
+    ) -> None:
+        """`scripted`: the budget is the time-out of a whole command, not of its training."""
+        self._program, self._scripted = program, scripted
         self._budget = budget_seconds
         self._clock = clock
         self._limits = limits
@@ -93,6 +97,8 @@ class Deadlines:
             raise self._late()
 
     def _late(self) -> Cut:
+        if self._scripted:
+            return Cut(Outcome.TIME_OUT, f"{self._program} was still running after its time-out of {self._budget:g} s")
         grace = self._limits.grace_seconds
         return Cut(Outcome.TIME_OUT, f"training went on more than {grace:g} s over its budget of {self._budget:g} s")
 
@@ -119,4 +125,5 @@ class Deadlines:
         if sight.appended or sight.cpu - self._alive.cpu > IDLE_SHARE * max(1.0, since):
             self._alive = sight
         elif since > self._limits.hang_seconds:
-            raise Cut(Outcome.HANG, f"train.py hung: no step and no computing for {self._limits.hang_seconds:g} s")
+            words = f"{self._program} hung: no step and no computing for {self._limits.hang_seconds:g} s"
+            raise Cut(Outcome.HANG, words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.runs.files import clear_the_way, open_plain, read_piece
-from orchestrator.runs.provenance import hash_of_files
+from orchestrator.runs.provenance import hash_of_files, hash_of_listing
 from orchestrator.runs.result import Cut, Outcome
 from orchestrator.runs.spec import RunSpec
 
@@ -13,21 +13,36 @@ MOST_BYTES = 16 * 2**20
 
 
 class FixedFiles:
-    """Compared before and after training. By content: size and times can be set back by whoever changed a file."""
+    """`provenance` is there once they were checked: hashes of the program, the fixed files and the data, as far as the
+    run has any.
+
+    Compared before and after training. By content: size and times can be set back by whoever changed a file."""
 
     def __init__(self, spec: RunSpec) -> None:
         self._tree = Path(spec.worktree)
         self._protected = spec.protected
+        self._scripted = spec.scripted
         self._judged = _inside(self._tree, spec.score_command or [])
+        self._code = [*self._judged, *(self._tree / path for path in spec.code)]
+        self._data = spec.data
         self._before: dict[Path, bytes | None] = {}
-        self.code_hash = self.fixed_hash = ""
+        self.provenance: dict[str, str] = {}
 
     def check_before(self) -> None:
-        """Raises Cut when a protected file is not the installed one."""
+        """Raises Cut when a protected file is not as it must be."""
         self._check_protected("before")
-        self.code_hash = hash_of_files((str(path.relative_to(self._tree)), path) for path in self._judged)
-        self.fixed_hash = hash_of_files((name, Path(original)) for name, original in self._protected.items())
+        self.provenance = self._hashes()
         self._before = {path: _content(path) for path in self._judged}
+
+    def _hashes(self) -> dict[str, str]:
+        found = {}
+        if self._code:
+            found["code"] = hash_of_files((str(path.relative_to(self._tree)), path) for path in self._code)
+        if self._protected:
+            found["fixed"] = hash_of_files((name, Path(original)) for name, original in self._protected.items())
+        if (data := hash_of_listing(self._data)) is not None:
+            found["data"] = data
+        return found
 
     def check_after(self) -> None:
         """Raises Cut when training changed a protected file, or one that the score depends on."""
@@ -39,12 +54,13 @@ class FixedFiles:
             clear_the_way(path.parent / "__pycache__")
 
     def _check_protected(self, when: str) -> None:
+        whose = "committed" if self._scripted else "installed"
         for name, original in self._protected.items():
             ours = _content(Path(original))
             if ours is None:
-                raise Cut(Outcome.INVALID, f"the installed {name} cannot be read")
+                raise Cut(Outcome.INVALID, f"the {whose} {name} cannot be read")
             if _content(self._tree / name) != ours:
-                raise Cut(Outcome.INVALID, f"{name} differs from the installed one {when} the run")
+                raise Cut(Outcome.INVALID, f"{name} differs from the {whose} one {when} the run")
 
 
 def _inside(tree: Path, command: list[str]) -> list[Path]:

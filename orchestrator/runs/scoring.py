@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.runs.log_text import inert
 from orchestrator.runs.reasons import exit_words, ran_out_of_memory
 from orchestrator.runs.result import Cut, Outcome
-from orchestrator.runs.untrusted import count, real
+from orchestrator.runs.untrusted import LARGEST_SCORE, count, is_score, real
 
 LONGEST = 500
 
@@ -34,4 +34,6 @@ def judge(written: dict[str, Any] | None, exit_code: int, last: str) -> Score:
     val_bpb = real(written.get("val_bpb"))
     if val_bpb is None:
         raise Cut(Outcome.INVALID, "the scorer's result holds no score that is a number")
+    if not is_score(val_bpb):
+        raise Cut(Outcome.INVALID, f"the scorer's result, {val_bpb:.3g}, is larger than any score ({LARGEST_SCORE:g})")
     return Score(val_bpb, count(written.get("parameters")))

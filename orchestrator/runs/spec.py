@@ -49,14 +49,22 @@ class RunSpec:
     budget_seconds: float
     slot: str
     gpu: str | None = None  # the UUID that CUDA_VISIBLE_DEVICES gets
-    protected: dict[str, str] = field(default_factory=dict)  # path in the worktree -> installed original
+    program: str = "train.py"  # what it is called in sentences
+    protected: dict[str, str] = field(default_factory=dict)  # path in the worktree -> original
     sandbox: str = "off"  # what train_command is enclosed in
     train_data: str | None = None  # the file handed out when the budget starts; None: the curve says when it starts
     output: str = "out"  # in run_dir: the only directory that the trainer may write to
     weights_file: str = "weights.pt"  # in `output`: what the trainer must leave, in run_dir: what the scorer judges
+    code: list[str] = field(default_factory=list)  # paths in the worktree that make the program, for its provenance
+    data: list[str] = field(default_factory=list)  # files and directories outside that it reads, for its provenance
     score_file: str = "score.json"  # in run_dir: where the scorer writes {"val_bpb": x, ...} or {"refused": sentence}
     known_facts: dict[str, str] = field(default_factory=dict)  # of the score's provenance
     limits: Limits = Limits()
+
+    @property
+    def scripted(self) -> bool:
+        """A command of somebody's own: it knows no harness that would start its budget or judge its weights."""
+        return self.score_command is None and self.train_data is None
 
 
 def write_spec(spec: RunSpec) -> None:

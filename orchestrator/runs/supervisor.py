@@ -46,7 +46,7 @@ class Supervisor:
         self.log = CappedLog(run_dir / "log", spec.limits.log_bytes)
         self.metrics = Follower(child.output(spec) / "metrics.jsonl", kept=run_dir / "metrics.jsonl")
         self.weights = run_dir / spec.weights_file
-        self.deadlines = Deadlines(spec.budget_seconds, spec.clock, spec.limits)
+        self.deadlines = Deadlines(spec.budget_seconds, spec.clock, spec.limits, spec.program, spec.scripted)
         self.fixed = FixedFiles(spec)
         self.attendant = Attendant(spec, self.log, orders, self._show)
         self.started_at = utc_now()
@@ -96,7 +96,7 @@ class Supervisor:
         )
 
     def _provenance(self) -> dict[str, str]:
-        found = {**self.spec.known_facts, "code": self.fixed.code_hash, "fixed": self.fixed.fixed_hash}
+        found = {**self.spec.known_facts, **self.fixed.provenance}
         if self.deadlines.startup_cpu is not None:
             found[STARTUP_CPU] = f"{self.deadlines.startup_cpu:.2f}"
         if is_plain(self.weights):
@@ -188,9 +188,9 @@ class Supervisor:
             return Cut(Outcome.OUT_OF_MEMORY, f"ran out of memory: {crash_reason(last, exit_code)}")
         if exit_code == -9:  # the supervisor did not do it: who it kills comes to another end than this
             if self._kernel_kills is not None and kernel_kills() == self._kernel_kills:
-                return Cut(Outcome.KILLED, "train.py was killed from outside (SIGKILL)")
+                return Cut(Outcome.KILLED, f"{self.spec.program} was killed from outside (SIGKILL)")
             return Cut(Outcome.OUT_OF_MEMORY, "ran out of memory: the kernel killed it (SIGKILL)")
-        return Cut(Outcome.CRASH, f"train.py crashed: {crash_reason(last, exit_code)}")
+        return Cut(Outcome.CRASH, f"{self.spec.program} crashed: {crash_reason(last, exit_code)}")
 
     # -- scoring
 
@@ -252,7 +252,7 @@ class Supervisor:
         except OSError:
             return  # a full disk costs the display, not the run
         if tampered:
-            raise Cut(Outcome.INVALID, "train.py changed the harness's own files in its run's directory")
+            raise Cut(Outcome.INVALID, f"{self.spec.program} changed the harness's own files in its run's directory")
 
     def _processes(self) -> tuple[tuple[int, int], ...]:
         """Pid and start time of the run's processes, the latest first, for whoever must clear up after a crash."""

@@ -7,6 +7,10 @@ import math
 LARGEST_COUNT = 2**53
 """What a double holds exactly; also safely below what SQLite takes as an integer."""
 
+LARGEST_SCORE = 1e9
+"""No score is farther from zero: what is has diverged, or counts in too small a unit. It could not be told beside
+another anyway: four decimals are shown, and single precision has none left at a hundredth of that."""
+
 
 def real(value: object) -> float | None:
     """A finite number."""
@@ -17,6 +21,11 @@ def real(value: object) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) else None
+
+
+def is_score(number: float) -> bool:
+    """Whether a number can be a score: finite, and of a size that means something."""
+    return abs(number) <= LARGEST_SCORE  # NaN is not
 
 
 def count(value: object) -> int | None:

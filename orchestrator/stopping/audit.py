@@ -1,13 +1,15 @@
 """The audit: a random part of the condemned is finished all the same, and shows what the rule destroys.
 
 Which runs are finished is decided by a hash of the lab's and the run's ids, so it can be reproduced and nobody chooses.
-Evidence is of two kinds, counted together: condemned runs that were finished for the audit, and recorded runs that the
-rule as it stands now would have condemned. The second kind flatters a little, for the margins were fitted to it; the
-first does not, and each of its runs that came back stands for ten when the margins are learnt anew.
+Evidence is of two kinds, told apart: condemned runs that were finished all the same, and rehearsals, which are recorded
+runs that the rule as it stands now would have condemned. The margins were fitted to the rehearsals, so they flatter;
+the false-kill rate is that of the finished ones alone, and each that was drawn stands for ten when the margins are
+learnt anew.
 
-The rule stops condemning while the share of them that came back is above the limit, or while fewer are checked than
-the audit's part of those stopped. What it would condemn in that time is finished, becomes evidence, and lets it go on
-again.
+The rule is suspended, which means that it stops nothing, while the finished ones alone show that too many come back
+(the lower end of their interval is above the limit), while the share of both kinds together is above the limit, or
+while fewer are checked than the audit's part of those stopped. What it condemns in that time is finished and counts
+like the audited runs, so it goes on again by itself.
 """
 
 from __future__ import annotations
@@ -24,15 +26,16 @@ AUDITED = 0.1
 """The part of the condemned that is finished all the same."""
 
 CONFIDENCE = 0.9
-"""Of the interval for the false-kill rate."""
+"""Of the interval for the false-kill rate, both sides together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condemned:
     """A run that was condemned while the rule was at work.
 
-    `audited`: it was drawn to be finished. `came_back`: how that ended; None for a stopped run, for one under way, and
-    for one that ended without a score. `seconds_saved`: of its budget; 0 for an audited one.
+    `audited`: it is finished all the same, drawn or because the rule was suspended. `came_back`: how that ended; None
+    for a stopped run, for one under way, and for one that ended without a score. `seconds_saved`: of its budget; 0 for
+    an audited one.
     """
 
     run_id: int
@@ -43,13 +46,15 @@ class Condemned:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What is known of the false kills. `rate` is None before anything was checked; `low`..`high` is its interval."""
+    """What is known of the false kills. `rate` is that of the audited, None before there is one; `low`..`high` is its
+    interval."""
 
     condemned: int
     stopped: int
     audited: int  # of the condemned, finished and scored
+    came_back: int  # of these
     rehearsed: int  # recorded runs that would have been condemned
-    came_back: int  # of both
+    rehearsed_back: int  # of these
     rate: float | None
     low: float
     high: float
@@ -58,13 +63,9 @@ class Audit:
     sentence: str
 
     @property
-    def checked(self) -> int:
-        return self.audited + self.rehearsed
-
-    @property
     def short(self) -> str:
         """The account in a few words."""
-        rate = "unchecked" if self.rate is None else f"{self.rate:.0%} false"
+        rate = "unaudited" if self.rate is None else f"{self.rate:.0%} of {self.audited} false"
         held = ", suspended" if self.suspended else ""
         return f"{self.stopped} stopped early, {_duration(self.seconds_saved)} saved, {rate}{held}"
 
@@ -84,33 +85,49 @@ def take_stock(condemned: Iterable[Condemned], rule: Rule, part: float = AUDITED
     ids = {run.run_id for run in known}
     rehearsed = [rehearsal for rehearsal in rule.rehearsals if rehearsal.run_id not in ids]
     stopped = sum(not run.audited for run in known)
-    checked = len(finished) + len(rehearsed)
-    back = sum(bool(run.came_back) for run in finished) + sum(rehearsal.came_back for rehearsal in rehearsed)
-    rate = back / checked if checked else None
-    low, high = share_interval(back, checked, CONFIDENCE)
-    suspended = _why_suspended(rate, checked, stopped, limit, part)
+    back = sum(bool(run.came_back) for run in finished)
+    rehearsed_back = sum(rehearsal.came_back for rehearsal in rehearsed)
+    low, high = share_interval(back, len(finished), CONFIDENCE)
+    suspended = _above_the_limit(back, len(finished), rehearsed_back, len(rehearsed), limit) or _too_few_checked(
+        len(finished) + len(rehearsed), stopped, part
+    )
     saved = sum(run.seconds_saved for run in known)
-    counts = f"{_count(len(known), 'run')} condemned, {stopped} stopped, {_duration(saved)} of slot time saved"
-    shown = f"{back} of {checked} checked came back" if checked else "none checked yet"
-    interval = f" ({rate:.0%}, between {low:.0%} and {high:.0%})" if rate is not None else ""
+    told = [f"{_count(len(known), 'run')} condemned, {stopped} stopped, {_duration(saved)} of slot time saved"]
+    if finished:
+        interval = f"{back / len(finished):.0%}, between {low:.0%} and {high:.0%}"
+        told.append(f"{back} of {len(finished)} audited came back ({interval})")
+    else:
+        told.append("none audited yet")
+    if rehearsed:
+        told.append(f"of recorded runs that it would have condemned {rehearsed_back} of {len(rehearsed)}")
     return Audit(
         condemned=len(known),
         stopped=stopped,
         audited=len(finished),
-        rehearsed=len(rehearsed),
         came_back=back,
-        rate=rate,
+        rehearsed=len(rehearsed),
+        rehearsed_back=rehearsed_back,
+        rate=back / len(finished) if finished else None,
         low=low,
         high=high,
         seconds_saved=saved,
         suspended=suspended,
-        sentence=f"{counts}; {shown}{interval}" + (f"; suspended: {suspended}" if suspended else ""),
+        sentence="; ".join([*told, *([f"suspended: {suspended}"] if suspended else [])]),
     )
 
 
-def _why_suspended(rate: float | None, checked: int, stopped: int, limit: float, part: float) -> str | None:
-    if rate is not None and rate > limit:
+def _above_the_limit(back: int, finished: int, rehearsed_back: int, rehearsed: int, limit: float) -> str | None:
+    """Why the share of those that came back is too large, if it is."""
+    low, _ = share_interval(back, finished, CONFIDENCE)
+    if low > limit:
+        return f"{back} of {finished} audited runs came back, at least {low:.0%}, and the limit is {limit:.0%}"
+    checked = finished + rehearsed
+    if checked and (rate := (back + rehearsed_back) / checked) > limit:
         return f"{rate:.0%} of {checked} checked runs came back, and the limit is {limit:.0%}"
+    return None
+
+
+def _too_few_checked(checked: int, stopped: int, part: float) -> str | None:
     owed = math.floor(stopped * part)
     if checked < owed:
         return f"only {checked} of {owed} runs that had to be checked for {stopped} stopped ones have been"

@@ -16,7 +16,7 @@ class Judgement(StrEnum):
     GOES_ON = "goes on"
     STOPPED = "stopped"  # condemned: end it now, its state is `pruned`
     AUDITED = "audited"  # condemned: let it finish, and look at how it ended
-    SPARED = "spared"  # would be condemned, but the audit has suspended the rule
+    SPARED = "spared"  # condemned, but let finish like every run while the rule is suspended
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Verdict:
 
     @property
     def condemned(self) -> bool:
-        return self.judgement in (Judgement.STOPPED, Judgement.AUDITED)
+        return self.judgement is not Judgement.GOES_ON
 
 
 def judge(

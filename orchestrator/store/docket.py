@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from orchestrator.store.records import CondemnedRow, Run, utc_now
+from orchestrator.store.records import CondemnedRow, Finished, Run, utc_now
 from orchestrator.store.roster import Roster
 
 
 class Docket(Roster):
     """The part of the writer that keeps the condemned."""
 
-    async def condemn(self, run: Run, share: float, reason: str, *, audited: bool) -> None:
-        """A run is without hope at `share` of its budget; `audited`: it is finished all the same. Once a run."""
+    async def condemn(self, run: Run, share: float, reason: str, finished: Finished) -> None:
+        """A run is without hope at `share` of its budget. Once a run."""
         async with self._change():
             await self._do(
                 "INSERT INTO condemned (run_id, at, share, audited, reason) VALUES (?, ?, ?, ?, ?)",
-                (run.id, utc_now(), share, int(audited), reason),
+                (run.id, utc_now(), share, int(finished), reason),
             )
             await self._event(
                 "run", "autolab", reason, experiment_id=run.experiment_id, run_id=run.id, after="condemned"
             )
 
-    async def close_condemned(self, run_id: int, *, audited: bool, seconds_saved: float) -> None:
-        """How the run of a condemned ended: finished after all (`audited`), or stopped with so much budget left."""
+    async def close_condemned(self, run_id: int, finished: Finished, seconds_saved: float) -> None:
+        """How the run of a condemned ended: finished after all, or stopped with so much budget left."""
         async with self._change():
             await self._do(
                 "UPDATE condemned SET audited = ?, seconds_saved = ? WHERE run_id = ?",
-                (int(audited), seconds_saved, run_id),
+                (int(finished), seconds_saved, run_id),
             )
 
     async def condemned(self) -> list[CondemnedRow]:

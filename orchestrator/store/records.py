@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any, Protocol, Self
 
 from orchestrator.store.states import State, beside
@@ -328,6 +328,14 @@ class StoredCall:
     team: str = ""
 
 
+class Finished(IntEnum):
+    """Whether a condemned run is finished all the same."""
+
+    NO = 0
+    DRAWN = 1  # for the audit
+    SPARED = 2  # as all are while the rule is suspended
+
+
 @dataclass(frozen=True, slots=True)
 class CondemnedRow(_FromRow):
     """A screening run that early stopping saw no hope for."""
@@ -335,7 +343,7 @@ class CondemnedRow(_FromRow):
     run_id: int
     at: str
     share: float  # of the budget, where it was condemned
-    audited: int  # 1: it is finished all the same, to see how it ends
+    audited: int  # whether it is finished all the same, to see how it ends: one of Finished
     reason: str
     seconds_saved: float  # of its budget
 

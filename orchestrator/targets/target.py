@@ -73,12 +73,18 @@ class ScriptTarget:
         """What a program has to do about its seed, as a remedy."""
         return f"seed everything with {SEED_VARIABLE} from the environment and print the score in full"
 
+    @property
+    def program(self) -> str:
+        """What people call it: the file that is run, else the command's first word, without directories."""
+        files = [word for word in self.command if word in (*self.editable, *self.protected) or word.endswith(".py")]
+        return PurePosixPath((files or list(self.command))[0]).name
+
 
 Target = NanogptTarget | ScriptTarget
 
 SEED_UNREAD = (
     f"no editable or protected file reads {SEED_VARIABLE}: repeated runs then show only how far the program is not"
-    " deterministic, and where it is, its baseline is refused"
+    " deterministic, and where it is, nothing can be promoted"
 )
 
 

@@ -149,11 +149,16 @@ async def _assemble(context: Context, role: str, agent: str, task: str, *section
     return "\n\n".join(parts) + await _heard(context, role, agent)
 
 
+def _editable(context: Context) -> str:
+    """The files that a patch may change."""
+    return ", ".join(context.settings.target.editable)
+
+
 async def research_brief(context: Context, agent: str, wanted: int) -> str:
     task = (
-        f"Propose {wanted} new experiments, each with `propose`, then call `finish`. Read train.py and the earlier"
-        " experiments first; propose nothing that was tried already. notebook.md has wins, near misses and failures in"
-        " short."
+        f"Propose {wanted} new experiments, each with `propose`, then call `finish`. Read {_editable(context)} and the"
+        " earlier experiments first; propose nothing that was tried already. notebook.md has wins, near misses and"
+        " failures in short."
     )
     return await _assemble(
         context,
@@ -313,8 +318,8 @@ async def solo_brief(context: Context, agent: str, wanted: int, experiment: Expe
     """`experiment`: one that needs its patch again and is begun already, as `opened` tells."""
     task = (
         f"Make {wanted} experiments, one after the other: each begins with `begin_experiment`, is handed in with"
-        " `run_experiment`, and ends with `wait_for_result`. Then call `finish`. Read train.py and the earlier"
-        " experiments first; begin nothing that was tried already."
+        f" `run_experiment`, and ends with `wait_for_result`. Then call `finish`. Read {_editable(context)} and the"
+        " earlier experiments first; begin nothing that was tried already."
     )
     block = experiment_block(experiment) if experiment is not None else ""
     told = await _balance(context)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 from orchestrator import views
+from orchestrator.figures import figure
 from orchestrator.history import COLUMNS
 from orchestrator.lab import Lab
+from orchestrator.marks import behind, score_mark
 from orchestrator.runs.files import write_whole
 from orchestrator.runs.log_text import inert
 from orchestrator.store.reader import Reader
@@ -25,6 +27,7 @@ async def tsv(reader: Reader) -> str:
     """
     experiments = await reader.results(sort="id", descending=False, limit=None)
     runs = await reader.runs_of_many([experiment.id for experiment in experiments])
+    mark = await score_mark(reader)
     lines = ["\t".join(COLUMNS)]
     for experiment in experiments:
         ran = runs[experiment.id]
@@ -33,14 +36,17 @@ async def tsv(reader: Reader) -> str:
             continue  # the format has no word for what is under way
         memory = max((run.peak_memory or 0 for run in ran), default=0)
         kept = "keep" if experiment.state is State.PROMOTED else "discard"
-        mark = SCORELESS.get(experiment.state, "")
-        score = None if mark else experiment.val_bpb
+        scoreless = SCORELESS.get(experiment.state, "")
+        score = None if scoreless else experiment.val_bpb
         cells = (
             experiment.commit_id[:7],
-            f"{score or 0:.6f}",
+            figure(score or 0.0, ".6f"),
             f"{memory / 2**30:.1f}",
             kept if score is not None else "crash",
-            " ".join(inert(experiment.title).split()) + UNSANDBOXED * views.unsandboxed(experiment, ran) + mark,
+            " ".join(inert(experiment.title).split())
+            + UNSANDBOXED * views.unsandboxed(experiment, ran)
+            + scoreless
+            + behind(mark) * (score is not None),
         )
         lines.append("\t".join(cells))
     return "\n".join(lines) + "\n"

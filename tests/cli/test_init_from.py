@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -97,11 +98,28 @@ def test_doctor_says_whether_the_command_is_on_this_machine(tmp_path: Path) -> N
     assert told.returncode == 1 and "Install no-such-program" in told.stdout
 
 
+def test_init_warns_of_a_command_that_cannot_be_started(tmp_path: Path) -> None:
+    source = make_repository(tmp_path / "source", OTHER)
+
+    def notes(name: str, command: str) -> str:
+        words = ("--from", str(source), *DESCRIBED[2:], "--target-command", command)
+        told = autolab("init", str(tmp_path / name), "--profile", "cpu", *words)
+        assert told.returncode == 0, told.stderr
+        return told.stdout
+
+    assert "No run can start yet: no-such-program is not on this machine. Install" in notes("a", "no-such-program x")
+    assert "No run can start yet: The repository has no src/fitt.py. Correct" in notes("b", "python3 src/fitt.py")
+    assert "No run can start" not in notes("c", "python3 src/fit.py")
+
+
 def test_a_script_lab_takes_commands_and_imports_with_the_daemon_down(tmp_path: Path) -> None:
     root = made(tmp_path, OTHER, *DESCRIBED)
     assert autolab("pause", str(root)).returncode == 0
     results = Path(__file__).parents[1] / "targets" / "results.tsv"
-    assert autolab("import", str(root), str(results)).stdout.startswith("5 results")
+    refused(autolab("import", str(root), str(results)), 1, "this lab maximises", "with a minus sign before it")
+    changed = tmp_path / "changed.tsv"
+    changed.write_text(re.sub(r"\t(?=[1-9]\.\d{6}\t)", "\t-", results.read_text()))
+    assert autolab("import", str(root), str(changed)).stdout.startswith("5 results")
 
 
 def test_the_kind_of_a_lab_cannot_change_under_its_scores(tmp_path: Path, corpus: Path) -> None:

@@ -6,7 +6,10 @@ import asyncio
 import json
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from orchestrator.lab import Lab
+from orchestrator.report.picture import keep_in_view
 from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal, Writer
@@ -43,6 +46,27 @@ async def history_of(lab: Lab) -> None:
                 await store.promote(made.id, f"{made.id + 100:040x}", "a real gain")
             else:
                 await store.move(made.id, State.DISCARDED, "within noise")
+
+
+def test_nothing_in_the_picture_stands_on_its_edge() -> None:
+    axes = Figure().add_subplot()
+    keep_in_view(axes, [3.0, 2.0, 50.0], [3.0, 2.0])
+    low, high = axes.get_ylim()
+    assert low < 2.0 and 3.0 < high < 50.0
+
+
+def test_the_report_of_a_metric_that_is_maximised_says_that_its_sign_is_changed(bare: Path) -> None:
+    async def maximise() -> None:
+        async with Writer(Lab(bare).database) as store:
+            await store.set_meta("target", "script")
+            await store.set_meta("direction", "maximise")
+
+    asyncio.run(maximise())
+    asyncio.run(history_of(Lab(bare)))
+    made = autolab("report", str(bare), "--json")
+    assert made.returncode == 0, made.stderr
+    text = Path(json.loads(made.stdout)["markdown"]).read_text()
+    assert "**Self-reported**" in text and "The sign of what is maximised is changed: less is better." in text
 
 
 def test_the_report_tells_wins_and_near_misses_and_draws_them(lab: Path) -> None:

@@ -93,11 +93,22 @@ def test_a_script_is_run_in_the_sandbox_and_its_word_is_taken_as_such(lab: Path)
     assert found["changes the data"]["state"] == "invalid" and "data.csv" in found["changes the data"]["reason"]
     assert found["prints no score"]["val_bpb"] == pytest.approx(-0.1), "the last match counts"
     assert found["asks the network"]["state"] == "crashed" and "unreachable" in found["asks the network"]["reason"]
+    told = json.loads(autolab("show", "1", str(lab), "--json").stdout)["all_runs"][0]["provenance"]
+    before = json.loads(autolab("show", "0", str(lab), "--json").stdout)["all_runs"][0]["provenance"]
+    assert told["command"] == "python3 fit.py" and told["fixed"] == before["fixed"] and told["code"] != before["code"]
+    assert "data" not in told, "none is named"
     log = autolab("log", "1", str(lab)).stdout
     assert "sees the lab or a home: False secret: none" in log
     assert "Self-reported" in git(lab, "log", "-1", "--format=%B", "master")
+    assert "Its sign is changed: less is better." in git(lab, "log", "-1", "--format=%B", "master")
     assert git(lab, "show", "master:fit.py").count("DEPTH = 4") == 1
     assert not (lab / "left behind").exists()
+    marked = "one deeper [self-reported, sign changed]"
+    assert marked in autolab("results", str(lab)).stdout and marked in (lab / ".autolab" / "results.tsv").read_text()
+    for verb in (("status",), ("show", "1")):
+        told = autolab(*verb, str(lab)).stdout
+        assert "self-reported: what the program prints of itself; the sign of what is maximised is changed" in told
+    assert autolab("import", str(lab), str(lab / ".autolab" / "results.tsv")).returncode == 0, "it takes what it gives"
 
 
 def test_on_a_script_with_a_seed_of_its_own_nothing_is_promoted_and_the_lab_says_why(lab: Path) -> None:
@@ -106,7 +117,8 @@ def test_on_a_script_with_a_seed_of_its_own_nothing_is_promoted_and_the_lab_says
     git(lab, "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-qam", "A seed of its own")
     assert "no editable or protected file reads AUTOLAB_SEED" in autolab("doctor", str(lab)).stdout
     add(lab, "one deeper", "DEPTH = 3", "DEPTH = 4")
-    add(lab, "seeded and deeper", "DEPTH = 3", 'DEPTH = 5; random.seed(int(os.environ["AUTOLAB_SEED"]))')
+    seeded = 'random.seed(int(os.environ["AUTOLAB_SEED"]))\n    globals()["DEPTH"] = 5'
+    add(lab, "seeded and deeper", "random.seed(42)", seeded)
     done = autolab("run", str(lab), "--experiments", "2", timeout=300)
     assert done.returncode == 0, done.stderr
     found = results(lab)

@@ -17,6 +17,7 @@ from orchestrator.evidence import (
     Noise,
     believed,
     decide,
+    equivalent,
     expected_false,
     noise_of,
     prior_of,
@@ -94,6 +95,22 @@ def test_a_harm_is_hardly_ever_promoted() -> None:
     assert fmean(play(-1.5, random)[0].action is Action.PROMOTE for _ in range(4000)) < 0.001
 
 
+@given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=8), st.sampled_from([0.0, 1e-250, 1e-9, 0.01, 1e9]))
+def test_no_score_whatever_its_size_is_too_much_for_the_arithmetic(numbers: list[float], deviation: float) -> None:
+    noise = noise_of([[*numbers, 3.0, 3.02]])
+    assert noise is not None and math.isfinite(noise.deviation)
+    for rule in ("sequential", "measured", "greedy"):
+        decide(rule, numbers, [3.0, 3.1, *numbers], Noise(deviation, 4))  # type: ignore[arg-type]
+    equivalent(numbers, [3.0, 3.1, *numbers], Noise(deviation, 4))
+    measured = [Measured(number, deviation) for number in numbers] * 5
+    belief = believed(measured[0], prior_of(measured, deviation))
+    assert math.isfinite(belief.gain) and 0 <= belief.false <= 1
+
+
+def test_what_was_too_large_for_a_score_says_nothing_of_noise() -> None:
+    assert noise_of([[1.0, 3.0, -1e300], [1e300, 2.0]]) == noise_of([[1.0, 3.0]])
+
+
 @given(
     st.lists(st.floats(min_value=2.9, max_value=3.1), min_size=1, max_size=LOOKS + 1),
     st.lists(st.floats(min_value=2.9, max_value=3.1), min_size=3, max_size=6),
@@ -143,6 +160,71 @@ def test_a_gain_far_above_noise_is_believed_nearly_whole() -> None:
     belief = believed(gains[1], prior)
     assert belief.gain == pytest.approx(3.0, abs=0.05) and belief.false < 1e-6
     assert expected_false([belief, believed(gains[0], prior)]) == pytest.approx(0.5, abs=0.1)
+
+
+LAB_NOISE = 0.01
+ASTRAY = Measured(-1.0, LAB_NOISE * math.sqrt(4 / 3))
+"""One run that is a whole bit per byte worse."""
+
+
+def simulated(effects: np.ndarray, random: np.random.Generator) -> tuple[list[Measured], list[int]]:
+    """What a lab measures of ideas with these true gains, and which of them it promotes."""
+    measured, promoted = [], []
+    for number, effect in enumerate(effects):
+        baseline = [float(score) for score in LAB_NOISE * random.standard_normal(3)]
+        runs: list[float] = []
+        while len(runs) < LOOKS:
+            runs.append(float(LAB_NOISE * random.standard_normal() - effect))
+            if decide("sequential", runs, baseline, Noise(LAB_NOISE, WELL_KNOWN)).action is Action.DROP:
+                break
+        else:
+            promoted.append(number)
+        error = LAB_NOISE * math.sqrt(1 / len(runs) + 1 / 3)
+        measured.append(Measured(fmean(baseline) - fmean(runs), error))
+    return measured, promoted
+
+
+def account(measured: list[Measured], promoted: list[int]) -> tuple[float, float]:
+    """What is believed of all promotions together, and how many are expected to be none."""
+    prior = prior_of(measured, LAB_NOISE)
+    beliefs = [believed(measured[number], prior) for number in promoted]
+    return sum(belief.gain for belief in beliefs), expected_false(beliefs)
+
+
+@pytest.mark.parametrize(
+    "effects",
+    [np.zeros(100), np.array([0.0] * 95 + [0.02, 0.05, 0.1, 0.1, 0.2]), np.linspace(-0.06, 0.04, 60)],
+    ids=["useless ideas", "few wins among useless ideas", "effects of every size"],
+)
+def test_one_run_that_went_astray_changes_hardly_what_is_believed_of_the_wins(effects: np.ndarray) -> None:
+    random = np.random.default_rng(11)
+    for _ in range(10):
+        measured, promoted = simulated(effects, random)
+        (gain, false), (gain_beside, false_beside) = (
+            account(measured, promoted),
+            account([*measured, ASTRAY], promoted),
+        )
+        assert gain_beside == pytest.approx(gain, rel=0.05, abs=0.002)
+        assert false_beside == pytest.approx(false, rel=0.1, abs=0.05)
+
+
+def test_what_useless_ideas_have_won_is_hardly_believed_and_large_wins_among_them_are() -> None:
+    random = np.random.default_rng(12)
+    effects = np.array([0.0] * 95 + [0.02, 0.05, 0.1, 0.1, 0.2])
+    raw, told, true, of_none, of_large = [], [], [], [], []
+    for _ in range(40):
+        measured, promoted = simulated(effects, random)
+        prior = prior_of(measured, LAB_NOISE)
+        beliefs = {number: believed(measured[number], prior) for number in promoted}
+        raw.append(sum(measured[number].gain for number in promoted))
+        told.append(sum(belief.gain for belief in beliefs.values()))
+        true.append(sum(effects[number] for number in promoted))
+        of_none += [belief.gain / measured[number].gain for number, belief in beliefs.items() if effects[number] == 0]
+        of_large += [
+            belief.gain / measured[number].gain for number, belief in beliefs.items() if effects[number] > 0.04
+        ]
+    assert fmean(raw) - fmean(true) > 0.08 and abs(fmean(told) - fmean(true)) < 0.03
+    assert fmean(of_none) < 0.3 and fmean(of_large) > 0.95
 
 
 def test_believed_gains_are_on_average_the_true_ones() -> None:

@@ -111,7 +111,13 @@ def test_nothing_is_promoted_on_a_baseline_that_ignores_its_seed_and_the_lab_say
         ready = await a_ready_one(context)
         await scored(context, ready, RunKind.SCREEN, FAST, 1.0)
         await Judging(context).judge()
-        assert await Judging(context).judge() == 0 and (await seen(context, ready)).state is State.SCORED
+        await Judging(context).judge()
+        assert (await seen(context, ready)).state is State.CONFIRMING
+        await scored(context, await seen(context, ready), RunKind.CONFIRM, FAST, 1.01, 1.02)
+        await Judging(context).judge()
+        await Judging(context).judge()
+        after = await seen(context, ready)
+        assert after.state is State.NOT_CONFIRMED and "how far chance goes is not known" in after.reason
         measuring = Measuring(context)
         halted = await measuring.halted()
         assert halted is not None and halted == (

@@ -18,7 +18,7 @@ from orchestrator.lab import Lab
 from orchestrator.measurement.pruning import Pruning
 from orchestrator.runs import Running, local_executor
 from orchestrator.runs.slots import device_kind
-from orchestrator.store.records import Decision, RunKind
+from orchestrator.store.records import Decision, Finished, RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal, Writer
 from tests.command_line import autolab
@@ -159,6 +159,22 @@ def test_a_condemned_run_that_is_drawn_for_the_audit_is_not_stopped_and_is_count
     (row,) = condemned(seasoned)
     assert row["audited"] == 1 and row["seconds_saved"] == 0 and "drawn for the audit" in row["reason"]
     assert "1 run condemned, 0 stopped" in autolab("status", str(seasoned)).stdout
+
+
+def test_while_the_rule_is_suspended_what_it_condemns_is_finished_and_counted_with_the_audited(seasoned: Path) -> None:
+    set_key(seasoned, "audited", "0.000001")
+    with closing(sqlite3.connect(seasoned / "runs.db")) as connection, connection:
+        connection.execute(
+            "INSERT INTO condemned (run_id, at, share, audited, reason) SELECT id, '', 0.5, ?, 'a test' FROM runs"
+            " WHERE kind = 'screen' AND val_bpb < 3.9 LIMIT 3",
+            (Finished.SPARED,),
+        )
+    verdict, outcome = looked_at(seasoned)
+    assert verdict.startswith("spared: +") and outcome == "killed"
+    row = condemned(seasoned)[-1]
+    assert row["audited"] == Finished.SPARED and "suspended: 3 of 3 audited runs came back" in row["reason"]
+    told = autolab("status", str(seasoned)).stdout
+    assert "4 runs condemned, 0 stopped" in told and "3 of 3 audited came back (100%" in told
 
 
 @pytest.mark.parametrize(

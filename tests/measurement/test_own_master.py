@@ -163,6 +163,30 @@ def test_a_merge_cut_off_half_way_is_told_to_the_store_of_its_line(bare: Path) -
     in_lab(bare, play)
 
 
+def test_a_merge_cut_off_half_way_is_told_with_the_reason_and_the_name_that_it_was_made_with(bare: Path) -> None:
+    """A person's own merge is no real gain."""
+
+    async def play(offline: Context, solo: Context) -> None:
+        reason, store = "merged by ada@box's own decision, measured as it stands", offline.store
+        judging = Judging(offline)
+        other, _ = await patched(offline, "A wider start", *SPREAD)
+        await measure(offline, other, RunKind.SCREEN, 3.4)
+        await store.move(other.id, State.SCORED, "t")
+        other = await store.move(other.id, State.CONFIRMING, "t")
+        base = (await offline.master()).commit_id
+        words = await judging._message(other, reason, "ada@box", "")
+        merge = offline.repository.merge(base, other.commit_id or "", words)
+        assert offline.repository.advance(MASTER, merge, base)  # and here the daemon is killed
+        await judging.follow_master()
+        [promoted, *_] = [
+            event for event in await store.events(experiment_id=other.id) if event.after == State.PROMOTED
+        ]
+        assert promoted.reason == f"{reason}; merged just before the daemon was stopped"
+        assert promoted.actor == "ada@box" and "real gain" not in promoted.reason
+
+    in_lab(bare, play)
+
+
 def test_an_experiment_that_changes_its_master_brings_its_own_change_alone(bare: Path) -> None:
     async def play(offline: Context, solo: Context) -> None:
         await merged(solo, (await patched(solo, "Twice the rate", *RATE))[0], 2.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from orchestrator.errors import LabError
 from orchestrator.runs import LocalExecutor, Outcome
 from orchestrator.runs.log_text import read_log
+from orchestrator.runs.provenance import STARTUP_CPU
 from tests.runs.stand_ins import LIMITS, START, is_scored, result_of, spec_for
 
 
@@ -161,6 +163,30 @@ async def test_a_scorer_that_hangs_is_ended(executor: LocalExecutor, tmp_path: P
 async def test_a_run_without_a_scorer_is_finished_when_its_command_is(executor: LocalExecutor, tmp_path: Path) -> None:
     result = await result_of(executor, spec_for(tmp_path, "print('metric 3')", start=START, score_command=None))
     assert result.outcome is Outcome.SCORED and result.val_bpb is None
+
+
+async def test_the_provenance_of_a_script_changes_with_its_files_and_its_data_and_names_nothing_that_is_not_there(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    (data / "inner").mkdir(parents=True)
+    (data / "inner" / "tokens.bin").write_text("1 2 3")
+
+    async def provenance(number: int, train: str, **more: object) -> dict[str, str]:
+        spec = spec_for(tmp_path, train, start=START, score_command=None, run_dir=str(tmp_path / f"run-{number}"))
+        result = await result_of(executor, replace(spec, **more))  # type: ignore[arg-type]
+        assert result.outcome is Outcome.SCORED
+        return {name: said for name, said in result.provenance.items() if name != STARTUP_CPU}
+
+    assert await provenance(1, "print(1)") == {}
+    script = {"code": ["train.py"], "data": [str(data)], "known_facts": {"command": "python train.py"}}
+    one = await provenance(2, "print(1)", **script)
+    assert one.keys() == {"code", "data", "command"} and one["code"] != sha256().hexdigest()
+    assert await provenance(3, "print(1)", **script) == one
+    assert (await provenance(4, "print(2)", **script))["code"] != one["code"]
+    (data / "inner" / "tokens.bin").write_text("1 2 3 4")
+    assert (await provenance(5, "print(1)", **script))["data"] != one["data"]
+    assert "data" not in await provenance(6, "print(1)", **{**script, "data": [str(tmp_path / "nowhere")]})
 
 
 async def test_a_run_that_cannot_be_started_is_told_with_the_reason(executor: LocalExecutor, tmp_path: Path) -> None:

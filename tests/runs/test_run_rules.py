@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,15 @@ def test_on_the_cpu_clock_a_crowded_machine_costs_no_budget() -> None:
     deadlines = Deadlines(20, "cpu", LIMITS)
     assert cut_of(deadlines, seconds_of(0.1, 150), started_at=10) is None
     assert deadlines.startup == 10 and deadlines.training is not None and 13 < deadlines.training < 15
+
+
+def test_the_time_out_of_a_script_and_its_hanging_are_told_by_its_own_name() -> None:
+    limits = replace(LIMITS, grace_seconds=0.0)
+    cut = cut_of(Deadlines(8, "wall", limits, "eval.py", scripted=True), seconds_of(0.1, 150), started_at=1)
+    assert cut is not None and cut.outcome is Outcome.TIME_OUT
+    assert cut.reason == "eval.py was still running after its time-out of 8 s"
+    cut = cut_of(Deadlines(1000, "wall", limits, "eval.py", scripted=True), seconds_of(0.0, 150), started_at=1)
+    assert cut is not None and cut.reason.startswith("eval.py hung: ")
 
 
 def test_on_the_wall_clock_waiting_costs_budget() -> None:
@@ -196,7 +206,9 @@ def test_running_out_of_memory_has_many_words(last: str, memory: bool) -> None:
     assert ran_out_of_memory(last) is memory
 
 
-@pytest.mark.parametrize("written", [None, {}, {"val_bpb": "2"}, {"val_bpb": True}, {"val_bpb": float("inf")}])
+@pytest.mark.parametrize(
+    "written", [None, {}, {"val_bpb": "2"}, {"val_bpb": True}, {"val_bpb": float("inf")}, {"val_bpb": 1e30}]
+)
 def test_only_a_number_is_a_score(written: dict[str, object] | None) -> None:
     with pytest.raises(Cut) as cut:
         judge(written, 0, "")

@@ -114,6 +114,23 @@ save()
     assert result.outcome is Outcome.INVALID and result.reason.startswith("prepare.py differs")
 
 
+async def test_what_a_script_does_is_told_by_its_own_name_and_of_its_files_as_committed(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    kept = tmp_path / "originals.csv"
+    kept.write_text("1,2")
+    script = {"score_command": None, "program": "fit.py", "protected": {"data.csv": str(kept)}}
+    crash = spec_for(tmp_path, "raise ValueError('no')", **script)
+    (tmp_path / "tree" / "data.csv").write_text("1,2")
+    assert (await result_of(executor, crash)).reason.startswith("fit.py crashed: ValueError: no")
+    (tmp_path / "second").mkdir()
+    changes = spec_for(tmp_path / "second", "open('data.csv', 'w')", **script)
+    (tmp_path / "second" / "tree" / "data.csv").write_text("1,2")
+    result = await result_of(executor, changes)
+    assert result.outcome is Outcome.INVALID
+    assert result.reason == "data.csv differs from the committed one during the run"
+
+
 async def test_a_protected_file_that_differs_from_the_start_is_told_without_training(
     executor: LocalExecutor, tmp_path: Path
 ) -> None:

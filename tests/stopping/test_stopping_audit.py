@@ -32,18 +32,19 @@ def test_a_tenth_of_the_runs_is_drawn_and_always_the_same_ones() -> None:
 
 def test_the_account_adds_up() -> None:
     audit = take_stock([*stopped(30), *finished(3)], rule_with(*(Rehearsal(k, 0.5, False) for k in range(2000, 2020))))
-    assert (audit.condemned, audit.stopped, audit.audited, audit.rehearsed, audit.checked) == (33, 30, 3, 20, 23)
-    assert (audit.rate, audit.came_back, audit.seconds_saved) == (0.0, 0, 270.0)
-    assert audit.low == 0.0 and 0.05 < audit.high < 0.15
+    assert (audit.condemned, audit.stopped, audit.audited, audit.rehearsed) == (33, 30, 3, 20)
+    assert (audit.rate, audit.came_back, audit.rehearsed_back, audit.seconds_saved) == (0.0, 0, 0, 270.0)
+    assert (audit.low, audit.high) == pytest.approx((0.0, 0.474), abs=0.001)
     assert audit.suspended is None
     assert audit.sentence == (
-        "33 runs condemned, 30 stopped, 4 min of slot time saved; 0 of 23 checked came back (0%, between 0% and 11%)"
+        "33 runs condemned, 30 stopped, 4 min of slot time saved; 0 of 3 audited came back (0%, between 0% and 47%);"
+        " of recorded runs that it would have condemned 0 of 20"
     )
 
 
 def test_a_run_that_was_condemned_and_would_have_been_again_counts_once() -> None:
     audit = take_stock(finished(2), rule_with(Rehearsal(1000, 0.5, False), Rehearsal(5, 0.5, False)))
-    assert audit.checked == 3
+    assert (audit.audited, audit.rehearsed) == (2, 1)
 
 
 def test_the_rule_is_suspended_above_the_limit_and_resumes_as_evidence_returns() -> None:
@@ -54,10 +55,21 @@ def test_the_rule_is_suspended_above_the_limit_and_resumes_as_evidence_returns()
     assert take_stock(bad, rule_with(*(Rehearsal(k, 0.5, False) for k in range(10)))).suspended is None
 
 
+def test_rehearsals_hide_no_audited_run_that_came_back() -> None:
+    rehearsals = rule_with(*(Rehearsal(k, 0.5, False) for k in range(60)))
+    audit = take_stock(finished(6, came_back=3), rehearsals)
+    assert (audit.rate, audit.came_back, audit.rehearsed_back) == (0.5, 3, 0) and audit.low > 0.05
+    assert audit.suspended == "3 of 6 audited runs came back, at least 22%, and the limit is 5%"
+    assert "3 of 6 audited came back (50%, between 22% and 78%)" in audit.sentence
+    assert "of recorded runs that it would have condemned 0 of 60" in audit.sentence
+    assert audit.short == "0 stopped early, 0 s saved, 50% of 6 false, suspended"
+    assert take_stock(finished(100, came_back=3), rehearsals).suspended is None, "what is spared meanwhile lifts it"
+
+
 def test_the_rule_is_suspended_when_audited_runs_do_not_come_to_an_end() -> None:
     underway = [Condemned(500 + k, audited=True) for k in range(4)]
     audit = take_stock([*stopped(20), *underway], rule_with())
-    assert audit.checked == 0 and audit.rate is None
+    assert audit.audited == audit.rehearsed == 0 and audit.rate is None
     assert audit.suspended == "only 0 of 2 runs that had to be checked for 20 stopped ones have been"
     assert take_stock([*stopped(20), *finished(2)], rule_with()).suspended is None
 
@@ -66,7 +78,7 @@ def test_a_run_under_a_suspended_rule_is_spared_and_told_why() -> None:
     rule = learn(recorded(60))
     audit = take_stock(finished(10, came_back=10), rule)
     verdict = judge(curve(3, 0.8, until=0.5), BASELINE, rule, audit, lab_id="lab", run_id=1)
-    assert verdict.judgement is Judgement.SPARED and not verdict.condemned
+    assert verdict.judgement is Judgement.SPARED and verdict.condemned
     assert "the rule is suspended" in verdict.sentence and "the limit is 5%" in verdict.sentence
 
 
@@ -77,7 +89,8 @@ def test_recorded_runs_that_the_rule_would_have_condemned_are_evidence() -> None
     assert sum(r.run_id in rehearsals for r in hopeless) >= 0.9 * len(hopeless)
     assert all(not rehearsal.came_back for rehearsal in rehearsals.values())
     audit = take_stock([], learn(records))
-    assert audit.checked == audit.rehearsed == len(rehearsals) and audit.rate == 0.0
+    assert audit.audited == 0 and audit.rehearsed == len(rehearsals) and audit.rehearsed_back == 0
+    assert audit.rate is None, "nothing was measured yet"
 
 
 def test_among_the_recorded_that_would_have_been_condemned_comebacks_keep_to_the_limit() -> None:

@@ -59,6 +59,21 @@ def test_a_broken_row_is_told_with_its_line_and_the_remedy(line: str, words: str
     assert told.value.sentence.startswith(words) and remedy in told.value.remedy
 
 
+def test_broken_rows_are_told_all_at_once_and_five_at_most() -> None:
+    with pytest.raises(LabError) as told:
+        rows("a|0.99|44.0|keep|fine", "b|0.98|43.9|kept|a", "c|good|43.9|keep|a", "d|0.98|much|keep|a")
+    assert told.value.sentence == (
+        "Line 3 has the status 'kept'; line 4 has 'good' as val_bpb; line 5 has 'much' as memory_gb."
+    )
+    assert told.value.remedy == (
+        "It is one of: keep, discard, crash. Write a number; 0 stands for a crash. Write gigabytes, as in 44.0."
+    )
+    with pytest.raises(LabError) as told:
+        rows(*["b|0.98|43.9|kept|a"] * 12)
+    assert "line 6 has" in told.value.sentence and "line 7" not in told.value.sentence
+    assert told.value.sentence.endswith("; and 7 more.") and told.value.remedy.count("one of") == 1
+
+
 def test_a_file_without_the_header_is_told_with_its_name() -> None:
     with pytest.raises(LabError, match=r"my.tsv: line 1 is not the header"):
         read_results("commit,val_bpb\n1,2\n", "my.tsv")
@@ -113,3 +128,20 @@ def test_a_lab_that_maximises_reads_the_scores_below_zero_that_it_exports() -> N
     assert row.score == -0.93
     with pytest.raises(LabError, match="as val_bpb"):
         read_results(text, "results.tsv")
+
+
+def test_a_lab_that_maximises_refuses_a_score_whose_sign_nobody_has_changed() -> None:
+    header = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
+    with pytest.raises(LabError) as told:
+        parse_results(header + "bea057b\t0.93\t1.0\tkeep\tstart\n", maximised=True)
+    assert "this lab maximises: it keeps scores with their sign changed" in told.value.sentence
+    assert "minus sign" in told.value.remedy
+    exported = header + "bea057b\t12.5\t1.0\tkeep\tA reward below zero [self-reported, sign changed]\n"
+    (row,) = parse_results(exported, maximised=True)
+    assert row.score == 12.5
+
+
+@pytest.mark.parametrize("marks", ["", " [self-reported]", " [unsandboxed] [self-reported, sign changed]", " [pruned]"])
+def test_marks_that_an_export_puts_behind_a_title_make_no_other_idea_of_it(marks: str) -> None:
+    [row] = rows(f"a1|1|1|keep|Wider MLP (slow){marks}")
+    assert row.ideas == (idea_of("Wider MLP (slow)"), idea_of("wider mlp"))

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import sys
+import time
 from typing import Any
 
 import pytest
 
 from orchestrator.errors import LabError
-from orchestrator.targets.printed import NoMetric, progress_of, read_metric
+from orchestrator.runs.identity import identity_of
+from orchestrator.targets.printed import NoMetric, Summary, progress_of, read_metric, read_summary
 from orchestrator.targets.recognition import AUTORESEARCH_METRIC, AUTORESEARCH_PROGRESS
+from orchestrator.targets.searching import SEARCHER, OutOfTime
 from orchestrator.targets.target import Direction, ScriptTarget, script_target
+from tests.conftest import eventually
 
 
 def script(**changes: Any) -> ScriptTarget:
@@ -38,6 +45,13 @@ def test_the_summary_block_of_autoresearch_gives_its_score() -> None:
     assert read_metric(SUMMARY, script()) == 0.9979
 
 
+def test_the_summary_block_tells_steps_and_tokens() -> None:
+    block = SUMMARY + "total_tokens_M:   499.6\nnum_steps:        953\nnum_params_M:     50.3\ndepth:            8\n"
+    assert read_summary("num_steps: 1\n---\nnum_steps: 2\n" + block) == Summary(953, 499_600_000)
+    for text in ("", SUMMARY, "num_steps: 3\n", "---\nnum_steps: many\ntotal_tokens_M: inf\n", "---\nnum_steps: -1\n"):
+        assert read_summary(text) == Summary(None, None)
+
+
 def test_the_last_match_counts() -> None:
     assert read_metric("val_bpb: 3.0\n" + SUMMARY + "val_bpb: 0.5\nbye\n", script()) == 0.5
     assert read_metric("a=1 a=2\nb\n", script(metric=r"a=(\d)")) == 2.0
@@ -55,6 +69,8 @@ def test_colours_and_progress_bars_do_not_hide_a_score() -> None:
         ("Traceback: out of memory\n", "printed nothing that target.metric matches"),
         ("val_bpb: nan\n", "not finite"),
         ("val_bpb: 0.9\nval_bpb: inf\n", "not finite"),
+        ("val_bpb: -1e300\n", "'-1e300' as its metric, which is beyond ±1e+09: it has diverged"),
+        ("val_bpb: 0.9\nval_bpb: 2000000000\n", "beyond ±1e+09"),
         ("val_bpb: soon\n", "'soon' where target.metric expects a number"),
         ("val_bpb: 1_0\n", "expects a number"),
         ("val_bpb: " + "9" * 5000 + "\n", "printed nothing"),
@@ -85,6 +101,18 @@ def test_a_cost_is_less_where_the_metric_is_better() -> None:
     assert Direction.MAXIMISE.cost(Direction.MAXIMISE.cost(0.9)) == 0.9
 
 
+@pytest.mark.parametrize(
+    ("command", "called"),
+    [
+        (("uv", "run", "src/fit.py", "--fast"), "fit.py"),
+        (("./train", "config.yaml"), "train"),
+        (("sh", "train.py"), "train.py"),
+    ],
+)
+def test_a_script_is_called_by_the_file_that_is_run(command: tuple[str, ...], called: str) -> None:
+    assert script(command=command).program == called
+
+
 def test_scores_of_a_script_are_self_reported() -> None:
     assert script().self_reported
 
@@ -113,3 +141,47 @@ def test_a_wrong_description_names_the_key_and_the_remedy(changes: dict[str, Any
     with pytest.raises(LabError) as told:
         script(**changes)
     assert words in told.value.sentence and remedy in told.value.remedy
+
+
+ENDLESS = r"^(?:\w+\s?)+= (\S+)"
+"""Tries every way to part a row of letters into words."""
+
+
+def test_a_pattern_that_would_search_for_ages_is_given_up_and_named() -> None:
+    begun = time.monotonic()
+    found = read_metric("a" * 60 + "\n", script(metric=ENDLESS), seconds=0.2)
+    assert isinstance(found, NoMetric) and "target.metric could not be searched for" in found.sentence
+    assert repr(ENDLESS) in found.sentence and "within 0.2 s" in found.sentence
+    with pytest.raises(OutOfTime):
+        progress_of("a" * 60, script(progress=ENDLESS), seconds=0.2)
+    assert time.monotonic() - begun < 30
+    assert read_metric("score = 0.5\n", script(metric=ENDLESS)) == 0.5, "the next search begins anew"
+
+
+async def test_while_a_pattern_is_searched_for_others_go_on() -> None:
+    searching = asyncio.create_task(asyncio.to_thread(read_metric, "a" * 60, script(metric=ENDLESS), 0.5))
+    turns = 0
+    while not searching.done():
+        await asyncio.sleep(0.01)
+        turns += 1
+    assert isinstance(searching.result(), NoMetric) and turns > 10
+
+
+def test_a_child_that_somebody_has_killed_costs_no_score() -> None:
+    assert read_metric(SUMMARY, script()) == 0.9979
+    assert SEARCHER._child is not None
+    SEARCHER._child.kill()
+    assert read_metric(SUMMARY, script()) == 0.9979
+
+
+def test_a_search_leaves_no_process_when_who_asks_is_killed() -> None:
+    asks = (
+        "from orchestrator.targets.searching import SEARCHER; import re\n"
+        "SEARCHER.last_groups(re.compile('a'), ['a'], 1); print(SEARCHER._child.pid, flush=True)\n"
+        f"SEARCHER.last_groups(re.compile({ENDLESS!r}), ['a' * 60], 0.5)"
+    )
+    with subprocess.Popen([sys.executable, "-c", asks], stdout=subprocess.PIPE, text=True) as asking:
+        assert asking.stdout is not None
+        child = int(asking.stdout.readline())
+        asking.kill()
+    eventually(lambda: identity_of(child) is None, what="the end of the child")

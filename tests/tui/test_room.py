@@ -42,6 +42,24 @@ async def test_the_first_screen_shows_health_slots_and_results(tmp_path: Path, s
                 assert words in text, text
 
 
+@pytest.mark.parametrize("size", SIZES)
+async def test_scores_that_a_script_reports_of_itself_are_marked(tmp_path: Path, size: tuple[int, int]) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, size) as pilot:
+        await pilot.pause()
+        assert "self-reported" not in screen_text(pilot)
+    async with Writer(lab.database) as store:
+        await store.set_meta("target", "script")
+        await store.set_meta("direction", "maximise")
+    async with room(lab, size) as pilot:
+        await pilot.pause()
+        assert "self-reported, sign changed" in screen_text(pilot)
+        await pilot.press("G", "enter")
+        await on(pilot, ExperimentScreen)
+        await pilot.pause()
+        assert "self-reported: what the program prints of itself; the sign" in " ".join(screen_text(pilot).split())
+
+
 async def test_digits_and_tab_go_from_pane_to_pane(tmp_path: Path) -> None:
     lab = await make_room_lab(tmp_path / "lab")
     async with room(lab, (80, 24)) as pilot:

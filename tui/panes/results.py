@@ -39,12 +39,13 @@ class Results(Rows):
         count = f"{story.matching} of {story.measured}" if cut else str(story.measured)
         search = f" /{asked.text}" if asked.terms else ""
         order = "" if wish.sort == "id" and wish.descending else f"  by {wish.sort} {'↓' if wish.descending else '↑'}"
-        self.heading = f"3 results{search} {count}{order}"
+        mark = f"  {story.baseline.mark}" if story.baseline.mark else ""
+        self.heading = f"3 results{search} {count}{order}{mark}"
 
     def _row_of(self, experiment: Experiment, story: Story, teams: bool) -> tuple[object, Cells]:
         """What a row is made of, and its cells: those of before where it is the same."""
         runs, baseline = story.result_runs.get(experiment.id, []), story.baseline
-        facts = (experiment, runs, baseline.gains.get(experiment.id), baseline.noise, teams)
+        facts = (experiment, runs, baseline.gains.get(experiment.id), baseline.noise, teams, baseline.mark)
         known = self._known.get(experiment.id)
         return known if known is not None and known[0] == facts else (facts, result_cells(*facts))
 

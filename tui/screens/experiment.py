@@ -16,6 +16,7 @@ from orchestrator.branches import Repository
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
 from orchestrator.lessons import LESSON
+from orchestrator.marks import score_mark
 from orchestrator.papers.paper import arxiv_ids
 from orchestrator.review.citing import Cited, require_paper
 from orchestrator.review.voices import voices_of
@@ -173,7 +174,15 @@ class ExperimentScreen(RoomScreen):
         self._paper = await self._cited(experiment)
         lesson = next((event.reason for event in reversed(events) if event.kind == LESSON), "")
         self.query_one("#facts", Static).update(
-            facts_table(experiment, colours, vault, unsandboxed(experiment, self._runs), lesson, self._paper)
+            facts_table(
+                experiment,
+                colours,
+                vault,
+                unsandboxed(experiment, self._runs),
+                lesson,
+                self._paper,
+                await score_mark(self._reader),
+            )
         )
         self.query_one("#runs", Static).update(runs_table(self._runs, colours, scores))
         self.query_one("#events", Static).update(timeline(events, colours))

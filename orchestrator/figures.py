@@ -1,0 +1,13 @@
+"""Figures as people read them: with their decimals, and short where they are out of all proportion."""
+
+from __future__ import annotations
+
+SHORT_FROM = 1e6
+"""From here on a figure is written in two digits and a power of ten, so that no row of a table bursts."""
+
+
+def figure(value: float, form: str = ".4f") -> str:
+    """`form` is a format such as `.4f` or `+.4f`, whose sign is kept."""
+    if abs(value) < SHORT_FROM:
+        return format(value, form)
+    return format(value, ("+" if form.startswith("+") else "") + ".2g")
