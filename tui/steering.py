@@ -70,7 +70,9 @@ class Steering:
         question = action.confirm.format(arguments.get("id", ""))
         if action.name == "stop":
             arguments = {"now": now}
-            question = "Stop the lab now? Runs under way are killed." if now else question
+            question = (
+                "Stop the lab now? Runs under way are killed; they run again after the next start." if now else question
+            )
         self._ask(question, await self._title(arguments.get("id")), action, lambda: self._send(action, arguments))
 
     def _ask(self, question: str, about: str, action: Action, then: Callable[[], Any]) -> None:

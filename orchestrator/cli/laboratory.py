@@ -106,7 +106,8 @@ def stop(words: Namespace) -> int:
         asyncio.run(_kill_orphans(lab, words.now))
         print("The daemon is not running.")
         return 0
-    print("Killing the runs under way." if words.now else "Waiting for the runs under way to finish.", file=sys.stderr)
+    killing = "Killing the runs under way; they run again after the next start."
+    print(killing if words.now else "Waiting for the runs under way to finish.", file=sys.stderr)
     answer = asyncio.run(_ask_to_stop(lab, words.now))
     print(f"The lab rests: {answer}.")
     return 0

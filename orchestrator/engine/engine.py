@@ -62,7 +62,6 @@ class Engine:
         self._halt: str | None = None
         self._stuck: set[str] = set()
         self._trouble = ""
-        self._killed: set[int] = set()
 
     def stop(self, now: bool) -> None:
         """Come to an end: finish the runs under way, or kill them `now`. Nothing new starts."""
@@ -173,8 +172,8 @@ class Engine:
             return Ending(self._experiments is None, "stopped before its end" if self._experiments else "stopped")
         if self._stop == "now":
             for run in underway:
-                if run.id not in self._killed:
-                    self._killed.add(run.id)
+                if run.id not in self.measuring.stopped:
+                    self.measuring.stopped.add(run.id)
                     with contextlib.suppress(LabError):  # it has just ended by itself
                         await self._context.executor.stop(self._context.lab.run_directory(run.id), now=True)
         return None

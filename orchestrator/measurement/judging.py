@@ -13,7 +13,7 @@ from orchestrator.evidence import Action
 from orchestrator.measurement.contest import baseline_experiment, runs_at_head, scores_on, standing
 from orchestrator.measurement.likeness import seed_ignored
 from orchestrator.measurement.masters import follow_masters, ref_of
-from orchestrator.measurement.measuring import NOT_STARTED, discard_weights
+from orchestrator.measurement.measuring import ASKED_AGAIN, discard_weights
 from orchestrator.patches.rebasing import bring_up_to_master
 from orchestrator.patches.repairing import send_back
 from orchestrator.runs import Outcome
@@ -71,7 +71,7 @@ class Judging:
         if not runs or any(not run.ended for run in runs):
             return None
         newest = runs[-1]
-        if newest.outcome == NOT_STARTED:
+        if newest.outcome in ASKED_AGAIN:
             return await self._context.store.move(experiment.id, State.READY, newest.reason)
         if newest.val_bpb is None:
             assert newest.outcome is not None
@@ -111,7 +111,7 @@ class Judging:
     async def _after_confirmation(self, experiment: Experiment, runs: list[Run]) -> Experiment | None:
         if any(not run.ended for run in runs):
             return None
-        failed = [run for run in runs if run.val_bpb is None and run.outcome != NOT_STARTED]
+        failed = [run for run in runs if run.val_bpb is None and run.outcome not in ASKED_AGAIN]
         if failed:
             outcome = failed[-1].outcome
             assert outcome is not None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.context import Context
 from orchestrator.evidence import BASELINE_SEEDS, Action, seeds
@@ -34,6 +34,10 @@ BASELINE_FAILURES = 2
 """So many failed runs of a starting point, and the lab asks for a person instead of trying for ever."""
 
 NOT_STARTED = "not_started"
+STOPPED = "stopped"
+ASKED_AGAIN = frozenset({NOT_STARTED, STOPPED})
+"""Outcomes that say nothing of a patch: the daemon was stopped before the run began, or killed it with the lab."""
+
 """The outcome of a run whose supervisor never came to life; it costs nothing and is asked for again."""
 
 
@@ -58,6 +62,7 @@ class Measuring:
         self._pruning = Pruning(context)
         self._occupancy = Occupancy(context)
         self.closed = False  # true: nothing new starts
+        self.stopped = set[int]()  # runs that were told to end because the lab is stopped
 
     # -- runs under way
 
@@ -71,6 +76,9 @@ class Measuring:
                     await self._pruning.look(run, running)
                 case Ended(result=result) if await self._vacated(run):
                     measured = _measurement(await with_score(self._context, run, result))
+                    if run.id in self.stopped and measured.outcome == Outcome.KILLED:
+                        reason = "killed because the lab was stopped; it is asked for again"
+                        measured = replace(measured, outcome=STOPPED, reason=reason)
                     await self._end(run, await self._pruning.outcome(run, measured))
                     await self._pruning.keep_account(run.ground)
                     ended += 1
@@ -168,7 +176,9 @@ class Measuring:
                 return f"nothing can be compared with {called(line)}: {ignored}; {remedy}"
         forgiven = int(await self._context.store.meta("runs_forgiven", "0"))
         failed = [
-            run for run in runs if run.id > forgiven and run.outcome not in (None, NOT_STARTED) and run.val_bpb is None
+            run
+            for run in runs
+            if run.id > forgiven and run.ended and run.outcome not in ASKED_AGAIN and run.val_bpb is None
         ]
         if experiment is None or len(failed) < BASELINE_FAILURES:
             return None
@@ -212,7 +222,7 @@ class Measuring:
             master = await self._context.store.master(experiment.line)
             if master is None or experiment.parent != master.commit_id or experiment.decision is not Decision.NONE:
                 continue  # it is rebased as soon as its runs under way have ended, or decided on already
-            runs = [run for run in await runs_at_head(self._context, experiment) if run.outcome != NOT_STARTED]
+            runs = [run for run in await runs_at_head(self._context, experiment) if run.outcome not in ASKED_AGAIN]
             if experiment.ground != ground or any(run.val_bpb is None for run in runs):
                 continue  # one at a time: each may settle it
             found = await standing(self._context, experiment, runs)

@@ -106,6 +106,25 @@ def test_a_killed_daemon_loses_no_run_and_repeats_none(lab: Path) -> None:
     assert not [number for number in range(1, 20) if marked_processes(f"{lab}#{number}")], "no orphan is left"
 
 
+def test_a_lab_that_is_stopped_at_once_loses_no_experiment(measured: Path) -> None:
+    lab = measured
+    set_key(lab, "budget_seconds", "20")
+    patch = lab.parent / "rate.diff"
+    patch.write_text(git_diff(lab, "LEARNING_RATE = 1e-3", "LEARNING_RATE = 2e-3"))
+    added = autolab("add", str(lab), "--title", "Twice", "--hypothesis", "Faster", "--patch", str(patch))
+    assert added.returncode == 0, added.stderr
+    assert autolab("start", str(lab)).returncode == 0
+    eventually(lambda: any(slot["run"] for slot in status(lab)["slots"]), 60, "a run")  # type: ignore[attr-defined]
+    told = autolab("stop", "--now", str(lab))
+    assert told.returncode == 0 and "they run again after the next start" in told.stderr
+    assert status(lab)["running"] is False
+    states = {one["state"] for one in results(lab)} | {state_of(lab, 1)}
+    assert "killed" not in states and state_of(lab, 1) in ("ready", "running"), states
+    shown = [json.loads(autolab("show", str(number), "--json", str(lab)).stdout) for number in (0, 1)]
+    stopped = [run for story in shown for run in story["all_runs"] if run["outcome"] == "stopped"]
+    assert stopped and all("asked for again" in run["reason"] for run in stopped)
+
+
 def test_a_second_daemon_is_refused_and_told_who_holds_the_lab(lab: Path) -> None:
     assert autolab("start", str(lab)).returncode == 0
     again = autolab("start", str(lab))
