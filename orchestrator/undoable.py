@@ -6,6 +6,7 @@ own that has ended, is passed over.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from orchestrator.errors import LabError
 from orchestrator.review.wins import accepted_by
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import Command, Event, Experiment
+from orchestrator.store.records import TOGETHER, Command, Event, Experiment
 from orchestrator.store.states import ENDED, WAITING, State
 
 MOST_ORDERS = 500
@@ -68,6 +69,23 @@ async def require_last(reader: Reader, actor: str, *, further: bool = False) -> 
     if order is None:
         raise LabError(f"{actor} has ordered nothing that could be undone.", "Only one's own orders are undone.")
     return await undo_of(reader, order)
+
+
+async def given_with(reader: Reader, how: Undo) -> list[Undo]:
+    """What was ordered at once with that order, itself among it, newest first, as far as it can be undone."""
+    mark = how.command.arguments.get(TOGETHER)
+    if mark is None:
+        return [how]
+    rows = await reader.rows(
+        "SELECT * FROM commands WHERE actor = ? AND state = 'done' AND id <= ? ORDER BY id DESC LIMIT ?",
+        (how.command.actor, how.command.id, MOST_ORDERS),
+    )
+    found = []
+    for order in map(Command.from_row, rows):
+        if order.arguments.get(TOGETHER) == mark and order.verb == how.command.verb:
+            with contextlib.suppress(LabError):
+                found.append(await undo_of(reader, order))
+    return found
 
 
 async def _is_over(reader: Reader, order: Command) -> bool:

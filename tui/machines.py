@@ -9,7 +9,7 @@ from datetime import datetime
 
 from orchestrator.columns import Column
 from orchestrator.figures import figure
-from orchestrator.store.records import IN_USE, Experiment, Run, SlotRow
+from orchestrator.store.records import IN_USE, Experiment, Run, RunKind, SlotRow
 from tui.present import Cell, plain
 from tui.tones import Said, Tone
 
@@ -156,11 +156,16 @@ def slot_cells(slot: SlotRow, machine: Machine, run: Run | None, experiment: Exp
         Said("" if slot.progress is None else f"{slot.progress:.0%}"),
         Said("" if left is None else clock(left)),
         Said("" if slot.loss is None else figure(slot.loss), Tone.STRONG),
-        Said(f"{experiment.label} {plain(experiment.title)}"),
+        Said(f"{experiment.label} {_what_for(run, experiment)}{plain(experiment.title)}"),
         Said(f"{run.kind} seed {run.seed}", Tone.DIM),
         Said(plain(slot.verdict), Tone.DIM),
         *readings,
     )
+
+
+def _what_for(run: Run, experiment: Experiment) -> str:
+    """Why something that is part of master trains: it is the baseline of what comes."""
+    return "baseline: " if run.kind is RunKind.BASELINE and experiment.id != 0 else ""
 
 
 def busy(slots: Sequence[SlotRow]) -> int:

@@ -38,6 +38,9 @@ ACT_SECONDS = 0.004
 ANSWER_SECONDS = 0.06
 """The longest that new facts wait for the answer to a key."""
 
+MOST_NOTICES = 2
+"""At once: more would hide what they are about."""
+
 NO_COLOUR = """
 App:nocolor .rows--cursor, App:nocolor Button:focus, App:nocolor .tone--found { text-style: reverse; }
 """
@@ -78,6 +81,12 @@ class PacedApp(App[Result]):
         self._pace.painted(now(), size)
         self._hold()
         self._consider()
+
+    def notify(self, *words: Any, **more: Any) -> None:
+        """The newest notices are seen, and what they stand over."""
+        super().notify(*words, **more)
+        for old in list(self._notifications)[:-MOST_NOTICES]:
+            self._unnotify(old)
 
     async def keys_answered(self) -> None:
         """Whatever takes long waits here for the answer to a key, if one is due; a key may have none."""

@@ -157,4 +157,4 @@ class Pages:
         except LabError as error:
             self._app.notify(str(error), title="patch", severity="error", markup=False)
             return
-        self._app.notify(f"written to {path}", title="patch", markup=False)
+        self._app.notify(f"written to\n{path}", title="patch", markup=False)

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import uuid4
 
 from textual.app import App
 
@@ -14,6 +15,7 @@ from orchestrator.actor import who
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.store.reader import Reader
+from orchestrator.store.records import TOGETHER
 from tui.commands import Order
 from tui.completing import MEANT
 from tui.present import plain
@@ -113,9 +115,9 @@ class Steering:
         """One command for each, all left before the first answer is waited for; one notice for all."""
         rest = {key: value for key, value in arguments.items() if key != "ids"}
         try:
-            posted = []
+            posted, together = [], uuid4().hex[:8]
             for number in arguments["ids"]:
-                verb, words = await self._verb(action, {"id": number, **rest})
+                verb, words = await self._verb(action, {"id": number, TOGETHER: together, **rest})
                 posted.append(await self._reader.post_command(verb, words, who()))
             if daemon_of(self._lab) is None:
                 self._app.notify(DOWN, title=f"{len(posted)} orders", severity="warning")

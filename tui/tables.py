@@ -47,12 +47,17 @@ class Tables:
         asked: Filter = getattr(self._watch.wish, pane)
         hint = HINT if self._app.size.width > len(HINT) + 4 else SHORT_HINT
 
+        before = self._watch.wish
+
         def given(text: str | None) -> None:
             if text is not None:
                 self.see(pane, text)
+            elif not self._watch.wish.same_rows(before):  # as it was before anything was typed
+                kept = {"sort": before.sort, "descending": before.descending} if pane == "results" else {}
+                self._wish(**{pane: asked}, **kept)
 
         value = asked.typed if pane == "queue" else asked.text
-        self._app.push_screen(Ask(f"{pane} /", value, hint, not_understood), given)
+        self._app.push_screen(Ask(f"{pane} /", value, hint, not_understood, lambda text: self.see(pane, text)), given)
 
     def see(self, pane: str, text: str) -> None:
         """Show only what `text` asks for."""

@@ -68,6 +68,9 @@ CANCELLED = "cancelled"
 CONDITIONS = "conditions"
 """The key in the table `meta` of the hash of the settings that runs are measured under now."""
 
+TOGETHER = "together"
+"""An argument of orders that were given at once, for several experiments: the same for all of them."""
+
 VAULT = "vault"
 """The actor of every event that tells of the vault split: no such event reaches an agent."""
 

@@ -68,6 +68,12 @@ async def test_marked_experiments_are_dropped_together_after_one_question(tmp_pa
         assert (await store.counts())[State.DROPPED] == 2
         table = pilot.app.screen.query_one("#queue", Rows)
         await until(pilot, lambda: table.row_count == 0 and not table.marked)
+        await pilot.press("z")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+        assert "Given at once with it" in screen_text(pilot) and "the drop of experiment 13" in screen_text(pilot)
+        await pilot.press("y")
+        await until(pilot, lambda: table.row_count == 2)
+        assert (await store.counts())[State.DROPPED] == 0
 
 
 async def test_what_is_refused_for_some_of_the_marked_is_told_with_the_reason(tmp_path: Path) -> None:

@@ -57,6 +57,19 @@ async def test_results_are_filtered_by_column_and_the_queue_keeps_its_own(tmp_pa
         await until(pilot, lambda: "4 queue /id=13 1 of 2" in screen_text(pilot))
 
 
+async def test_a_filter_is_seen_while_it_is_typed_and_esc_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot:
+        await until(pilot, lambda: "3 results 14" in screen_text(pilot))
+        await pilot.press("slash", *"state=disc")
+        await pilot.pause(1.0)
+        assert "3 results 14" in screen_text(pilot), "what is not understood yet changes nothing"
+        await pilot.press(*"arded sort=delta")
+        await until(pilot, lambda: "3 results /state=discarded 3 of 14  by delta" in screen_text(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: "3 results 14 ─" in screen_text(pilot))
+
+
 async def test_p_on_an_agent_pauses_that_one_and_again_resumes_it(tmp_path: Path) -> None:
     lab = await make_room_lab(tmp_path / "lab")
     async with room(lab) as pilot, answered(lab) as store:

@@ -122,7 +122,7 @@ class CommandLine(ModalScreen[str | None]):
         self.query_one(".offers", Static).update(text)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        if self._chosen is None or event.value != self._offers[self._chosen].line:
+        if self._chosen is None or event.value.rstrip() != self._offers[self._chosen].line:
             self._look()
 
     def action_complete(self, step: int) -> None:
@@ -141,7 +141,8 @@ class CommandLine(ModalScreen[str | None]):
             return
         self._chosen = (0 if step > 0 else -1) if self._chosen is None else self._chosen + step
         self._chosen %= len(self._offers)
-        self._put(self._offers[self._chosen].line)
+        line = self._offers[self._chosen].line
+        self._put(line if " " in line else f"{line} ")  # behind a verb its words can be typed at once
         self._show()
 
     def action_history(self, by: int) -> None:

@@ -9,7 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
+from textual.timer import Timer
 from textual.widgets import Button, Input, Label
+
+LIVE_SECONDS = 0.3
 
 
 class Confirm(ModalScreen[bool]):
@@ -71,14 +74,22 @@ class Ask(ModalScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss(None)", "cancel")]
 
     def __init__(
-        self, prompt: str, value: str = "", hint: str = "", wrong: Callable[[str], str | None] | None = None
+        self,
+        prompt: str,
+        value: str = "",
+        hint: str = "",
+        wrong: Callable[[str], str | None] | None = None,
+        live: Callable[[str], None] | None = None,
     ) -> None:
-        """`wrong` says what is the matter with a line: it stays then, to be mended."""
+        """`wrong` says what is the matter with a line: it stays then, to be mended. `live` is told of a line that is
+        right whenever nothing was typed for a moment."""
         super().__init__()
         self._prompt = prompt
-        self._value = value
+        self._value = self._told = value
         self._hint = hint
         self._wrong = wrong
+        self._live = live
+        self._due: Timer | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="ask"):
@@ -98,6 +109,16 @@ class Ask(ModalScreen[str | None]):
             hint.add_class("wrong")
 
     def on_input_changed(self, _: Input.Changed) -> None:
+        if self._due is not None:
+            self._due.stop()
+        if self._live is not None:
+            self._due = self.set_timer(LIVE_SECONDS, self._tell)
         for hint in self.query(".wrong").results(Label):
             hint.remove_class("wrong")
             hint.update(self._hint)
+
+    def _tell(self) -> None:
+        line = self.query_one(Input).value
+        if self._live is not None and line != self._told and (self._wrong is None or self._wrong(line) is None):
+            self._told = line
+            self._live(line)

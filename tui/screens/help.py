@@ -17,6 +17,21 @@ from orchestrator.store.states import State
 from tui.keys import shown
 from tui.present import UNMEASURED, state_text
 
+WORDS = (
+    ("val_bpb", "bits that the model takes for a byte of text it has not seen; less is better"),
+    ("loss", "of the training text, in nats a token: 1 nat is 1.44 bits"),
+    ("delta", "the difference of val_bpb to the baseline, the master that the patch was made on"),
+    ("believed", "what is left of it after the best of many was picked: chance flatters the best"),
+    ("noise, ±", "how far runs of the same program lie apart; ± is the error of a mean"),
+    ("patches ahead", "patches that stand before this one in the queue for a slot"),
+    ("early stopping", "how far a loss is behind the baseline's, of how far it may be; beyond it is condemned"),
+    (
+        "condemned",
+        "a run that can no longer catch up: it is stopped, but for a tenth that shows if that was right",
+    ),
+    ("vault", "a third text, on which wins are scored once more; agents never hear of it"),
+)
+
 
 def help_rows() -> list[tuple[str, str, str]]:
     """(keys, command, what it does) of every action."""
@@ -65,14 +80,19 @@ class Help(ModalScreen[None]):
         more = (
             "\nA command without an ID means the selected experiment. `:results state=discarded delta<0 sort=delta` "
             "filters and sorts: words, `~` and letters of a title, columns with = != < <= > >= ~ (contains). "
-            "val_bpb is in bits a byte of text, a loss in nats a token (1 nat is 1.44 bits); delta is against the "
-            "baseline, believed what chance leaves of it. "
         )
+        meant = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
+        meant.add_column("word", no_wrap=True, style=colours["strong"])
+        meant.add_column("what it means")
+        for word, what in WORDS:
+            meant.add_row(word, what)
         with VerticalScroll(classes="window") as scroll:
             scroll.border_title = "help"
             scroll.border_subtitle = "j k move  esc back"
             yield Static(table)
             yield Static(signs)
+            yield Static(Text("\nWords", style=colours["dim"]))
+            yield Static(meant)
             yield Static(Text(f"{more}Leaving never stops the lab.", style=colours["dim"]))
 
     def on_mount(self) -> None:
