@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from textual.binding import Binding, BindingType
 
@@ -43,8 +43,9 @@ def bindings() -> list[BindingType]:
     return made
 
 
-def footer(width: int, names: Iterable[str], *, only_looking: bool = False) -> list[Said]:
-    """As many of the named actions as fit into a line, in their order; `only_looking`: none that changes the lab."""
+def footer(width: int, names: Iterable[str], *, only_looking: bool = False, held: Collection[str] = ()) -> list[Said]:
+    """As many of the named actions as fit into a line, in their order; `only_looking`: none that changes the lab;
+    `held`: those that pause, where what they mean is paused."""
     line: list[Said] = []
     used = 0
     for name in names:
@@ -52,6 +53,8 @@ def footer(width: int, names: Iterable[str], *, only_looking: bool = False) -> l
         if only_looking and action.kind not in (Kind.VIEW, Kind.READ):
             continue
         key, word = shown(action.keys[0]), action.footer or action.name.replace("_", " ")
+        if name in held:
+            word = word.replace("pause", "resume")
         size = len(key) + 1 + len(word) + (2 if line else 0)
         if used + size > width:
             break

@@ -77,6 +77,7 @@ async def test_p_on_an_agent_pauses_that_one_and_again_resumes_it(tmp_path: Path
         await until(pilot, lambda: "researcher is paused after the reply at hand" in notices(pilot))
         assert "@" in await store.paused_by("researcher") and not await store.paused_by("planner")
         await until(pilot, lambda: "2 agents 2  1 paused" in screen_text(pilot))
+        await until(pilot, lambda: "p resume" in screen_text(pilot))
         await pilot.press("p")
         await until(pilot, lambda: "researcher goes on" in notices(pilot))
         assert not await store.paused_by("researcher")

@@ -161,9 +161,19 @@ class Dashboard(RoomScreen):
 
         def names(width: int) -> Line:
             shown = dict.fromkeys((*self.FOOTER, *self.OF_PANE[self.pane], *self.EVERYWHERE))
-            return footer(width, shown, only_looking=self.only_looks)
+            return footer(width, shown, only_looking=self.only_looks, held=self._held())
 
         return OneLine(names, classes="footer")
+
+    def _held(self) -> set[str]:
+        """The keys that pause whose thing is paused."""
+        if self.snapshot is None:
+            return set()
+        held = {"pause_queue"} if self.snapshot.story.paused else set()
+        slots = {slot.name: slot.phase for slot in self.snapshot.slots}
+        agents = {agent.name for agent in self.snapshot.agents if agent.paused_by}
+        of_slot = self.pane == "slots" and slots.get(self.query_one(Slots).selected_key or "") == "paused"
+        return held | ({"pause_run"} if of_slot or (self.pane == "agents" and self.agent in agents) else set())
 
     def _give_room(self) -> None:
         slots = self.query_one(Slots)
@@ -184,6 +194,8 @@ class Dashboard(RoomScreen):
             if self._titles.get(name) != (title, subtitle):  # setting one repaints the pane
                 self._titles[name] = (title, subtitle)
                 pane.border_title, pane.border_subtitle = title, subtitle
+        for line in self.query(".footer").results(OneLine):
+            line.tell()
 
     def _tab(self, pane: str) -> str:
         """The number, the name and the count of a pane."""
