@@ -151,7 +151,19 @@ def daemon_of(lab: Lab) -> DaemonIdentity | None:
         identity = DaemonIdentity(int(facts["pid"]), str(facts["started_at"]), str(facts["mode"]))
     except (OSError, ValueError, KeyError):
         return None
-    return identity if psutil.pid_exists(identity.pid) else None
+    return identity if _lives(identity.pid) else None
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process is more than a corpse: one that was killed keeps its locks until its last thread is gone."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+DYING_SECONDS = 10.0
+"""The longest that a killed daemon is given to let its lab go."""
 
 
 class LabLock:
@@ -167,7 +179,8 @@ class LabLock:
     def acquire(self, patience: float = 1.0) -> None:
         """Raises LabError when another process holds the lab, or when the directory cannot be written.
 
-        Clients hold the lock for an instant to look whether a daemon lives: `patience` (seconds) outlasts that.
+        Clients hold the lock for an instant to look whether a daemon lives: `patience` (seconds) outlasts that. Of one
+        that was killed the lock is waited for longer.
         """
         try:
             self._lab.hidden.mkdir(parents=True, exist_ok=True)
@@ -182,11 +195,11 @@ class LabLock:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if time.monotonic() < deadline:
+                holder = daemon_of(self._lab)
+                if time.monotonic() < deadline + (DYING_SECONDS if holder is None else 0.0):
                     time.sleep(0.05)
                     continue
                 os.close(descriptor)
-                holder = daemon_of(self._lab)
                 who = f"process {holder.pid}" if holder else "another process"
                 raise LabError(
                     f"The lab {self._lab.root} is held by {who} already.",
