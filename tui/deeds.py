@@ -25,7 +25,6 @@ from tui.typed_ahead import OPENS
 MOST_NAMED = 6
 """Orders that were given at once, in a question."""
 
-
 TURN_SECONDS = 0.1
 
 

@@ -106,7 +106,11 @@ class Steering:
         verb = "priority" if action.name in ("raise", "lower") else action.verb or ""
         meant = MEANT.get(verb)
         if experiment is None:
-            return None if experiment_id is None else f"There is no experiment {experiment_id}."
+            return (
+                None
+                if experiment_id is None
+                else f"There is no experiment {experiment_id}: 3 lists the results, 4 the queue."
+            )
         if meant is None or experiment.state in meant:
             return None
         return f"Experiment {experiment.label} is {experiment.state.replace('_', ' ')}: {POINTLESS[verb]}."
