@@ -34,6 +34,7 @@ from orchestrator.store.records import (
     seconds_since,
     utc_now,
 )
+from orchestrator.store.states import NOT_STARTED, STOPPED
 
 BUSY_WINDOW_SECONDS = 3600.0
 EARLY_STOPPING = "early_stopping"
@@ -290,11 +291,11 @@ async def slots_json(reader: Reader, slots: list[SlotRow]) -> list[dict[str, Any
 
 
 async def runs_per_hour(reader: Reader, now: datetime) -> float:
-    """Runs that ended in the hour before `now`, scaled up while the lab is younger than that."""
+    """Runs that came to an end of their own in the hour before `now`, scaled up while the lab is younger than that."""
     hour_ago = now - timedelta(hours=1)
     row = await reader.row(
-        "SELECT count(*) AS n, min(started_at) AS first FROM runs WHERE ended_at >= ?",
-        (hour_ago.isoformat().replace("+00:00", "Z"),),
+        "SELECT count(*) AS n, min(started_at) AS first FROM runs WHERE ended_at >= ? AND outcome NOT IN (?, ?)",
+        (hour_ago.isoformat().replace("+00:00", "Z"), NOT_STARTED, STOPPED),
     )
     if row is None or not row["n"]:
         return 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from rich.table import Table
 from rich.text import Text
@@ -10,7 +11,7 @@ from rich.text import Text
 from orchestrator.marks import scores_told
 from orchestrator.review.citing import Cited
 from orchestrator.store.records import Event, Experiment, Run, VaultScore
-from orchestrator.store.states import State
+from orchestrator.store.states import ASKED_AGAIN, State
 from orchestrator.views import run_seconds
 from tui.present import difference, plain, score, standing, state_text
 
@@ -26,9 +27,11 @@ def facts_table(
     lesson: str = "",
     paper: Cited | None = None,
     mark: str = "",
+    earlier: str = "",
 ) -> Table:
     """`vault`: what the vault split says of it (orchestrator.vault_words.vault_word); `bare`: its score is unsandboxed;
-    `lesson`: what it taught; `paper`: the one that it names; `mark`: of the lab's scores (orchestrator.marks)."""
+    `lesson`: what it taught; `paper`: the one that it names; `mark`: of the lab's scores (orchestrator.marks);
+    `earlier`: what came of the attempts before (attempts_before)."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style=colours["dim"], no_wrap=True)
     table.add_column()
@@ -36,6 +39,7 @@ def facts_table(
     rows = (
         ("state", f"{standing(experiment).text}: {experiment.why}"),
         ("val_bpb", f"{score(experiment.val_bpb)}  {difference(experiment.delta)} against its baseline" * measured),
+        ("before", earlier),
         ("scores", scores_told(mark) if measured else ""),
         ("sandbox", "unsandboxed: nothing stood around the runs that gave this score" * bare),
         ("promoted as", experiment.promoted_as),
@@ -69,6 +73,20 @@ def _commits(experiment: Experiment) -> str:
     return f"{experiment.commit_id[:10]}{on}"
 
 
+def attempts_before(experiment: Experiment, runs: Sequence[Run]) -> str:
+    """What came of the runs of each attempt before the present one: the mean score, or how the last of them ended."""
+    told = []
+    for attempt in range(1, experiment.attempt):
+        ended = [run for run in runs if run.attempt == attempt and run.ended and run.outcome not in ASKED_AGAIN]
+        scores = [run.val_bpb for run in ended if run.counts and run.commit_id == ended[-1].commit_id]
+        if found := [one for one in scores if one is not None]:
+            count = f"{len(found)} run{'s' * (len(found) != 1)}"
+            told.append(f"attempt {attempt} scored {score(fmean(found))} ({count})")
+        elif ended:
+            told.append(f"attempt {attempt} {ended[-1].outcome}")
+    return ", ".join(told)
+
+
 def runs_table(runs: Sequence[Run], colours: Colours, vault: Mapping[int, VaultScore] | None = None) -> Table | Text:
     """`vault`: scores on the vault split by run; the column is there where there is one."""
     held_out = {run.id: score(vault[run.id].bpb) for run in runs if vault and run.id in vault}
@@ -76,8 +94,10 @@ def runs_table(runs: Sequence[Run], colours: Colours, vault: Mapping[int, VaultS
         return Text("no runs yet", style=colours["dim"])
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=colours["dim"])
     whys = ["" if run.outcome == "scored" else plain(run.reason) for run in runs]
+    several = any(run.attempt > 1 for run in runs)
     for heading in (
         "run",
+        *(["attempt"] if several else []),
         "kind",
         "seed",
         "slot",
@@ -88,12 +108,13 @@ def runs_table(runs: Sequence[Run], colours: Colours, vault: Mapping[int, VaultS
         "seconds",
         "why" if any(whys) else "",
     ):
-        right = heading in ("run", "seed", "val_bpb", "vault", "steps", "seconds")
+        right = heading in ("run", "attempt", "seed", "val_bpb", "vault", "steps", "seconds")
         table.add_column(heading, no_wrap=heading != "why", justify="right" if right else "left")
     for run, why in zip(runs, whys, strict=True):
         seconds = run_seconds(run)
         table.add_row(
             str(run.id),
+            *([str(run.attempt)] if several else []),
             str(run.kind),
             str(run.seed),
             run.slot,

@@ -90,7 +90,10 @@ def show(words: Namespace) -> int:
     facts.append(("val_bpb", f"{number(story['val_bpb'])}  ({number(story['delta'], '+.4f')} against its parent)"))
     facts.append(("scores", scores_told(story["score_mark"])))
     facts += [("promoted", f"as a {story['promoted_as']}" if story["promoted_as"] else ""), ("vault", story["vault"])]
-    facts += [(f"run {run['id']}", _run_told(run)) for run in story["all_runs"]]
+    several = story["attempt"] > 1
+    facts += [
+        (f"run {run['id']}", f"attempt {run['attempt']}, " * several + _run_told(run)) for run in story["all_runs"]
+    ]
     print_facts([(name, said) for name, said in facts if said], indent=2)
     print("events (UTC)")
     print_facts(
@@ -141,7 +144,7 @@ def log(words: Namespace) -> int:
 def diff(words: Namespace) -> int:
     lab = find_lab(words.lab)
     experiment = ask(lab, lambda reader: _known(reader, words.id))
-    text = ""
+    text = experiment.patch or ""
     if experiment.parent and experiment.commit_id:
         from orchestrator.branches import Repository
 

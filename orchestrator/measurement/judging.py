@@ -13,12 +13,12 @@ from orchestrator.evidence import Action
 from orchestrator.measurement.contest import baseline_experiment, runs_at_head, scores_on, standing
 from orchestrator.measurement.likeness import seed_ignored
 from orchestrator.measurement.masters import follow_masters, ref_of
-from orchestrator.measurement.measuring import ASKED_AGAIN, discard_weights
+from orchestrator.measurement.measuring import discard_weights
 from orchestrator.patches.rebasing import bring_up_to_master
 from orchestrator.patches.repairing import send_back
 from orchestrator.runs import Outcome
 from orchestrator.store.records import CANCELLED, CONDITIONS, SIMPLIFICATION, Decision, Experiment, Run
-from orchestrator.store.states import ACTIVE, ENDED, State
+from orchestrator.store.states import ACTIVE, ASKED_AGAIN, ENDED, State
 from orchestrator.targets.target import Direction, ScriptTarget
 from orchestrator.views import unsandboxed
 

@@ -26,19 +26,12 @@ from orchestrator.patches.rebasing import bring_up_to_master
 from orchestrator.runs import Ended, Lost, NeverStarted, Outcome, Running, RunResult, Slot
 from orchestrator.runs.slots import device_kind
 from orchestrator.store.records import CONDITIONS, Decision, Experiment, Run, RunKind
-from orchestrator.store.states import ACTIVE, State
+from orchestrator.store.states import ACTIVE, ASKED_AGAIN, NOT_STARTED, STOPPED, State
 from orchestrator.store.vault import held_slots
 from orchestrator.store.writer import Measurement, Place
 
 BASELINE_FAILURES = 2
 """So many failed runs of a starting point, and the lab asks for a person instead of trying for ever."""
-
-NOT_STARTED = "not_started"
-STOPPED = "stopped"
-ASKED_AGAIN = frozenset({NOT_STARTED, STOPPED})
-"""Outcomes that say nothing of a patch: the daemon was stopped before the run began, or killed it with the lab."""
-
-"""The outcome of a run whose supervisor never came to life; it costs nothing and is asked for again."""
 
 
 @dataclass(frozen=True, slots=True)

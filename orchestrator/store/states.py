@@ -49,6 +49,13 @@ RAN = FAILED_RUN | MEASURED
 ENDED = RAN | {State.DROPPED, State.GIVEN_UP, State.REJECTED}
 """Nothing more happens by itself; a person may requeue."""
 
+NOT_STARTED = "not_started"
+"""The outcome of a run whose supervisor never came to life; it costs nothing."""
+STOPPED = "stopped"
+"""The outcome of a run that was killed with the whole lab."""
+ASKED_AGAIN = frozenset({NOT_STARTED, STOPPED})
+"""Outcomes of runs that say nothing of a patch: the same run is asked for again."""
+
 WAITING = (State.PROPOSED, State.QUEUED, State.PATCHING, State.READY)
 """Listed by `autolab queue`."""
 

@@ -13,10 +13,10 @@ from orchestrator.lab import Lab
 from orchestrator.measurement.conditions import conditions_of
 from orchestrator.measurement.contest import runs_at_head, standing
 from orchestrator.measurement.judging import Judging
-from orchestrator.measurement.measuring import NOT_STARTED, Measuring
+from orchestrator.measurement.measuring import Measuring
 from orchestrator.measurement.recorded import recorded_rows
 from orchestrator.store.records import Experiment, RunKind
-from orchestrator.store.states import State
+from orchestrator.store.states import NOT_STARTED, State
 from orchestrator.store.writer import Measurement, Place, Proposal, Writer
 from orchestrator.views import baseline_of
 from tests.conftest import set_key

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,10 @@ from orchestrator.store.filters import understood
 from orchestrator.store.migrations import MIGRATIONS
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import RunKind
-from orchestrator.store.states import IllegalMove, State
+from orchestrator.store.states import NOT_STARTED, STOPPED, IllegalMove, State
 from orchestrator.store.writer import Measurement, Place, Proposal, Writer
 from orchestrator.tracking.results_files import tsv
-from orchestrator.views import baseline_of, beliefs_of, results_json, valid_runs
+from orchestrator.views import baseline_of, beliefs_of, results_json, runs_per_hour, valid_runs
 
 IDEA = Proposal("Rotary positions", "turn them", "arXiv:2104.09864", "position", "edit")
 
@@ -112,6 +113,19 @@ async def test_a_run_ends_once(tmp_path: Path) -> None:
             await store.end_run(run.id, Measurement("lost", "again"))
         ended = await store.run(run.id)
         assert ended is not None and ended.outcome == "scored"
+
+
+async def test_runs_an_hour_leave_out_what_was_stopped_with_the_lab(tmp_path: Path) -> None:
+    async with Writer(tmp_path / "runs.db") as store:
+        number = await a_ready_experiment(store)
+        await scored_run(store, number, RunKind.SCREEN, 1, "bbb", 2.5)
+        now = datetime.now(UTC)
+        assert await runs_per_hour(store, now) == pytest.approx(60)
+        for outcome, rate in ((STOPPED, 60), (NOT_STARTED, 60), ("crashed", 120)):
+            experiment = await store.move(number, State.READY, "asked for again")
+            run = await store.begin_run(experiment, RunKind.SCREEN, 1, Place("cpu0", "a core", "off"), "bbb")
+            await store.end_run(run.id, Measurement(outcome, "by the test"))
+            assert await runs_per_hour(store, now) == pytest.approx(rate)
 
 
 async def test_a_reader_sees_a_commit_and_the_data_version_tells_of_it(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from orchestrator.lab import Lab
 from orchestrator.review.morning import morning_of
 from orchestrator.store.records import IN_USE, AgentRow, Event, Experiment, Run, RunKind, SlotRow, utc_now
-from orchestrator.store.states import State
+from orchestrator.store.states import STOPPED, State
 from orchestrator.store.writer import Proposal, Writer
 from tests.tui.test_present import health, text_of
 from tui.arranging import PANES, SIZES, seen, size_of, slot_lines
@@ -29,6 +29,7 @@ from tui.present import event_text, result_cells
 from tui.promotions import believed_line, promotion_labels
 from tui.screens.changes import change_cells
 from tui.speakers import agent_cells, rate, state_of
+from tui.story import attempts_before
 from tui.waiting import Line, waits_for
 
 NOW = "2026-01-01T00:00:00.000Z"
@@ -47,6 +48,18 @@ def test_a_start_has_no_outcome_before_it_was_measured() -> None:
         "○ unmeasured",
         "◆ promoted",
     ]
+
+
+def test_a_new_attempt_tells_what_came_of_the_ones_before() -> None:
+    runs = [
+        replace(RUN, outcome="scored", commit_id="older", val_bpb=2.9),
+        *(replace(RUN, outcome="scored", val_bpb=score) for score in (2.4, 2.6)),
+        *(replace(RUN, outcome=outcome, attempt=2) for outcome in ("crashed", STOPPED)),
+        replace(RUN, outcome="scored", attempt=3, val_bpb=2.2),
+    ]
+    told = attempts_before(replace(EXPERIMENT, attempt=3), runs)
+    assert told == "attempt 1 scored 2.5000 (2 runs), attempt 2 crashed"
+    assert attempts_before(EXPERIMENT, runs) == ""
 
 
 # -- where panes stand

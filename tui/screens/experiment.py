@@ -39,7 +39,7 @@ from tui.screens.dialogs import Ask
 from tui.screens.room import RoomScreen
 from tui.screens.text import not_found
 from tui.split_diff import split_diff
-from tui.story import facts_table, runs_table, timeline
+from tui.story import attempts_before, facts_table, runs_table, timeline
 from tui.tones import Line, Said, Tone, fit
 from tui.voices import voice_lines
 
@@ -182,6 +182,7 @@ class ExperimentScreen(RoomScreen):
                 lesson,
                 self._paper,
                 await score_mark(self._reader),
+                attempts_before(experiment, self._runs),
             )
         )
         self.query_one("#runs", Static).update(runs_table(self._runs, colours, scores))
