@@ -54,6 +54,7 @@ class RoleLimits(Section):
     nudges: int | None = Field(default=None, ge=0)  # in a row, after replies without a call
     refusals: PositiveInt | None = None  # replies in a row of which every call was refused
     repeats: PositiveInt | None = None  # times that one call may be answered with the same text
+    looks: PositiveInt | None = None  # replies in a row that only look
     fresh_contexts: int | None = Field(default=None, ge=0)  # after a context that led nowhere
 
 

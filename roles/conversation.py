@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from roles.chat import Lost, Message, Reply, ToolCall, ToolSpec, context_tokens_of, lost_with, reply_of
+from roles.chat import Lost, Message, Reply, ToolCall, context_tokens_of, lost_with, reply_of
 from roles.desk import Desk, Done
 from roles.errors import ContextFull, ModelError, ToolRefusal, ToolsRefused
 from roles.journal import Journal
@@ -17,6 +17,7 @@ from roles.json_repair import object_of
 from roles.limits import Limits
 from roles.nudges import nudge, trouble_of
 from roles.record import CallRecord, Outcome, Trouble, prompt_hash
+from roles.steering import Answered, Steering
 from roles.tally import Player, Stuck, Tally
 from roles.text_calls import as_text, calls_in, with_calls
 from roles.thoughts import spoken
@@ -60,8 +61,7 @@ class Conversation:
         self.nudges = 0
         self.refusals = 0
         self.in_prose = 0
-        self.exhausted: set[str] = set()  # tools that have given one answer again and again
-        self.repeated: set[str] = set()  # these, and those that the last reply called in vain as before
+        self.steering = Steering(limits.looks)
         self.troubles: list[Trouble] = []
         self.asked_at = 0.0
         self.prompt = ""
@@ -77,13 +77,14 @@ class Conversation:
                 reply = await self._next_reply()
             except ModelError as error:
                 return Stuck(f"{error.sentence} {error.remedy}".strip(), fresh=False, endpoint=error.passing)
-            done, answered = None, 0
+            done: Done | None = None
+            answered: list[Answered] = []
             if reply.tool_calls:
                 done, answered = await self._carry_out_all(reply)
             else:
                 self._nudge(reply)
             self._record(reply, done, answered)
-            self._note_repetition(reply, answered)
+            self._steer(answered)
             if done is not None:
                 return done
             if (why := self._stuck()) is not None:
@@ -132,7 +133,8 @@ class Conversation:
             sent = [] if self.player.as_text else specs
             self.prompt = prompt_hash(messages, sent)
             try:
-                held_to = self._held_to(specs)
+                nudged = self.nudges > 0 or self.player.endings >= FREE_ENDINGS
+                held_to = self.steering.held_to(self.desk.offered, nudged)
                 reply = await self.player.model.reply(tuple(messages), sent, self.journal.text, held_to)
             except ToolsRefused as refused:
                 if self.player.as_text or self.player.native:
@@ -173,17 +175,10 @@ class Conversation:
                     f"the server counts {tokens} tokens for {characters} characters: it reads only a part"
                 )
 
-    def _held_to(self, specs: list[ToolSpec]) -> list[ToolSpec]:
-        """The tools of which the next reply has to call one; none while the model calls by itself and gets on. One that
-        goes round is held to another tool than the one it repeats."""
-        if self.repeated:
-            return [spec for spec in specs if spec.name not in self.repeated] or specs
-        return specs if self.nudges or self.player.endings >= FREE_ENDINGS else []
-
-    def _note_repetition(self, reply: Reply, carried_out: int) -> None:
-        again = {call.name for call in reply.tool_calls} if Trouble.SAME_CALL in self.troubles else set()
-        self.exhausted |= again if carried_out else set()
-        self.repeated = self.exhausted | again
+    def _steer(self, answered: Sequence[Answered]) -> None:
+        if told := self.steering.take(answered, Trouble.SAME_CALL in self.troubles):
+            self.journal.note("it only looks; what moves the job on is asked for")
+            self.messages[-1] = replace(self.messages[-1], content=f"{self.messages[-1].content}\n{told}")
 
     def _understood(self, reply: Reply) -> Reply:
         """The reply with calls that stand in its text, where the model may or keeps writing them so."""
@@ -246,12 +241,12 @@ class Conversation:
 
     # -- answering
 
-    async def _carry_out_all(self, reply: Reply) -> tuple[Done | None, int]:
+    async def _carry_out_all(self, reply: Reply) -> tuple[Done | None, list[Answered]]:
         """Carry out a reply's calls in their order and answer each; the end of the job, if one of them ends it, and how
-        many were carried out."""
-        failed: str | None = None
-        carried_out = 0
+        each was answered."""
+        answered: list[Answered] = []
         for call in reply.tool_calls:
+            failed = next((one.name for one in answered if one.refusal), None)
             if failed is not None and self.desk.finishes(call.name):
                 # A model that asked for both at once cannot have known: half a patch must not be submitted.
                 answer = f"Not carried out, because {failed} failed before it. Read that answer first, then go on."
@@ -263,18 +258,18 @@ class Conversation:
             try:
                 done = await self.desk.carry_out(call, reply.finish_reason, self.troubles)
             except ToolRefusal as refusal:
-                failed = call.name
+                answered.append(Answered(call.name, self.desk.named(call.name), refusal))
                 self.journal.answer(call.name, str(refusal))
                 self.messages.append(Message("tool", str(refusal), tool_call_id=call.id))
                 continue
-            carried_out += 1
+            answered.append(Answered(done.tool.name, done.tool))
             self.journal.answer(done.tool.name, done.answer.text)
             self.messages.append(Message("tool", done.answer.text, tool_call_id=call.id))
             if done.answer.finished:
-                return done, carried_out
+                return done, answered
         self.nudges = 0
-        self.refusals = 0 if carried_out else self.refusals + 1
-        return None, carried_out
+        self.refusals = self.refusals + 1 if all(one.refusal for one in answered) else 0
+        return None, answered
 
     def _nudge(self, reply: Reply) -> None:
         names = [tool.name for tool in self.desk.offered]
@@ -292,13 +287,13 @@ class Conversation:
 
     # -- the records
 
-    def _record(self, reply: Reply, done: Done | None, carried_out: int) -> None:
+    def _record(self, reply: Reply, done: Done | None, answered: Sequence[Answered]) -> None:
         if done is not None:
             outcome = Outcome.FINISHED
         elif not reply.tool_calls:
             outcome = Outcome.NO_CALL
         else:
-            outcome = Outcome.WENT_ON if carried_out else Outcome.REFUSED
+            outcome = Outcome.REFUSED if all(one.refusal for one in answered) else Outcome.WENT_ON
         troubles = (*(Trouble(name) for name in reply.troubles), *self.troubles)
         self._enter(reply, outcome, troubles)
 

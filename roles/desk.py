@@ -67,7 +67,7 @@ class Desk:
             answer = await tool.handler(arguments)
         except ToolRefusal as refusal:
             troubles.append(Trouble.REFUSED)
-            raise ToolRefusal(self._if_again(tool, arguments, str(refusal), troubles)) from None
+            raise ToolRefusal(self._if_again(tool, arguments, str(refusal), troubles), refusal.then) from None
         text = answer.text if tool.name == "read_more" else self.pages.first(answer.text, self._page(tool))
         if not answer.finished:
             text = self._if_again(tool, arguments, text, troubles)
@@ -75,18 +75,24 @@ class Desk:
             del self.work[:-MOST_WORK]
         return Done(tool, arguments, Answer(text, answer.finished))
 
+    def named(self, name: str) -> Tool | None:
+        """The tool of this name, or the one that it clearly means."""
+        for same in (str, _bare):
+            meant = [tool for tool in self.offered if same(tool.name) == same(name)]
+            if len(meant) == 1:
+                return meant[0]
+        return None
+
     def _tool(self, name: str, troubles: list[Trouble]) -> Tool:
-        tools = {tool.name: tool for tool in self.offered}
-        if name in tools:
-            return tools[name]
-        meant = [tool for tool in tools.values() if _bare(tool.name) == _bare(name)]
-        if len(meant) == 1:
-            troubles.append(Trouble.MENDED_NAME)
-            return meant[0]
+        tool = self.named(name)
+        if tool is not None:
+            troubles.extend([Trouble.MENDED_NAME] * (tool.name != name))
+            return tool
         troubles.append(Trouble.UNKNOWN_TOOL)
-        near = difflib.get_close_matches(name, tools, n=1)
+        names = [tool.name for tool in self.offered]
+        near = difflib.get_close_matches(name, names, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
-        raise ToolRefusal(f"There is no tool {name[:60]!r}.{hint} The tools are: {', '.join(tools)}.")
+        raise ToolRefusal(f"There is no tool {name[:60]!r}.{hint} The tools are: {', '.join(names)}.")
 
     def _arguments(self, tool: Tool, text: str, finish_reason: str, troubles: list[Trouble]) -> dict[str, Any]:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class ModelError(Exception):
     """A model gave no answer, after whatever tries it makes by itself. No key ever stands in the text."""
@@ -39,7 +41,14 @@ class RoleFileError(Exception):
 
 
 class ToolRefusal(Exception):
-    """A tool refuses its input; the sentence goes back to the model, which may try again."""
+    """A tool refuses its input; the sentence goes back to the model, which may try again.
+
+    `then` names the tools of which the job needs one next.
+    """
+
+    def __init__(self, sentence: str, then: Sequence[str] = ()) -> None:
+        super().__init__(sentence)
+        self.then = tuple(then)
 
 
 class WrongArguments(ToolRefusal):

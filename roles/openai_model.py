@@ -328,7 +328,8 @@ class OpenAIModel:
             "stream_options": {"include_usage": True},
         }
         if tools:
-            request["tools"] = [tool_json(tool) for tool in tools]
+            # A server that knows no `tool_choice` still offers none but those that the reply is held to.
+            request["tools"] = [tool_json(tool) for tool in must_call or tools]
         if self._temperature is not None:
             request["temperature"] = self._temperature
         if self._top_p is not None:

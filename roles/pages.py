@@ -18,6 +18,7 @@ class ReadMore(Parameters):
     """Read a page of an earlier answer that was too long to be shown at once."""
 
     example: ClassVar[dict[str, Any]] = {"id": 1, "page": 2}
+    looks = True
 
     id: int = Field(ge=1, description="the number of the answer, as it was told at its end")
     page: int = Field(default=2, ge=1, description="which page, counted from 1")

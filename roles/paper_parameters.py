@@ -16,6 +16,7 @@ class SearchPapers(Parameters):
     and the beginnings of abstracts. Where the network is missing it says so; go on without papers then."""
 
     example: ClassVar[dict[str, Any]] = {"query": "muon optimizer language model", "limit": 8}
+    looks = True
 
     query: str = Field(min_length=2, max_length=200, description="a few words, for example: squared relu transformer")
     limit: int = Field(default=8, ge=1, le=30, description="how many papers at most")
@@ -26,6 +27,7 @@ class ListPapers(Parameters):
     would search for."""
 
     example: ClassVar[dict[str, Any]] = {"month": "2025-03", "limit": 20}
+    looks = True
 
     month: str | None = Field(
         default=None, pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="as 2025-03; leave it out for the last days"
@@ -38,6 +40,7 @@ class ReadPaper(Parameters):
     judge an idea; method and ablations come later."""
 
     example: ClassVar[dict[str, Any]] = {"arxiv_id": "2109.08668", "part": 1}
+    looks = True
 
     arxiv_id: str = Field(pattern=f"(?i){ARXIV}", description="for example 2109.08668")
     part: int = Field(default=1, ge=1, le=1000, description="which part of the text, counted from 1")

@@ -23,6 +23,7 @@ class ReadFile(Parameters):
     copied into edit_file as it stands. A longer file is read in several calls, by `start` and `lines`."""
 
     example: ClassVar[dict[str, Any]] = {"path": "train.py"}
+    looks = True
 
     path: str = Field(min_length=1, description="the file, for example train.py")
     start: int = Field(default=1, ge=1, description="the first line to read, counted from 1")
@@ -59,6 +60,7 @@ class ListExperiments(Parameters):
     to older ones."""
 
     example: ClassVar[dict[str, Any]] = {"limit": 30}
+    looks = True
     whole = True
 
     limit: int = Field(default=30, ge=1, le=5000, description="how many experiments, the newest first; 100 at most")
@@ -80,6 +82,7 @@ class ReadDiff(Parameters):
     """Read the patch of one experiment as a unified diff."""
 
     example: ClassVar[dict[str, Any]] = {"id": 12}
+    looks = True
 
     id: int = Field(ge=0, le=LARGEST_ID, description="the experiment's number")
 
@@ -164,6 +167,7 @@ class ShowDiff(Parameters):
     """Show what you have changed so far as a unified diff. Look at it before you submit."""
 
     example: ClassVar[dict[str, Any]] = {}
+    looks = True
 
 
 class SubmitPatch(Parameters):

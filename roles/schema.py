@@ -22,6 +22,8 @@ class Parameters(BaseModel):
     example: ClassVar[dict[str, Any]] = {}
     finishing: ClassVar[bool] = False
     """Whether a call that is accepted ends the job."""
+    looks: ClassVar[bool] = False
+    """Whether the call only looks: whatever its answer, the job stands where it stood."""
     whole: ClassVar[bool] = False
     """Whether the answer is JSON, which must not be cut; the caller chooses its size."""
     own_words: ClassVar[bool] = False

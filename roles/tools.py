@@ -103,7 +103,7 @@ class Tool:
                 return f"`{place}` is {shown}: {wrong['msg'][:1].lower()}{wrong['msg'][1:]}."
 
 
-def bind(name: str, handler: Handler, **choices: Sequence[str]) -> Tool:
+def bind(name: str, handler: Handler, **choices: Sequence[str] | Sequence[int]) -> Tool:
     """The tool `name` of the catalogue, answered by `handler`; `choices` are all values that an argument may have here.
 
     A server that holds a reply to a schema leaves a model none but these; the handler still refuses others in words.

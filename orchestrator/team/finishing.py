@@ -5,7 +5,7 @@ Without that, a model that calls `finish` at once would get the very same job ag
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from roles.errors import ToolRefusal
@@ -15,8 +15,9 @@ Missing = Callable[[], Awaitable[tuple[str, bool]]]
 """What is left of the job, in a sentence ("" for nothing), and whether the job may be ended all the same."""
 
 
-def finish_when(missing: Missing) -> Handler:
-    """The handler of `finish`: refuses while something is missing; once only where the job may end without it."""
+def finish_when(missing: Missing, by: Sequence[str] = ()) -> Handler:
+    """The handler of `finish`: refuses while something is missing; once only where the job may end without it. `by` are
+    the tools that what is missing is done with."""
     told = False
 
     async def finish(arguments: dict[str, Any]) -> Answer:
@@ -24,7 +25,7 @@ def finish_when(missing: Missing) -> Handler:
         left, may_end = await missing()
         if left and not (told and may_end):
             told = True
-            raise ToolRefusal(f"Not finished yet: {left}")
+            raise ToolRefusal(f"Not finished yet: {left}", [*by, *["finish"] * may_end])
         return Answer("Done.", finished=True)
 
     return finish

@@ -202,9 +202,10 @@ class JobBook:
             case JobKind.RESEARCH:
                 return Prepared(await briefs.research_brief(context, agent, job.wanted), box.researching(job.wanted))
             case JobKind.PLAN:
-                proposed = await of_team(context, [State.PROPOSED])
+                waiting = await of_team(context, [State.PROPOSED, State.QUEUED, State.PATCHING, State.READY])
+                proposed = [one.id for one in waiting if one.state is State.PROPOSED]
                 brief = await briefs.planning_brief(context, agent)
-                return Prepared(brief, box.planning([one.id for one in proposed]))
+                return Prepared(brief, box.planning(proposed, [one.id for one in waiting]))
             case JobKind.PATCH:
                 experiment = await self._experiment(job)
                 master = await context.master()

@@ -83,6 +83,7 @@ def limits_of(team: Team, role: RoleFile) -> Limits:
         "nudges": given.nudges,
         "refusals": given.refusals,
         "same_calls": given.repeats,
+        "looks": given.looks,
         "fresh_contexts": given.fresh_contexts,
     }
     return replace(limits, **{key: value for key, value in named.items() if value is not None})

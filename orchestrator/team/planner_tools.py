@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.balance import STATED, balance_of
@@ -31,10 +32,12 @@ class PlannerTools:
         self._playing = playing
         self._sent_to_the_tuner: set[int] = set()
 
-    def tools(self) -> list[Tool]:
+    def tools(self, waiting: Sequence[int] = ()) -> list[Tool]:
+        """`waiting`: the experiments that may be ordered and dropped."""
+        numbers = {"id": waiting} if waiting else {}
         return [
-            bind("queue", self._queue),
-            bind("drop", self._drop),
+            bind("queue", self._queue, **numbers),
+            bind("drop", self._drop, **numbers),
             bind("merge_duplicates", self._merge),
             bind("request_follow_up", self._follow_up),
             bind("combine", self._combine),

@@ -108,7 +108,7 @@ class Toolbox:
         async def missing() -> tuple[str, bool]:
             return proposals_missing(wanted, self._proposed)
 
-        finish = bind("finish", finish_when(missing))
+        finish = bind("finish", finish_when(missing, by=["propose"]))
         return [*self.reading(), *self._papers.tools(), bind("propose", self._propose), finish]
 
     async def _propose(self, arguments: dict[str, Any]) -> Answer:
@@ -152,8 +152,8 @@ class Toolbox:
 
     # -- planner
 
-    def planning(self, proposed: Sequence[int] = ()) -> list[Tool]:
-        """`proposed`: the experiments of the brief, which are to be decided on."""
+    def planning(self, proposed: Sequence[int] = (), waiting: Sequence[int] = ()) -> list[Tool]:
+        """`proposed`: the experiments of the brief, which are to be decided on; `waiting`: all that may be ordered."""
 
         async def missing() -> tuple[str, bool]:
             still = {experiment.id for experiment in await self._context.store.in_states([State.PROPOSED])}
@@ -161,8 +161,8 @@ class Toolbox:
 
         return [
             *self.reading(),
-            *PlannerTools(self._context, self._agent, self._playing).tools(),
-            bind("finish", finish_when(missing)),
+            *PlannerTools(self._context, self._agent, self._playing).tools(waiting),
+            bind("finish", finish_when(missing, by=["queue", "drop"])),
         ]
 
     # -- worker
@@ -274,7 +274,8 @@ class Toolbox:
             named = ", ".join(str(one.id) for one in missing)
             raise ToolRefusal(
                 f"What experiments {named} teach is not written down yet. Call `lesson` once for each of them, all in"
-                " one reply if you like, then hand over."
+                " one reply if you like, then hand over.",
+                then=["lesson"],
             )
         lines = [str(arguments["findings"]).strip()]
         for wish in arguments.get("priorities") or []:

@@ -1,0 +1,77 @@
+"""What the next reply is held to: a call at all, another call than those in vain, or one that moves the job on.
+
+A model that calls by itself and gets on is left alone. One that ends its turns, goes round, only looks, or is told what
+is missing has its next reply held to what helps, as far as its server can (`roles.holding`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from roles.chat import ToolSpec
+from roles.errors import ToolRefusal
+from roles.tools import Tool
+
+IN_VAIN = 3
+"""Replies in a row of which every call was refused and went to one tool: the next one is held to other tools."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A call as it was answered; `tool` is None where there is none of that name, `refusal` where it was accepted."""
+
+    name: str
+    tool: Tool | None
+    refusal: ToolRefusal | None = None
+
+
+@dataclass(slots=True)
+class Steering:
+    """What one context has shown of how its model gets on."""
+
+    looks: int  # replies in a row that may only look
+    looked: int = 0  # how many did
+    wanted: tuple[str, ...] = ()  # of which the job needs one next
+    exhausted: set[str] = field(default_factory=set)  # tools that have given one answer again and again
+    repeated: set[str] = field(default_factory=set)  # these, and those that the last reply called in vain as before
+    vain: tuple[str, int] = ("", 0)  # the tool that alone was called and refused, and in how many replies
+
+    def take(self, answered: Sequence[Answered], again: bool) -> str:
+        """A reply's calls were answered, one as often before (`again`). What the model is to be told of it, or ""."""
+        if not answered:  # a reply without a call: what was wanted still is
+            self.repeated = set(self.exhausted)
+            return ""
+        names = {one.name for one in answered}
+        carried_out = any(one.refusal is None for one in answered)
+        self.exhausted |= names if again and carried_out else set()
+        self.repeated = self.exhausted | (names if again else set())
+        self.wanted = next((one.refusal.then for one in answered if one.refusal and one.refusal.then), ())
+        self.vain = self._in_vain(names) if not carried_out and not self.wanted else ("", 0)
+        only_looked = all(one.tool is None or one.tool.parameters.looks for one in answered)
+        self.looked = self.looked + 1 if only_looked else 0
+        if self.looked < self.looks or self.looked % self.looks:
+            return ""
+        return f"[You have only looked for {self.looked} replies. Now do what the job is for, with what you know.]"
+
+    def _in_vain(self, names: set[str]) -> tuple[str, int]:
+        """How long the tool of a refused reply has been refused, where it is the only one."""
+        if len(names) > 1:
+            return "", 0
+        (name,) = names
+        return name, 1 + (self.vain[1] if self.vain[0] == name else 0)
+
+    def held_to(self, offered: Sequence[Tool], nudged: bool) -> list[ToolSpec]:
+        """The tools of which the next reply has to call one; none while the model is left alone. `nudged`: it ended its
+        turns without a call."""
+        at_hand = [tool.spec for tool in offered]
+        wanted = [spec for spec in at_hand if spec.name in self.wanted]
+        if not wanted and self.looked >= self.looks:
+            wanted = [tool.spec for tool in offered if not tool.parameters.looks]
+        in_vain = self.repeated | ({self.vain[0]} if self.vain[1] >= IN_VAIN else set())
+        if not (wanted or nudged or in_vain):
+            return []
+        for specs in (wanted, at_hand):
+            if helpful := [spec for spec in specs if spec.name not in in_vain]:
+                return helpful
+        return at_hand
