@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from roles.api_key import api_key, inert, known_key
 from roles.chat import Lost, Message, Reply, ToolMode, ToolSpec, carry
 from roles.circuit import Circuit, circuit_of
+from roles.door import Door
 from roles.errors import ContextFull, ModelError, ToolsRefused
 from roles.holding import may_be_refused, way_of, ways
 from roles.openai_client import connected
@@ -20,15 +21,13 @@ from roles.openai_refusals import Passing, refusal, said_by
 from roles.openai_reply import CHARACTERS_PER_TOKEN, CutShort, ReplyParts, Stopped
 from roles.openai_request import message_json, tool_json
 from roles.prices import FREE, Prices
-from roles.rate import Entry, Rate, rate_of
+from roles.rate import Rate, rate_of
 from roles.record import Trouble
 
 if TYPE_CHECKING:  # imported when the first reply is asked for: it takes a second that other models need not wait
     import openai
 
 RETRIES = 4
-LONGEST_WAIT = 120.0
-"""Seconds; while a server asks for a longer wait nobody asks it, and the job can go elsewhere."""
 USUAL_REPLY = 500
 """Tokens that a reply is taken for, by the rate limit, before the server has counted."""
 OPTIONAL = ("stream_options", "temperature", "top_p", "max_tokens")
@@ -81,7 +80,6 @@ class OpenAIModel:
         self._timeout = timeout_seconds
         self._longest = longest_seconds
         self._retries = retries
-        self._retry_seconds = retry_seconds
         self._temperature = temperature
         self._top_p = top_p
         self._max_tokens = max_tokens
@@ -90,7 +88,8 @@ class OpenAIModel:
         self.context_tokens = context_tokens
         self.tool_mode: ToolMode = tool_mode
         self.circuit = circuit or circuit_of(base_url)
-        self._rate = rate or rate_of(base_url, model, requests_per_minute, tokens_per_minute)
+        shared = rate or rate_of(base_url, model, requests_per_minute, tokens_per_minute)
+        self._door = Door(model, self._label, self.circuit, shared, retry_seconds)
         self._tools_refused: ToolsRefused | None = None
         self._refused: set[str] = set()  # of OPTIONAL, and ways to hold a reply to a call
         self._client: openai.AsyncOpenAI | None = None
@@ -122,14 +121,14 @@ class OpenAIModel:
         try:
             async with asyncio.timeout(self._longest) as bound:
                 for attempt in range(self._retries + 1):
-                    await self._pass_circuit()
-                    entry = await self._admitted(messages, tools, on_text, bound)
+                    await self._door.pass_circuit()
+                    entry = await self._door.pass_rate(self._about(messages, tools), on_text, bound)
                     try:
                         reply = await self._ask(
                             client, lambda: self._request(messages, tools, must_call), on_text, lost
                         )
                     except Passing as passing:
-                        self._note_failure(passing)
+                        self._door.note_failure(passing, self._inert(str(passing)))
                         troubles.append(passing.trouble)
                         passing.error.troubles = tuple(troubles)
                         passing.error.passing = True
@@ -137,7 +136,7 @@ class OpenAIModel:
                             raise passing.error from None
                         if passing.trouble is Trouble.CUT_STREAM:
                             on_text(f"\n[the server {passing}; asking again]\n")
-                        await asyncio.sleep(self._wait(passing, attempt))
+                        await asyncio.sleep(self._door.wait(passing, attempt))
                     except ModelError:
                         self.circuit.worked()  # a refusal is an answer
                         raise
@@ -167,60 +166,10 @@ class OpenAIModel:
             raise
         raise AssertionError("the last attempt returns or raises")
 
-    async def _pass_circuit(self) -> None:
-        """Wait as the endpoint has asked everybody to. Raises ModelError when that is too long, or its circuit open."""
-        if (wait := self.circuit.wait_seconds) > LONGEST_WAIT:
-            raise self._alone(f"has asked to be left alone, for {wait:.0f} s more")
-        if wait > 0:
-            await asyncio.sleep(wait)
-        if not self.circuit.may_ask():
-            shown = self.circuit.shown
-            raise self._alone(
-                f"is left alone for {shown.seconds:.0f} s after {shown.failures} failures in a row ({shown.reason})"
-            )
-
-    def _alone(self, why: str) -> ModelError:
-        alone = self._error(why, "Look at the server; it is tried again by itself.")
-        alone.passing = True
-        return alone
-
-    async def _admitted(
-        self,
-        messages: Sequence[Message],
-        tools: Sequence[ToolSpec],
-        on_text: Callable[[str], None],
-        bound: asyncio.Timeout,
-    ) -> Entry:
-        """Wait for the model's rate limit; the wait is no part of the time that a reply may take."""
-        now = asyncio.get_running_loop().time
-        left = (bound.when() or now()) - now()
-        bound.reschedule(None)
+    def _about(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> int:
+        """The tokens that a request is taken for before the server has counted."""
         characters = sum(len(message.content) for message in messages) + sum(len(str(tool)) for tool in tools)
-        entry = await self._rate.admit(
-            characters // CHARACTERS_PER_TOKEN + (self._max_tokens or USUAL_REPLY),
-            lambda seconds: on_text(f"\n[{seconds:.0f} s until the rate limit of {self._model} lets this through]\n"),
-        )
-        bound.reschedule(now() + left)
-        return entry
-
-    def _note_failure(self, passing: Passing) -> None:
-        if passing.trouble is Trouble.RATE_LIMIT:
-            self.circuit.worked()
-        else:
-            self.circuit.failed(self._inert(str(passing)).removeprefix(self._label).strip())
-        if passing.wait is not None and (passing.trouble is Trouble.RATE_LIMIT or passing.wait > LONGEST_WAIT):
-            self.circuit.ask_later(passing.wait)
-
-    def _wait(self, passing: Passing, attempt: int) -> float:
-        """Seconds until the next try. Raises ModelError when the server asks for too long a wait."""
-        if passing.wait is None:
-            return min(self._retry_seconds * 2.0**attempt, LONGEST_WAIT)
-        if passing.wait > LONGEST_WAIT:
-            asked = passing.error.sentence.rstrip(".")
-            too_long = ModelError(f"{asked}, and to wait {passing.wait:.0f} s.", passing.error.remedy)
-            too_long.troubles, too_long.passing = passing.error.troubles, True
-            raise too_long
-        return passing.wait
+        return characters // CHARACTERS_PER_TOKEN + (self._max_tokens or USUAL_REPLY)
 
     async def _connected(self) -> openai.AsyncOpenAI:
         if self._client is None:
