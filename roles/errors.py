@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+Choices = Mapping[str, Sequence[Any]]
+"""Arguments of a tool, and all values that each of them may have."""
+NOTHING_NEXT: Mapping[str, Choices] = MappingProxyType({})
 
 
 class ModelError(Exception):
@@ -43,12 +49,12 @@ class RoleFileError(Exception):
 class ToolRefusal(Exception):
     """A tool refuses its input; the sentence goes back to the model, which may try again.
 
-    `then` names the tools of which the job needs one next.
+    `then` names the tools of which the job needs one next, each with the values that an argument of it may have.
     """
 
-    def __init__(self, sentence: str, then: Sequence[str] = ()) -> None:
+    def __init__(self, sentence: str, then: Mapping[str, Choices] = NOTHING_NEXT) -> None:
         super().__init__(sentence)
-        self.then = tuple(then)
+        self.then = then
 
 
 class WrongArguments(ToolRefusal):

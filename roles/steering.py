@@ -6,12 +6,12 @@ is missing has its next reply held to what helps, as far as its server can (`rol
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from roles.chat import ToolSpec
-from roles.errors import ToolRefusal
-from roles.tools import Tool
+from roles.errors import NOTHING_NEXT, Choices, ToolRefusal
+from roles.tools import FINISHING, Tool, narrowed
 
 IN_VAIN = 3
 """Replies in a row of which every call was refused and went to one tool: the next one is held to other tools."""
@@ -32,7 +32,7 @@ class Steering:
 
     looks: int  # replies in a row that may only look
     looked: int = 0  # how many did
-    wanted: tuple[str, ...] = ()  # of which the job needs one next
+    wanted: Mapping[str, Choices] = field(default_factory=dict)  # of which the job needs one next
     exhausted: set[str] = field(default_factory=set)  # tools that have given one answer again and again
     repeated: set[str] = field(default_factory=set)  # these, and those that the last reply called in vain as before
     vain: tuple[str, int] = ("", 0)  # the tool that alone was called and refused, and in how many replies
@@ -46,8 +46,8 @@ class Steering:
         carried_out = any(one.refusal is None for one in answered)
         self.exhausted |= names if again and carried_out else set()
         self.repeated = self.exhausted | (names if again else set())
-        self.wanted = next((one.refusal.then for one in answered if one.refusal and one.refusal.then), ())
-        self.vain = self._in_vain(names) if not carried_out and not self.wanted else ("", 0)
+        self.vain = self._in_vain(names) if not carried_out else ("", 0)
+        self.wanted = next((one.refusal.then for one in answered if one.refusal and self._presses(one)), NOTHING_NEXT)
         only_looked = all(one.tool is None or one.tool.parameters.looks for one in answered)
         self.looked = self.looked + 1 if only_looked else 0
         if self.looked < self.looks or self.looked % self.looks:
@@ -61,14 +61,21 @@ class Steering:
         (name,) = names
         return name, 1 + (self.vain[1] if self.vain[0] == name else 0)
 
+    def _presses(self, refused: Answered) -> bool:
+        """Whether what a refusal asks for is asked of the next reply: it was the job's end, or came before."""
+        assert refused.refusal is not None
+        ending = refused.tool is not None and refused.tool.name in FINISHING
+        return bool(refused.refusal.then) and (ending or self.vain[1] > 1)
+
     def held_to(self, offered: Sequence[Tool], nudged: bool) -> list[ToolSpec]:
         """The tools of which the next reply has to call one; none while the model is left alone. `nudged`: it ended its
         turns without a call."""
         at_hand = [tool.spec for tool in offered]
-        wanted = [spec for spec in at_hand if spec.name in self.wanted]
+        wanted = [narrowed(spec, self.wanted[spec.name]) for spec in at_hand if spec.name in self.wanted]
         if not wanted and self.looked >= self.looks:
             wanted = [tool.spec for tool in offered if not tool.parameters.looks]
         in_vain = self.repeated | ({self.vain[0]} if self.vain[1] >= IN_VAIN else set())
+        in_vain -= {name for name, choices in self.wanted.items() if choices}  # with these it is another call
         if not (wanted or nudged or in_vain):
             return []
         for specs in (wanted, at_hand):

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from roles.chat import ToolSpec
-from roles.errors import ToolRefusal, WrongArguments
+from roles.errors import Choices, ToolRefusal, WrongArguments
 from roles.parameters import PARAMETERS
 from roles.schema import Parameters
 
@@ -25,6 +25,7 @@ __all__ = [
     "ToolRefusal",
     "WrongArguments",
     "bind",
+    "narrowed",
     "spec_of",
     "tool_of",
 ]
@@ -103,19 +104,23 @@ class Tool:
                 return f"`{place}` is {shown}: {wrong['msg'][:1].lower()}{wrong['msg'][1:]}."
 
 
-def bind(name: str, handler: Handler, **choices: Sequence[str] | Sequence[int]) -> Tool:
+def bind(name: str, handler: Handler, **choices: Sequence[Any]) -> Tool:
     """The tool `name` of the catalogue, answered by `handler`; `choices` are all values that an argument may have here.
 
     A server that holds a reply to a schema leaves a model none but these; the handler still refuses others in words.
     """
     tool = tool_of(name, PARAMETERS[name], handler)
+    return replace(tool, spec=narrowed(tool.spec, choices))
+
+
+def narrowed(spec: ToolSpec, choices: Choices) -> ToolSpec:
+    """The tool as it is told where its arguments may have these values alone."""
     if not choices:
-        return tool
-    schema = tool.spec.parameters
-    properties = {**schema["properties"]}
+        return spec
+    properties = {**spec.parameters["properties"]}
     for argument, values in choices.items():
         properties[argument] = {**properties[argument], "enum": list(values)}
-    return replace(tool, spec=replace(tool.spec, parameters={**schema, "properties": properties}))
+    return replace(spec, parameters={**spec.parameters, "properties": properties})
 
 
 def tool_of(name: str, parameters: type[Parameters], handler: Handler) -> Tool:

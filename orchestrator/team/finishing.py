@@ -5,47 +5,75 @@ Without that, a model that calls `finish` at once would get the very same job ag
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from roles.errors import ToolRefusal
-from roles.tools import Answer, Handler
-
-Missing = Callable[[], Awaitable[tuple[str, bool]]]
-"""What is left of the job, in a sentence ("" for nothing), and whether the job may be ended all the same."""
+from roles.errors import Choices, ToolRefusal
+from roles.tools import Answer, Handler, Tool
 
 
-def finish_when(missing: Missing, by: Sequence[str] = ()) -> Handler:
-    """The handler of `finish`: refuses while something is missing; once only where the job may end without it. `by` are
-    the tools that what is missing is done with."""
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What is left of a job, in a sentence ("" for nothing); the tools that it is done with, each with the values that
+    its arguments may have; and whether the job may be ended all the same."""
+
+    told: str = ""
+    by: Mapping[str, Choices] = field(default_factory=dict)
+    may_end: bool = False
+
+
+def finish_when(missing: Callable[[], Awaitable[Missing]]) -> Handler:
+    """The handler of `finish`: refuses while something is missing; once only where the job may end without it."""
     told = False
 
     async def finish(arguments: dict[str, Any]) -> Answer:
         nonlocal told
-        left, may_end = await missing()
-        if left and not (told and may_end):
+        left = await missing()
+        if left.told and not (told and left.may_end):
             told = True
-            raise ToolRefusal(f"Not finished yet: {left}", [*by, *["finish"] * may_end])
+            raise ToolRefusal(f"Not finished yet: {left.told}", {**left.by, **({"finish": {}} if left.may_end else {})})
         return Answer("Done.", finished=True)
 
     return finish
 
 
-def proposals_missing(wanted: int, accepted: int) -> tuple[str, bool]:
+def counting(tool: Tool, missing: Callable[[], Awaitable[Missing]]) -> Tool:
+    """The tool, whose answers and refusals say what is left of the job."""
+
+    async def answer(arguments: dict[str, Any]) -> Answer:
+        try:
+            came = await tool.handler(arguments)
+        except ToolRefusal as refusal:
+            left = await missing()
+            raise ToolRefusal(f"{refusal} {_left(left)}", refusal.then or left.by or {"finish": {}}) from None
+        return replace(came, text=f"{came.text} {_left(await missing())}")
+
+    return replace(tool, handler=answer)
+
+
+def _left(left: Missing) -> str:
+    return f"Left of the job: {left.told}" if left.told else "Nothing that must be done is left: `finish` ends the job."
+
+
+def proposals_missing(wanted: int, accepted: int) -> Missing:
     """Of a researcher's job; with some ideas accepted it may end, since more of them may not be there."""
     if accepted >= wanted:
-        return "", True
+        return Missing()
     if not accepted:
-        return f"no proposal is accepted yet. Call `propose` once for each of the {wanted} wanted ideas.", False
-    return (
+        told = f"no proposal is accepted yet. Call `propose` once for each of the {wanted} wanted ideas."
+        return Missing(told, {"propose": {}})
+    told = (
         f"{accepted} of {wanted} wanted proposals are accepted. Call `propose` for {wanted - accepted} more; if you"
         " have no further idea that is worth a run, call `finish` again."
-    ), True
+    )
+    return Missing(told, {"propose": {}}, may_end=True)
 
 
-def decisions_missing(undecided: list[int]) -> tuple[str, bool]:
+def decisions_missing(undecided: Sequence[int]) -> Missing:
     """Of a planner's job, by the proposed experiments of its brief that are still so."""
     if not undecided:
-        return "", True
+        return Missing()
     listed = ", ".join(map(str, undecided))
-    return f"neither queued nor dropped: {listed}. Call `queue` or `drop` for each of them, then `finish`.", False
+    told = f"neither queued nor dropped: {listed}. Call `queue` or `drop` for each of them, then `finish`."
+    return Missing(told, {"queue": {"id": undecided}, "drop": {"id": undecided}})

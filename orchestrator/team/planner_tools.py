@@ -95,7 +95,8 @@ class PlannerTools:
         self._sent_to_the_tuner.add(experiment.id)
         raise ToolRefusal(
             f"Experiment {experiment.id} varies {name}, a numeric constant: use tune_constant for it, then drop this"
-            f" one. If it changes more than the number, queue it again. {bind('tune_constant', self._tune).usage}"
+            f" one. If it changes more than the number, queue it again. {bind('tune_constant', self._tune).usage}",
+            then={"tune_constant": {"name": [name]}, **{tool: {"id": [experiment.id]} for tool in ("queue", "drop")}},
         )
 
     async def _merge(self, arguments: dict[str, Any]) -> Answer:

@@ -21,7 +21,7 @@ from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal
 from orchestrator.team import requests
 from orchestrator.team.belonging import notes_of
-from orchestrator.team.finishing import decisions_missing, finish_when, proposals_missing
+from orchestrator.team.finishing import Missing, counting, decisions_missing, finish_when, proposals_missing
 from orchestrator.team.listing import listed
 from orchestrator.team.paper_tools import PaperTools, library_of
 from orchestrator.team.patch_checks import PatchChecks
@@ -105,10 +105,10 @@ class Toolbox:
     def researching(self, wanted: int = 0) -> list[Tool]:
         """`wanted`: how many ideas the job asks for."""
 
-        async def missing() -> tuple[str, bool]:
+        async def missing() -> Missing:
             return proposals_missing(wanted, self._proposed)
 
-        finish = bind("finish", finish_when(missing, by=["propose"]))
+        finish = bind("finish", finish_when(missing))
         return [*self.reading(), *self._papers.tools(), bind("propose", self._propose), finish]
 
     async def _propose(self, arguments: dict[str, Any]) -> Answer:
@@ -155,15 +155,13 @@ class Toolbox:
     def planning(self, proposed: Sequence[int] = (), waiting: Sequence[int] = ()) -> list[Tool]:
         """`proposed`: the experiments of the brief, which are to be decided on; `waiting`: all that may be ordered."""
 
-        async def missing() -> tuple[str, bool]:
+        async def missing() -> Missing:
             still = {experiment.id for experiment in await self._context.store.in_states([State.PROPOSED])}
             return decisions_missing([one for one in proposed if one in still])
 
-        return [
-            *self.reading(),
-            *PlannerTools(self._context, self._agent, self._playing).tools(waiting),
-            bind("finish", finish_when(missing, by=["queue", "drop"])),
-        ]
+        own = PlannerTools(self._context, self._agent, self._playing).tools(waiting)
+        deciding = [counting(tool, missing) if tool.name in ("queue", "drop") else tool for tool in own]
+        return [*self.reading(), *deciding, bind("finish", finish_when(missing))]
 
     # -- worker
 
@@ -275,7 +273,7 @@ class Toolbox:
             raise ToolRefusal(
                 f"What experiments {named} teach is not written down yet. Call `lesson` once for each of them, all in"
                 " one reply if you like, then hand over.",
-                then=["lesson"],
+                then={"lesson": {"id": [one.id for one in missing]}},
             )
         lines = [str(arguments["findings"]).strip()]
         for wish in arguments.get("priorities") or []:

@@ -54,7 +54,7 @@ def test_a_model_that_only_looks_is_told_so_and_held_to_what_moves_the_job_on_un
 
 
 def test_what_a_refusal_asks_for_is_what_the_next_reply_is_held_to_also_after_a_turn_without_a_call() -> None:
-    missing = ToolRefusal("1 is neither queued nor dropped.", ["queue"])
+    missing = ToolRefusal("1 is neither queued nor dropped.", {"queue": {"id": [1]}})
     assert after((FINISH, missing))[0] == ["queue"] and after((FINISH, missing), (QUEUE, None))[0] == []
     steering = Steering(LOOKS)
     steering.take([Answered("finish", FINISH, missing)], again=False)
@@ -62,11 +62,22 @@ def test_what_a_refusal_asks_for_is_what_the_next_reply_is_held_to_also_after_a_
     assert names(steering.held_to(TOOLS, nudged=True)) == ["queue"]
 
 
+def test_what_a_refusal_asks_for_is_asked_at_its_second_time_where_the_call_was_not_the_end() -> None:
+    decided = ToolRefusal("Experiment 1 is dropped already.", {"queue": {"id": [2]}})
+    assert after((QUEUE, decided))[0] == [] and after((QUEUE, decided), (READ, None), (QUEUE, decided))[0] == []
+    steering = Steering(LOOKS)
+    for again in (False, False, True):  # the third time in vain, but with another experiment it is another call
+        steering.take([Answered("queue", QUEUE, decided)], again)
+    (queue,) = steering.held_to(TOOLS, nudged=False)
+    assert queue.name == "queue" and queue.parameters["properties"]["id"]["enum"] == [2]
+    assert "enum" not in QUEUE.spec.parameters["properties"]["id"]
+
+
 def test_a_tool_that_is_refused_again_and_again_is_left_out_of_the_next_reply() -> None:
     assert after(*[(QUEUE, REFUSED)] * (IN_VAIN - 1))[0] == []
     assert after(*[(QUEUE, REFUSED)] * IN_VAIN)[0] == ["read_file", "edit_file", "finish"]
     assert after(*[(QUEUE, REFUSED)] * IN_VAIN, (READ, None))[0] == []
-    missing = ToolRefusal("1 is neither queued nor dropped.", ["queue"])
+    missing = ToolRefusal("1 is neither queued nor dropped.", {"queue": {"id": [1]}})
     assert after((QUEUE, missing), again=True)[0] == ["read_file", "edit_file", "finish"]  # the same call, in vain
 
 
@@ -81,7 +92,7 @@ async def test_a_planner_that_only_reads_and_ends_too_early_is_held_to_its_decis
 
     async def finish(arguments: dict[str, Any]) -> Answer:
         if not decided:
-            raise ToolRefusal("Not finished yet: 1 is neither queued nor dropped.", ["queue"])
+            raise ToolRefusal("Not finished yet: 1 is neither queued nor dropped.", {"queue": {"id": [1]}})
         return Answer("Done.", finished=True)
 
     def reply(request: Request) -> Scripted:
