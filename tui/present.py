@@ -68,8 +68,8 @@ RESULT_COLUMNS = (
     Column("believed", 8, right=True, rank=6, above=90),
     Column("±", 6, rank=4),
     Column("team", 11, rank=4, above=74),  # filled where several teams are at work
-    Column("title", 16, share=6, most=56),
-    Column("why", 24, share=3, rank=5, above=100),
+    Column("title", 20, share=8, most=56),
+    Column("why", 20, share=2, rank=5, above=100),
     Column("source", 26, share=1, most=40, rank=7, above=150),
 )
 

@@ -8,7 +8,8 @@ from tui.chart import Label, Point
 from tui.present import plain
 
 FINE = 300  # dots of the believed line
-LONGEST_LABEL = 18
+LENGTHS = (44, 30, 18)
+"""Of a title beside its promotion: the longest for which there is room is written."""
 
 
 def merged_of(points: Sequence[tuple[int, float]], promoted: Iterable[int]) -> list[tuple[int, float]]:
@@ -50,12 +51,14 @@ def believed_line(
 
 
 def promotion_labels(merged: Sequence[tuple[int, float]], promoted: Mapping[int, tuple[int, str]]) -> tuple[Label, ...]:
-    """Each promotion by its number and the beginning of its title, the newest first; the start needs none."""
+    """Each promotion by its number and its title, whole or its beginning, the newest first; the start needs none."""
     labels = []
     for number, value in reversed(merged):
         experiment, title = promoted[number]
         if experiment:
             words = plain(title)
-            short = words if len(words) <= LONGEST_LABEL else words[: LONGEST_LABEL - 1].rstrip() + "…"
-            labels.append(Label((number, value), (f"{experiment} {short}", str(experiment))))
+            cut = [words if len(words) <= most else f"{words[: most - 1].rstrip()}…" for most in LENGTHS]
+            labels.append(
+                Label((number, value), (*dict.fromkeys(f"{experiment} {text}" for text in cut), str(experiment)))
+            )
     return tuple(labels)

@@ -16,7 +16,7 @@ QUEUE_COLUMNS = (
     Column("id", 5, right=True),
     Column("state", 10),
     Column("prio", 4, right=True, rank=2),
-    Column("title", 18, share=5, most=56),
+    Column("title", 24, share=6, most=56),
     Column("waits for", 16, share=1, most=22, rank=3),
     Column("why", 24, share=4, most=60, rank=5, above=90),
     Column("by", 10, share=1, most=20, rank=4),

@@ -179,7 +179,7 @@ def test_what_waits_says_what_for(changes: dict[str, object], line: dict[str, ob
 def test_promotions_are_labelled_where_there_is_room_and_never_over_something() -> None:
     merged = [(0, 3.0), (5, 2.5), (9, 2.0)]
     labels = promotion_labels(merged, {0: (0, "start"), 5: (4, "Rotary position embedding"), 9: (8, "Muon")})
-    assert [label.texts[1] for label in labels] == ["8", "4"], "the newest first, the start not at all"
+    assert [label.texts[-1] for label in labels] == ["8", "4"], "the newest first, the start not at all"
     series = [Series(merged, Shape.STEP), Series(merged, Shape.SIGNS, sign="#", labels=labels)]
 
     def drawn(width: int) -> str:
@@ -188,7 +188,8 @@ def test_promotions_are_labelled_where_there_is_room_and_never_over_something() 
         assert all(sum(cell_len(said.text) for said in line) == width for line in lines[:-1])
         return "\n".join("".join(said.text for said in line) for line in lines)
 
-    assert "4 Rotary position e…" in drawn(60) and drawn(60).count("#") == 3
+    assert "4 Rotary position embedding" in drawn(60) and drawn(60).count("#") == 3
+    assert "4 Rotary position e…" in drawn(48)
     assert "4" in drawn(20) and "Rotary" not in drawn(20)
 
 

@@ -97,7 +97,7 @@ class Plot(Chart, can_focus=True):
         merged = merged_of(story.points, story.promoted)
         believed = believed_line(story.points, story.promoted, story.baseline.gains)
         self.heading = f"5 best score {len(story.points)} measured, {max(0, len(merged) - 1)} merged"
-        signs = f"bits per byte  {SYMBOLS[State.PROMOTED]} merged  · not" + ("  ⠒ believed" if believed else "")
+        signs = f"bits/byte  {SYMBOLS[State.PROMOTED]} merged  · not" + ("  ⠒ believed" if believed else "")
         self.subheading = signs if story.points else ""
         self.draw(
             [
