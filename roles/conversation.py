@@ -258,11 +258,11 @@ class Conversation:
             try:
                 done = await self.desk.carry_out(call, reply.finish_reason, self.troubles)
             except ToolRefusal as refusal:
-                answered.append(Answered(call.name, self.desk.named(call.name), refusal))
+                answered.append(Answered(call.name, self.desk.named(call.name), refusal, call.arguments))
                 self.journal.answer(call.name, str(refusal))
                 self.messages.append(Message("tool", str(refusal), tool_call_id=call.id))
                 continue
-            answered.append(Answered(done.tool.name, done.tool))
+            answered.append(Answered(done.tool.name, done.tool, arguments=call.arguments))
             self.journal.answer(done.tool.name, done.answer.text)
             self.messages.append(Message("tool", done.answer.text, tool_call_id=call.id))
             if done.answer.finished:

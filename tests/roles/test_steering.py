@@ -31,10 +31,10 @@ def names(specs: Sequence[ToolSpec]) -> list[str]:
 
 
 def after(*replies: tuple[Tool, ToolRefusal | None], again: bool = False) -> tuple[list[str], str]:
-    """What the next reply is held to after such replies of one call each, and what was told last."""
+    """What the next reply is held to after such replies of one call each, no two of them alike, and what was told."""
     steering, told = Steering(LOOKS), ""
-    for tool, refusal in replies:
-        told = steering.take([Answered(tool.name, tool, refusal)], again)
+    for number, (tool, refusal) in enumerate(replies):
+        told = steering.take([Answered(tool.name, tool, refusal, str(number))], again)
     return names(steering.held_to(TOOLS, nudged=False)), told
 
 
@@ -50,7 +50,20 @@ def test_a_model_that_only_looks_is_told_so_and_held_to_what_moves_the_job_on_un
     assert after(*looking[1:]) == ([], "")
     assert after(*looking, (READ, REFUSED)) == (held, "")  # and is told again after as many
     assert "8 replies" in after(*looking, *looking)[1]
-    assert after(*looking, (EDIT, REFUSED)) == ([], "")
+    assert after(*looking, (EDIT, None)) == ([], "")
+    # What was refused may have to be looked into: half as long.
+    assert after(*looking, (EDIT, REFUSED)) == after(*looking, (EDIT, REFUSED), (READ, None)) == ([], "")
+    assert after(*looking, (EDIT, REFUSED), (READ, None), (READ, None))[0] == held
+
+
+def test_a_model_that_looks_at_the_very_same_is_held_to_other_tools_whatever_page_it_gets() -> None:
+    steering = Steering(looks=100)
+    for _ in range(IN_VAIN):
+        assert steering.held_to(TOOLS, nudged=False) == []
+        steering.take([Answered("read_file", READ, None, '{"path": "train.py"}')], again=False)
+    assert names(steering.held_to(TOOLS, nudged=False)) == ["edit_file", "queue", "finish"]
+    steering.take([Answered("read_file", READ, None, '{"path": "train.py", "start": 9}')], again=False)
+    assert steering.held_to(TOOLS, nudged=False) == []
 
 
 def test_what_a_refusal_asks_for_is_what_the_next_reply_is_held_to_also_after_a_turn_without_a_call() -> None:
