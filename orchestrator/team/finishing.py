@@ -38,22 +38,26 @@ def finish_when(missing: Callable[[], Awaitable[Missing]]) -> Handler:
     return finish
 
 
-def counting(tool: Tool, missing: Callable[[], Awaitable[Missing]]) -> Tool:
-    """The tool, whose answers and refusals say what is left of the job."""
+def counting(tool: Tool, missing: Callable[[], Awaitable[Missing]], ending: str = "finish") -> Tool:
+    """The tool, whose answers and refusals say what is left of the job that `ending` ends."""
 
     async def answer(arguments: dict[str, Any]) -> Answer:
         try:
             came = await tool.handler(arguments)
         except ToolRefusal as refusal:
             left = await missing()
-            raise ToolRefusal(f"{refusal} {_left(left)}", refusal.then or left.by or {"finish": {}}) from None
-        return replace(came, text=f"{came.text} {_left(await missing())}")
+            then = refusal.then or {**left.by, **({ending: {}} if left.may_end or not left.by else {})}
+            raise ToolRefusal(f"{refusal} {told_left(left, ending)}", then) from None
+        return replace(came, text=f"{came.text} {told_left(await missing(), ending)}")
 
     return replace(tool, handler=answer)
 
 
-def _left(left: Missing) -> str:
-    return f"Left of the job: {left.told}" if left.told else "Nothing that must be done is left: `finish` ends the job."
+def told_left(left: Missing, ending: str) -> str:
+    """What is left of a job, in a sentence."""
+    return (
+        f"Left of the job: {left.told}" if left.told else f"Nothing is left that must be done: `{ending}` ends the job."
+    )
 
 
 def proposals_missing(wanted: int, accepted: int) -> Missing:
@@ -77,3 +81,15 @@ def decisions_missing(undecided: Sequence[int]) -> Missing:
     listed = ", ".join(map(str, undecided))
     told = f"neither queued nor dropped: {listed}. Call `queue` or `drop` for each of them, then `finish`."
     return Missing(told, {"queue": {"id": undecided}, "drop": {"id": undecided}})
+
+
+def lessons_missing(untold: Sequence[int]) -> Missing:
+    """Of a reviewer's wave, by the results of which nobody has written what they teach; it may end without."""
+    if not untold:
+        return Missing()
+    listed = ", ".join(map(str, untold))
+    told = (
+        f"what experiments {listed} teach is not written down yet. Call `lesson` once for each of them, all in one"
+        " reply if you like, then `hand_over`."
+    )
+    return Missing(told, {"lesson": {"id": untold}}, may_end=True)

@@ -21,7 +21,15 @@ from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal
 from orchestrator.team import requests
 from orchestrator.team.belonging import notes_of
-from orchestrator.team.finishing import Missing, counting, decisions_missing, finish_when, proposals_missing
+from orchestrator.team.finishing import (
+    Missing,
+    counting,
+    decisions_missing,
+    finish_when,
+    lessons_missing,
+    proposals_missing,
+    told_left,
+)
 from orchestrator.team.listing import listed
 from orchestrator.team.paper_tools import PaperTools, library_of
 from orchestrator.team.patch_checks import PatchChecks
@@ -259,22 +267,22 @@ class Toolbox:
         return [*self.reading(), bind("approve", _finish), bind("reject", _finish)]
 
     def handing_over(self) -> list[Tool]:
+        lesson = bind("lesson", ResultTools(self._context, self._agent).lesson)
         return [
             *self.reading(),
-            bind("lesson", ResultTools(self._context, self._agent).lesson),
+            counting(lesson, self._lessons_missing, ending="hand_over"),
             bind("hand_over", self._hand_over),
         ]
 
+    async def _lessons_missing(self) -> Missing:
+        untold = await without_lesson(self._context.store, MOST_LESSONS, team=notes_of(self._context))
+        return lessons_missing([one.id for one in untold])
+
     async def _hand_over(self, arguments: dict[str, Any]) -> Answer:
-        missing = await without_lesson(self._context.store, MOST_LESSONS, team=notes_of(self._context))
-        if missing and not self._asked_for_lessons:
+        missing = await self._lessons_missing()
+        if missing.told and not self._asked_for_lessons:
             self._asked_for_lessons = True
-            named = ", ".join(str(one.id) for one in missing)
-            raise ToolRefusal(
-                f"What experiments {named} teach is not written down yet. Call `lesson` once for each of them, all in"
-                " one reply if you like, then hand over.",
-                then={"lesson": {"id": [one.id for one in missing]}},
-            )
+            raise ToolRefusal(told_left(missing, "hand_over"), missing.by)
         lines = [str(arguments["findings"]).strip()]
         for wish in arguments.get("priorities") or []:
             experiment = await self._context.store.experiment(int(wish["id"]))

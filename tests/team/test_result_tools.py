@@ -33,7 +33,8 @@ def test_lessons_are_asked_for_kept_with_their_experiment_and_told_in_the_next_b
         tools = Toolbox(context, "reviewer", Playing("a model")).handing_over()
         early = await call(tools, "hand_over", findings="Nothing won.", priorities=[])
         assert early.startswith("refused: ") and f"experiments {one.id}, {other.id} teach" in early
-        assert "is written down" in await call(tools, "lesson", id=one.id, lesson=TAUGHT)
+        told = await call(tools, "lesson", id=one.id, lesson=TAUGHT)
+        assert "is written down" in told and f"Left of the job: what experiments {other.id} teach" in told
         waits = await waiting(context, "Not run")
         assert "has taught nothing yet" in await call(tools, "lesson", id=waits.id, lesson=TAUGHT)
         assert (
