@@ -207,7 +207,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "accept",
         Kind.COMMAND,
-        "mark a win as reviewed by a person; A again takes the mark off",
+        "mark a win as reviewed by a person, or take the mark off again",
         ("A",),
         "accept",
         "id",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 
 from orchestrator.figures import figure
 from orchestrator.store.records import Event, SlotRow, seconds_since
@@ -18,6 +18,8 @@ from tui.tones import Line, Said, Tone, fit
 
 QUIET_SECONDS = 10.0  # without a sign of life; the daemon gives one every 3 s
 BETWEEN = Said("   ")
+APART = "  "  # at least, between the facts and the lab's name
+LONGEST_NAME = 14  # cells, where not everything fits
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,14 @@ class Health:
     runs_per_hour: float
     tokens: int
     last: Event | None
-    place: str  # the lab, its profile
+    place: str  # the lab's name
     stopping: str = ""  # early stopping so far, in a few words
     resting: Mapping[str, str] = field(default_factory=dict)  # why, by team; the only one has no name here
     silent: Sequence[str] = ()  # addresses of servers of models that do not answer
     read_only: bool = False  # this room only watches
     money: float = 0.0  # that models have cost
     changes: Changes | None = None  # since the person looked last
+    profile: str = ""  # the lab's
 
 
 def newest_of_interest(events: Sequence[Event]) -> Event | None:
@@ -69,19 +72,25 @@ def first_line(health: Health, width: int) -> Line:
     if _width(facts, BETWEEN) > width:
         facts = _facts(health, terse=True)
     between = BETWEEN if _width(facts, BETWEEN) <= width else Said("  ")
+    name = _short(health.place)
     line = [*facts[0]]
     used = _width(facts[:1], between)
-    for fact in facts[1:]:
+    for number, fact in enumerate(facts[1:], 1):
         size = _width([fact], between) + cell_len(between.text)
-        if used + size > width:
+        # From the third fact on the lab's name comes first: several rooms may be open.
+        if used + size + (cell_len(name) + len(APART) if number > 2 else 0) > width:
             break
         line += [between, *fact]
         used += size
-    if used + cell_len(health.place) + 3 <= width:
-        line += [Said(" " * (width - used - cell_len(health.place))), Said(health.place, Tone.DIM)]
-    elif used > width:
-        line = [Said(fit(line[0].text, width), line[0].tone)]
-    return line
+    for place in (f"{health.place} {health.profile}".rstrip(), name):
+        if used + cell_len(place) + len(APART) <= width:
+            return [*line, Said(" " * (width - used - cell_len(place))), Said(place, Tone.DIM)]
+    return line if used <= width else [Said(fit(line[0].text, width), line[0].tone)]
+
+
+def _short(place: str) -> str:
+    """The lab's name, no longer than it may be in a narrow strip."""
+    return place if cell_len(place) <= LONGEST_NAME else f"{set_cell_size(place, LONGEST_NAME - 1)}…"
 
 
 def _width(facts: Sequence[Sequence[Said]], between: Said) -> int:

@@ -252,6 +252,11 @@ def chosen_theme(environment: Mapping[str, str], color_system: str | None) -> st
 
 
 def speaks_ascii_only(environment: Mapping[str, str]) -> bool:
-    """Whether the terminal knows no more: the locale is not UTF-8, or TERM is a plain old one."""
+    """Whether the terminal knows no more: it is said so, the locale is not UTF-8, or TERM is a plain old one.
+
+    A locale of C is no sign: it is what remote machines are left with, and terminals are UTF-8 all the same.
+    """
+    if said := environment.get("AUTOLAB_ASCII", ""):
+        return said not in ("0", "no")
     coding = locale.getpreferredencoding(False).lower().replace("-", "")
     return coding not in ("utf8", "utf_8") or environment.get("TERM", "") in ("dumb", "vt100", "vt220")

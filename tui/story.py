@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -14,6 +15,9 @@ from orchestrator.store.records import Event, Experiment, Run, VaultScore
 from orchestrator.store.states import ASKED_AGAIN, State
 from orchestrator.views import run_seconds
 from tui.present import difference, plain, score, standing, state_text
+
+SHORT_TITLE = 40
+"""Cells of a title that the heading shows whole on any screen."""
 
 Colours = dict[str, str]
 """A theme's variables by name."""
@@ -37,6 +41,7 @@ def facts_table(
     table.add_column()
     measured = experiment.val_bpb is not None
     rows = (
+        ("title", experiment.title if cell_len(experiment.title) > SHORT_TITLE else ""),
         ("state", f"{standing(experiment).text}: {experiment.why}"),
         ("val_bpb", f"{score(experiment.val_bpb)}  {difference(experiment.delta)} against its baseline" * measured),
         ("before", earlier),
@@ -54,7 +59,7 @@ def facts_table(
         ("link", f"{paper.link}  (i opens the paper)" if paper is not None else ""),
         ("variable", experiment.variable),
         ("edit", experiment.edit),
-        ("proposed by", " of team ".join(part for part in (experiment.author, experiment.team) if part)),
+        ("proposed by", _proposer(experiment)),
         ("patched by", experiment.role_model),
         ("priority", str(experiment.priority) if experiment.priority else ""),
         ("branch", experiment.branch or ""),
@@ -64,6 +69,12 @@ def facts_table(
         if value.strip():
             table.add_row(name, Text(plain(value)))
     return table
+
+
+def _proposer(experiment: Experiment) -> str:
+    """Who had the idea; a person, and what Autolab does by itself, is of no team."""
+    of_team = f" of team {experiment.team}" if experiment.team not in ("", "person", "none") else ""
+    return f"{experiment.author}{of_team}"
 
 
 def _commits(experiment: Experiment) -> str:
@@ -150,4 +161,6 @@ def _what(event: Event) -> str:
         return f"priority {event.after}"
     if event.kind == "master":
         return "◆ master"
+    if event.kind == "experiment":
+        return "note"
     return f"run {event.run_id}" if event.kind == "run" and event.run_id is not None else event.kind

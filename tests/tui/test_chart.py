@@ -105,6 +105,10 @@ def test_wrapped_lines_fit(line: str, width: int) -> None:
 def test_a_wrapped_journal_line_stands_under_its_words() -> None:
     parts = wrapped("12:00:01 " + "word " * 20, 50)
     assert len(parts) > 1 and all(part.startswith(" " * 9) for part in parts[1:])
+    marked_off = wrapped("12:00:01 " + "wörd… " * 20, 50)  # letters of one cell each are broken between words
+    assert len(marked_off) > 1 and all(part.split()[-1] == "wörd…" for part in marked_off)
+    wide = wrapped("12:00:01 " + "字" * 60, 50)
+    assert len(wide) > 1 and all(part.startswith(" " * 9 + "字") for part in wide[1:])
     assert spoken("12:00:01 -> propose {}") == [Said("12:00:01 ", Tone.DIM), Said("-> propose {}", Tone.LIVE)]
     assert spoken("ValueError: no")[0].tone is Tone.BAD
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -15,6 +16,7 @@ from orchestrator.views import Baseline
 from tui.commands import NotUnderstood, understand
 from tui.health import Health, first_line, second_line
 from tui.keys import footer
+from tui.paced import speaks_ascii_only
 from tui.present import SYMBOLS, bar
 from tui.promotions import best_so_far
 from tui.screens.dashboard import Dashboard
@@ -48,7 +50,7 @@ def health(alive: bool = True, paused: bool = False, quiet: float = 0.0, busy: b
         "cpu0", "CPU core", 7 if busy else None, "training", 0.5, 1, 2.0, *(None,) * 5, "2026-01-01T00:00:00Z"
     )
     baseline = Baseline("abc", 1, 2.5, 3, 0.01, 3.4)
-    return Health(alive, quiet, paused, baseline, [slot], 100, 5_200_000, None, "my-lab cpu")
+    return Health(alive, quiet, paused, baseline, [slot], 100, 5_200_000, None, "my-lab", profile="cpu")
 
 
 def text_of(line: Line) -> str:
@@ -83,6 +85,19 @@ def test_the_health_strip_names_the_model_server_that_does_not_answer() -> None:
     assert "! 1 model server down" in text_of(first_line(silent, 60))
     assert "! 2 model servers down" in text_of(first_line(replace(silent, silent=["http://a/v1", "http://b/v1"]), 200))
     assert "answer" not in text_of(first_line(replace(silent, alive=False), 200)), "nobody asks it now"
+
+
+@pytest.mark.parametrize("name", ["my lab", "a-lab-with-a-rather-long-name"])
+def test_the_health_strip_names_the_lab_at_80_columns_whatever_there_is_to_tell(name: str) -> None:
+    told = Baseline("abc", 1, 2.5, 3, 0.01, 3.4, 0.83, 9, 0.42)
+    full = replace(health(), place=name, baseline=told, silent=["http://a/v1"], resting={"": "its budget is spent"})
+    line = text_of(first_line(full, 80))
+    assert name[:10] in line and "at work" in line and "server down" in line and len(line) == 80
+
+
+def test_ascii_is_what_is_asked_for_and_else_what_the_terminal_is_known_to_need() -> None:
+    assert speaks_ascii_only({"AUTOLAB_ASCII": "1"}) and not speaks_ascii_only({"AUTOLAB_ASCII": "0", "TERM": "vt100"})
+    assert speaks_ascii_only({"TERM": "vt100"}) and not speaks_ascii_only({"TERM": "xterm-256color", "LC_ALL": "C"})
 
 
 def test_a_room_that_only_watches_says_so_before_any_figure() -> None:

@@ -41,8 +41,9 @@ def wrapped(line: str, width: int) -> list[str]:
         return [line]
     found = _JOURNAL.match(line)
     indent = len(found.group(1) or "") if found is not None and width > 40 else 0
-    if not line.isascii():  # wide characters: counted in cells, broken anywhere
-        return chop_cells(line, width)
+    if not line.isascii() and cell_len(line) != len(line):  # wide characters: counted in cells, broken anywhere
+        first = chop_cells(line, width)[0]
+        return [first, *(" " * indent + part for part in chop_cells(line[len(first) :], width - indent))]
     return textwrap.wrap(line, width, subsequent_indent=" " * indent, replace_whitespace=False) or [line]
 
 
