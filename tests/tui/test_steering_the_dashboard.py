@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
+from textual.events import AppBlur
 
 from orchestrator.store.writer import Writer
 from tests.tui.answering import answered
@@ -87,6 +90,29 @@ async def test_p_on_an_agent_pauses_that_one_and_again_resumes_it(tmp_path: Path
         await until(pilot, lambda: "planner: offline" in screen_text(pilot))
 
 
+async def test_the_agent_that_a_person_has_before_them_stays_also_while_the_terminal_is_not_looked_at(
+    tmp_path: Path,
+) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+
+    def busy(name: str, at: str) -> None:
+        with contextlib.closing(sqlite3.connect(lab.database)) as store, store:
+            store.execute("UPDATE agents SET updated_at = ? WHERE name = ?", (at, name))
+
+    async with room(lab) as pilot:
+        busy("planner", "2100-01-01T00:00:00.000Z")
+        await until(pilot, lambda: "planner: offline" in screen_text(pilot))  # nobody is in the pane: the busiest
+        await pilot.press("2")
+        pilot.app.post_message(AppBlur())
+        busy("researcher", "2100-01-01T01:00:00.000Z")
+        await until(pilot, lambda: pilot.app.screen.focused is None)
+        await pilot.pause(1.5)
+        assert "planner: offline" in screen_text(pilot)
+        await pilot.press("3")
+        busy("researcher", "2100-01-01T02:00:00.000Z")
+        await until(pilot, lambda: "researcher: offline" in screen_text(pilot))
+
+
 async def test_a_waiting_experiment_is_dropped_by_a_key_after_a_question(tmp_path: Path) -> None:
     lab = await make_room_lab(tmp_path / "lab")
     async with room(lab) as pilot:
@@ -126,7 +152,11 @@ async def test_u_plots_the_lines_of_the_selected_run_one_after_the_other(tmp_pat
     lab = await make_room_lab(tmp_path / "lab")
     async with room(lab) as pilot:
         await until(pilot, lambda: "5 best score" in screen_text(pilot))
-        for words in ("5 loss run 28: 15 The one that runs", "5 learning rate run 28", "5 tokens a second run 28"):
+        for words in (
+            "5 loss run 28 of 15, seed 1: The one that runs",
+            "5 learning rate run 28",
+            "5 tokens a second run 28",
+        ):
             await pilot.press("u")
             await until(pilot, lambda words=words: words in screen_text(pilot))
         await pilot.press("u")

@@ -46,13 +46,18 @@ class Agents(Vertical):
     def table(self) -> Rows:
         return self.query_one("#agent-table", Rows)
 
+    @property
+    def _entered(self) -> bool:
+        """Whether the person is in this pane: also behind a question, and while the terminal has lost the focus."""
+        return self.has_class("current")
+
     def take(self, snapshot: Snapshot) -> None:
         self._agents = sorted(
             map(at_rest, snapshot.agents) if snapshot.daemon is None else snapshot.agents, key=by_role
         )
         self._give_room()
         self.table.show([(agent.name, agent_cells(agent)) for agent in self._agents])
-        if not self._chosen and self._agents and not self.table.has_focus:
+        if not self._chosen and self._agents and not self._entered:
             self.table.follow(busiest(self._agents, self._followed).name)
         held = sum(bool(agent.paused_by) for agent in self._agents)
         self.heading = f"2 agents {len(self._agents)}" + (f"  {held} paused" if held else "")
@@ -76,7 +81,7 @@ class Agents(Vertical):
         self.table.styles.height = max(1, min(len(self._agents), max(2, (self.size.height - 1) // 2)))
 
     def on_rows_moved(self, event: Rows.Moved) -> None:
-        self._chosen = self._chosen or self.table.has_focus
+        self._chosen = self._chosen or self._entered
         self._tell_about()
         self.tail()
 
