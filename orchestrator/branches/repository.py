@@ -18,6 +18,7 @@ from orchestrator.branches import aside, naming
 from orchestrator.branches.command import GitFailed, run_git, run_git_bytes
 from orchestrator.branches.leftovers import stale_locks
 from orchestrator.branches.merging import Conflict, apply_as_made, merged_tree
+from orchestrator.branches.refs import Heads
 from orchestrator.branches.sides import sides
 from orchestrator.errors import LabError
 
@@ -59,6 +60,7 @@ class Repository:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._worktree_turn = threading.Lock()
+        self._heads = Heads(path, lambda ref: self.head(ref) if self.exists(ref) else None)
 
     branch_name = staticmethod(naming.branch_name)
 
@@ -115,6 +117,10 @@ class Repository:
 
     def head(self, ref: str = MASTER) -> str:
         return run_git(self.path, "rev-parse", "--verify", f"{ref}^{{commit}}")
+
+    def seen_head(self, ref: str) -> str | None:
+        """The commit of a full ref, None where there is none; cheap enough to be asked for all the time."""
+        return self._heads.of(ref)
 
     def exists(self, ref: str) -> bool:
         try:

@@ -35,10 +35,12 @@ async def follow_masters(context: Context, merged: Callable[[], Awaitable[None]]
 async def _follow(context: Context, line: str, merged: Callable[[], Awaitable[None]]) -> None:
     store, repository = context.store, context.repository
     known = await store.master(line)
-    if line and not await asyncio.to_thread(repository.exists, ref_of(line)):
+    head = await asyncio.to_thread(repository.seen_head, ref_of(line))
+    if head is None and line:
         await _begin(context, line, known)
         return
-    head = await asyncio.to_thread(repository.head, ref_of(line))
+    if head is None:
+        head = await asyncio.to_thread(repository.head, ref_of(line))  # and git says what is the matter
     if known is not None and head == known.commit_id:
         return
     if known is None and not line:

@@ -12,6 +12,7 @@ import pytest
 from orchestrator.branches import Conflict, NotMeasuredAsItStands, PatchDoesNotApply, Repository
 from orchestrator.branches.merging import merge_lines
 from orchestrator.branches.naming import commit_message, slug, trailer
+from orchestrator.branches.refs import Heads
 from orchestrator.errors import LabError
 
 MASTER = "refs/heads/master"
@@ -300,3 +301,25 @@ def test_a_win_that_a_later_one_builds_on_cannot_be_taken_out_by_itself(reposito
     first = promote(repository, experiment(repository, 1, 3))
     promote(repository, experiment(repository, 2, "3 by 1"))
     assert isinstance(repository.without(first, repository.head()), Conflict)
+
+
+def test_a_ref_is_asked_of_git_only_after_it_has_moved_been_packed_or_gone(repository: Repository) -> None:
+    asked: list[str] = []
+
+    def ask(ref: str) -> str | None:
+        asked.append(ref)
+        return repository.head(ref) if repository.exists(ref) else None
+
+    heads, start = Heads(repository.path, ask), repository.head()
+    assert [heads.of(MASTER) for _ in range(3)] == [start] * 3 and len(asked) == 1
+    moved = promote(repository, experiment(repository, 1, 3))
+    assert [heads.of(MASTER), heads.of(MASTER)] == [moved] * 2 and len(asked) == 2
+    git(repository.path, "pack-refs", "--all")
+    assert [heads.of(MASTER), heads.of(MASTER)] == [moved] * 2 and len(asked) == 3
+    git(repository.path, "update-ref", MASTER, start)
+    assert heads.of(MASTER) == start and len(asked) == 4
+    git(repository.path, "branch", "other", moved)
+    assert heads.of("refs/heads/other") == moved
+    git(repository.path, "branch", "-D", "other")
+    assert [heads.of("refs/heads/other"), heads.of("refs/heads/other")] == [None, None]
+    assert repository.seen_head(MASTER) == start and repository.seen_head("refs/heads/none") is None
