@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestrator.actor import who
 from orchestrator.errors import LabError, UsageError
+from orchestrator.given import experiment_number, is_digits
 from orchestrator.history import read_results
 from orchestrator.lab import Lab, daemon_of, find_lab
 from orchestrator.settings import read_settings
@@ -76,7 +77,7 @@ def _meant_and_lab(words: list[str]) -> tuple[dict[str, Any], str | None]:
     match words:
         case []:
             return {}, None
-        case [only] if not only.isdigit() and Path(only).expanduser().exists():
+        case [only] if not is_digits(only) and Path(only).expanduser().exists():
             return {}, only
         case [only]:
             return _meant(only), None
@@ -87,7 +88,7 @@ def _meant_and_lab(words: list[str]) -> tuple[dict[str, Any], str | None]:
 
 
 def _meant(word: str) -> dict[str, Any]:
-    return {"id": int(word)} if word.isdigit() else {"agent": word}
+    return {"id": experiment_number(word)} if is_digits(word) else {"agent": word}
 
 
 def on_experiment(words: Namespace) -> int:

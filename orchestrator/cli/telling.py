@@ -10,6 +10,7 @@ from orchestrator import views
 from orchestrator.cli.asking import ask, number, print_json, state_word, why
 from orchestrator.cli.tables import print_facts
 from orchestrator.errors import LabError
+from orchestrator.given import no_experiment
 from orchestrator.lab import find_lab
 from orchestrator.marks import is_self_reported, score_mark, scores_told
 from orchestrator.runs.log_text import read_log
@@ -23,7 +24,7 @@ from orchestrator.vault_words import vault_word
 async def _known(reader: Reader, experiment_id: int) -> Experiment:
     experiment = await reader.experiment(experiment_id)
     if experiment is None:
-        raise LabError(f"There is no experiment {experiment_id}.", "`autolab results` and `autolab queue` list them.")
+        raise no_experiment(experiment_id)
     return experiment
 
 

@@ -13,6 +13,7 @@ from orchestrator.engine.importing import import_results
 from orchestrator.engine.setting import set_setting
 from orchestrator.engine.undoing import undo
 from orchestrator.errors import LabError
+from orchestrator.given import experiment_number, no_experiment, priority
 from orchestrator.measurement.judging import Judging
 from orchestrator.measurement.masters import called
 from orchestrator.measurement.measuring import Measuring
@@ -138,7 +139,7 @@ class Answering:
             case "pick":
                 return await pick_onto(self._context, await self._experiment(words), str(words["onto"]))
             case "priority":
-                return await self._priority(await self._experiment(words), int(words["value"]), actor)
+                return await self._priority(await self._experiment(words), priority(words["value"]), actor)
             case "message":
                 return await self._message(str(words["agent"]), str(words["text"]), actor)
             case "add":
@@ -156,9 +157,10 @@ class Answering:
                 raise Refused(f"There is no command {command.verb!r}.", "`autolab --help` lists them.")
 
     async def _experiment(self, words: dict[str, Any]) -> Experiment:
-        experiment = await self._context.store.experiment(int(words["id"]))
+        number = experiment_number(words["id"])
+        experiment = await self._context.store.experiment(number)
         if experiment is None:
-            raise Refused(f"There is no experiment {words['id']}.", "`autolab results` and `autolab queue` list them.")
+            raise no_experiment(number)
         return experiment
 
     # -- runs

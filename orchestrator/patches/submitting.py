@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from orchestrator.context import Context
 from orchestrator.errors import LabError
+from orchestrator.given import priority
 from orchestrator.guard import program_hash, refusals, touches_model
 from orchestrator.patches.line_ends import read_exact
 from orchestrator.patches.sizing import against_size
@@ -112,14 +113,14 @@ async def add_own(context: Context, words: dict[str, Any], actor: str) -> str:
     source = " ".join(str(words.get("source") or "").split()) or actor
     diff = str(words.get("patch") or "")
     proposal = Proposal(title, hypothesis, source, patch=diff or None)
-    priority = int(words.get("priority", PERSON_PRIORITY))
+    urgency = priority(words.get("priority", PERSON_PRIORITY))
     if diff:
         number = await add_diff(
-            context, proposal, diff, actor, priority=priority, strict=bool(words.get("strict", False))
+            context, proposal, diff, actor, priority=urgency, strict=bool(words.get("strict", False))
         )
         return str(number)
     made = await context.store.add_experiment(
-        proposal, author=actor, team="person", priority=priority, state=State.QUEUED
+        proposal, author=actor, team="person", priority=urgency, state=State.QUEUED
     )
     return str(made.id)
 

@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.history import EarlierResult
 from orchestrator.store.pen import Pen
 from orchestrator.store.records import Command, Letter, StoredCall, utc_now
+from roles.bounds import LARGEST_ID
 
 
 class Roster(Pen):
@@ -178,10 +179,11 @@ class Roster(Pen):
                 (state, answer, utc_now(), command.id),
             )
             experiment_id = command.arguments.get("id")
+            named = isinstance(experiment_id, int) and abs(experiment_id) <= LARGEST_ID
             await self._event(
                 "command",
                 command.actor,
                 f"{command.verb}: {answer}",
-                experiment_id=experiment_id if isinstance(experiment_id, int) else None,
+                experiment_id=experiment_id if named else None,
                 after=state,
             )
