@@ -15,6 +15,7 @@ from pathlib import Path
 from orchestrator.branches import Repository
 from orchestrator.context import Context, Standing
 from orchestrator.corpus import own_data, prepare_corpus
+from orchestrator.daemon_log import note_death, note_start
 from orchestrator.engine.answering import answer_without_daemon
 from orchestrator.engine.engine import Ending, Engine
 from orchestrator.errors import LabError
@@ -119,10 +120,11 @@ def main() -> int:
     """`python -m orchestrator.daemon LAB`: what `autolab start` starts."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     lab = Lab(Path(sys.argv[1]))
+    note_start(lab)
     try:
         ending = asyncio.run(serve(lab, "daemon"))
-    except LabError as error:
-        print(error, file=sys.stderr, flush=True)
+    except Exception as error:
+        note_death(lab, error)
         return 1
     print(f"{utc_now()} {ending.reason}", file=sys.stderr, flush=True)
     return 0
