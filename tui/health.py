@@ -39,6 +39,7 @@ class Health:
     read_only: bool = False  # this room only watches
     money: float = 0.0  # that models have cost
     changes: Changes | None = None  # since the person looked last
+    gone: bool = False  # the lab's directory
 
 
 def newest_of_interest(events: Sequence[Event]) -> Event | None:
@@ -50,6 +51,8 @@ def newest_of_interest(events: Sequence[Event]) -> Event | None:
 
 
 def _daemon(health: Health) -> Said:
+    if health.gone:
+        return Said("○ THE LAB'S DIRECTORY IS GONE", Tone.BAD)
     if not health.alive:
         return Said("○ NOT RUNNING: S starts it", Tone.WARN)
     if health.paused:
