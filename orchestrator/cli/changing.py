@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.actor import who
+from orchestrator.cli.saying import say
 from orchestrator.errors import LabError, UsageError
 from orchestrator.given import experiment_number, is_digits
 from orchestrator.history import read_results
@@ -63,7 +64,7 @@ async def _send(lab: Lab, verb: str, arguments: dict[str, Any]) -> Command:
 
 
 def _tell(answer: str) -> int:
-    print(f"{answer[:1].upper()}{answer[1:]}.")
+    say(f"{answer[:1].upper()}{answer[1:]}.")
     return 0
 
 
@@ -120,12 +121,12 @@ def add(words: Namespace) -> int:
     number = int(send(lab, "add", given))
     experiment = asyncio.run(_experiment(lab, number))
     if experiment is not None and experiment.state is State.REJECTED:
-        print(f"autolab: Experiment {number} will not run: {experiment.reason}", file=sys.stderr)
+        say(f"autolab: Experiment {number} will not run: {experiment.reason}", to=sys.stderr)
     elif words.patch is None and asyncio.run(_only_offline(lab)):
         from orchestrator.team.offline import OFFLINE_WORKERS
 
-        print(f"autolab: A worker is to make the patch, but {OFFLINE_WORKERS}.", file=sys.stderr)
-    print(json.dumps({"id": number}) if words.json else number)
+        say(f"autolab: A worker is to make the patch, but {OFFLINE_WORKERS}.", to=sys.stderr)
+    say(json.dumps({"id": number}) if words.json else number)
     return 0
 
 

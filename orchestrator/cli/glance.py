@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator import views
 from orchestrator.balance import balance_of
 from orchestrator.cli.asking import ask, number, print_json
+from orchestrator.cli.saying import say
 from orchestrator.cli.tables import print_facts
 from orchestrator.doctor import examine
 from orchestrator.errors import LabError
@@ -98,7 +99,7 @@ def doctor(words: Namespace) -> int:
         print_json([{"name": f.name, "ok": f.ok, "found": f.found, "remedy": f.remedy} for f in findings])
     else:
         for finding in findings:
-            print(f"{'ok  ' if finding.ok else 'MIND'}  {finding.name}: {finding.found}")
+            say(f"{'ok  ' if finding.ok else 'MIND'}  {finding.name}: {finding.found}")
             if finding.remedy and (not finding.ok or finding.name.startswith("model ")):
-                print(f"      {finding.remedy}")
+                say(f"      {finding.remedy}")
     return 0 if all(finding.ok or not finding.needed for finding in findings) else 1

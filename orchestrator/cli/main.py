@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from orchestrator.actions import BY_VERB
+from orchestrator.cli.saying import say
 from orchestrator.errors import LabError, UsageError
 from orchestrator.given import experiment_number, is_digits, priority, told
 from orchestrator.targets.target import Direction
@@ -258,10 +259,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = parse(sys.argv[1:] if arguments is None else arguments)
         return carrier(words.carried_out_by)(words)
     except UsageError as error:
-        print(f"autolab: {error}", file=sys.stderr)
+        say(f"autolab: {error}", to=sys.stderr)
         return 2
     except LabError as error:
-        print(f"autolab: {error}", file=sys.stderr)
+        say(f"autolab: {error}", to=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

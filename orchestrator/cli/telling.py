@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator import views
 from orchestrator.cli.asking import ask, number, print_json, state_word, why
+from orchestrator.cli.saying import say, say_patch
 from orchestrator.cli.tables import print_facts
 from orchestrator.errors import LabError
 from orchestrator.given import no_experiment
@@ -84,7 +85,7 @@ def show(words: Namespace) -> int:
     if words.json:
         print_json(story)
         return 0
-    print(f"experiment {story['id']}: {story['title']}")
+    say(f"experiment {story['id']}: {story['title']}")
     facts = [("state", state_word(story)), ("reason", why(story))]
     names = ("hypothesis", "source", "variable", "edit", "author", "branch", "commit", "parent")
     facts += [(name, str(story[name])) for name in names]
@@ -96,7 +97,7 @@ def show(words: Namespace) -> int:
         (f"run {run['id']}", f"attempt {run['attempt']}, " * several + _run_told(run)) for run in story["all_runs"]
     ]
     print_facts([(name, said) for name, said in facts if said], indent=2)
-    print("events (UTC)")
+    say("events (UTC)")
     print_facts(
         [(event["at"][:19].replace("T", " "), _event_told(event)) for event in _once(story["events"])], indent=2
     )
@@ -155,5 +156,5 @@ def diff(words: Namespace) -> int:
     elif not text:
         raise LabError(f"Experiment {experiment.id} has no patch yet.", "`autolab show` tells where it stands.")
     else:
-        sys.stdout.write(text)
+        say_patch(text)
     return 0

@@ -35,6 +35,11 @@ def inert(text: str) -> str:
     return _SURROGATES.sub("\ufffd", _CONTROLS.sub("", text))
 
 
+def in_one_line(text: str) -> str:
+    """Inert, with single spaces between its words."""
+    return " ".join(inert(text).split())
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Whole lines of a log and the offset after them."""

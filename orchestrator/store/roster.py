@@ -121,7 +121,7 @@ class Roster(Pen):
         async with self._change():
             await self._do(
                 "INSERT INTO notes (at, kind, author, text, team) VALUES (?, ?, ?, ?, ?)",
-                (utc_now(), kind, author, text, team),
+                (utc_now(), kind, author, inert(text), team),
             )
             await self._event("note", author, text.splitlines()[0] if text.strip() else kind)
 
@@ -130,7 +130,7 @@ class Roster(Pen):
         async with self._change():
             await self._do(
                 "INSERT INTO letters (at, author, agent, text) VALUES (?, ?, ?, ?)",
-                (utc_now(), author, agent, text),
+                (utc_now(), author, agent, inert(text)),
             )
             await self._event("letter", author, f"to {agent}: {text}")
 
