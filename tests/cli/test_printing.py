@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import sys
@@ -82,3 +83,15 @@ def test_an_idea_that_no_worker_can_make_is_queued_with_a_word_about_it(lab: Pat
     assert told.returncode == 0 and told.stdout == "2\n" and "only knows its catalogue" in told.stderr
     asyncio.run(at_work("a language model"))
     assert autolab(*words).stderr == ""
+
+
+def test_status_tells_what_the_store_knows_though_the_settings_are_broken(bare: Path) -> None:
+    whole = autolab("status", str(bare))
+    with (bare / "autolab.toml").open("a") as file:
+        file.write("oops [\n")
+    told, as_json = autolab("status", str(bare)), autolab("status", "--json", str(bare))
+    assert (told.returncode, as_json.returncode) == (0, 0)
+    assert "is not valid TOML" in told.stderr and "line" in told.stderr and len(told.stderr.splitlines()) == 1
+    assert "team offline" in whole.stdout and "team -" in told.stdout
+    assert told.stdout.splitlines()[1:] == whole.stdout.splitlines()[1:]
+    assert json.loads(as_json.stdout)["balance"]["of"] == 0
