@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from orchestrator.errors import LabError, UsageError
 from roles.bounds import HIGHEST_PRIORITY, LARGEST_ID, LEAST_PRIORITY
 
@@ -20,6 +22,15 @@ def experiment_number(said: object) -> int:
     if len(digits.lstrip("0")) > len(str(LARGEST_ID)) or int(digits) > LARGEST_ID:
         raise no_experiment(digits)
     return int(digits)
+
+
+def require_one(verb: str, lab: str) -> None:
+    """Raise UsageError where a second experiment stands behind the first: its number would be taken for a lab."""
+    if is_digits(lab.removeprefix("#").replace(".", "", 1)) and not Path(lab).exists():
+        raise UsageError(
+            f"`{verb}` takes one experiment at a time, and `{told(lab)}` is more.",
+            "Give the command once for each; in the room, space marks several.",
+        )
 
 
 def no_experiment(number: object) -> LabError:

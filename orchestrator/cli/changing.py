@@ -13,9 +13,10 @@ from typing import Any
 from orchestrator.actor import who
 from orchestrator.cli.saying import say
 from orchestrator.errors import LabError, UsageError
-from orchestrator.given import experiment_number, is_digits
+from orchestrator.given import experiment_number, is_digits, require_one
 from orchestrator.history import read_results
 from orchestrator.lab import Lab, daemon_of, find_lab
+from orchestrator.runs.log_text import inert
 from orchestrator.settings import read_settings
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Command, Experiment
@@ -70,6 +71,8 @@ def _tell(answer: str) -> int:
 
 def pause_or_resume(words: Namespace) -> int:
     meant, lab = _meant_and_lab(words.words)
+    if "id" in meant and lab is not None:
+        require_one(words.verb, lab)
     return _tell(send(find_lab(lab), words.verb, meant))
 
 
@@ -172,7 +175,7 @@ def import_results(words: Namespace) -> int:
     found = find_lab(lab)
     maximised = read_settings(found.settings_file).target.direction == "maximise"
     read_results(text, name, maximised)  # a broken file is told here, before anything is left for the daemon
-    return _tell(send(found, "import", {"name": name, "text": text}))
+    return _tell(send(found, "import", {"name": inert(name), "text": text}))
 
 
 def _file_and_lab(words: list[str]) -> tuple[str, str | None]:

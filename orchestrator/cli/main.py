@@ -13,7 +13,7 @@ from typing import NoReturn
 from orchestrator.actions import BY_VERB
 from orchestrator.cli.saying import say
 from orchestrator.errors import LabError, UsageError
-from orchestrator.given import experiment_number, is_digits, priority, told
+from orchestrator.given import experiment_number, is_digits, priority, require_one, told
 from orchestrator.targets.target import Direction
 from roles.bounds import HIGHEST_PRIORITY, LARGEST_ID, LEAST_PRIORITY
 
@@ -206,13 +206,27 @@ def carrier(name: str) -> Verb:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The words of a command; options may stand anywhere among them. Raises UsageError."""
     parser, parsers = build_parsers()
+    for word in arguments:
+        _require_text(word)
     if arguments and arguments[0] in parsers:
-        return parsers[arguments[0]].parse_intermixed_args(list(arguments[1:]))
+        words, more = parsers[arguments[0]].parse_known_intermixed_args(list(arguments[1:]))
+        if getattr(words, "id", None) is not None and words.lab is not None:
+            require_one(words.verb, words.lab)
+        if more:
+            parsers[arguments[0]].error(f"unrecognized arguments: {' '.join(more)}")
+        return words
     if arguments and not arguments[0].startswith("-"):
         near = difflib.get_close_matches(arguments[0], parsers, n=1)
         hint = f"Did you mean `{near[0]}`?" if near else "`autolab --help` lists them."
         raise UsageError(f"There is no command `{arguments[0]}`.", hint)
     return parser.parse_args(list(arguments))
+
+
+def _require_text(word: str) -> None:
+    """Only a path may be no UTF-8: what people say is kept as text."""
+    if any("\ud800" <= letter <= "\udfff" for letter in word) and not os.path.exists(word):
+        shown = word.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        raise UsageError(f"`{told(shown)}` is no UTF-8 text.", "Type it anew, in a terminal whose encoding is UTF-8.")
 
 
 def _id(text: str) -> int:
