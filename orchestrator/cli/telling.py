@@ -96,7 +96,7 @@ def show(words: Namespace) -> int:
     facts += [
         (f"run {run['id']}", f"attempt {run['attempt']}, " * several + _run_told(run)) for run in story["all_runs"]
     ]
-    print_facts([(name, said) for name, said in facts if said], indent=2)
+    print_facts([(name, said) for name, said in facts if said], indent=2, whole=("hypothesis",))
     say("events (UTC)")
     print_facts(
         [(event["at"][:19].replace("T", " "), _event_told(event)) for event in _once(story["events"])], indent=2
