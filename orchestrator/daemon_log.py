@@ -17,24 +17,20 @@ TAIL_BYTES = 2**18
 LONGEST = 400
 
 
-def note_start(lab: Lab) -> None:
-    _write(lab, f"{utc_now()} {STARTS} (process {os.getpid()})\n")
+def start_line() -> str:
+    return f"{utc_now()} {STARTS} (process {os.getpid()})"
 
 
-def note_death(lab: Lab, error: Exception) -> None:
+def death_lines(error: Exception) -> str:
     """With where it happened, unless it is something that a person can put right."""
     where = "" if isinstance(error, LabError) else "".join(traceback.format_exception(error))
-    _write(lab, f"{where}{utc_now()} {DIED}{in_a_line(error)}\n")
+    return f"{where}{utc_now()} {DIED}{in_a_line(error)}"
 
 
 def note_mishap(lab: Lab, sentence: str, error: Exception) -> None:
-    """An error that the daemon outlives, with where it happened."""
-    _write(lab, f"{utc_now()} {sentence}\n{''.join(traceback.format_exception(error))}")
-
-
-def _write(lab: Lab, text: str) -> None:
+    """An error that whoever answers commands outlives, with where it happened."""
     with contextlib.suppress(OSError), lab.daemon_log.open("a", encoding="utf-8", errors="replace") as log:
-        log.write(text)
+        log.write(f"{utc_now()} {sentence}\n{''.join(traceback.format_exception(error))}")
 
 
 def in_a_line(error: Exception) -> str:

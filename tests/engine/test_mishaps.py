@@ -31,16 +31,30 @@ async def test_an_error_while_a_command_is_answered_refuses_that_command_alone(b
     assert log.count("Traceback") == 1 and "undoing.py" in log, "where it happened, once"
 
 
-def test_without_a_daemon_an_old_command_that_fails_hides_behind_no_other(bare: Path) -> None:
-    with sqlite3.connect(bare / "runs.db") as plain:
+def leave(root: Path, verb: str, arguments: str) -> None:
+    """A row of the table, as anybody can leave it there."""
+    with sqlite3.connect(root / "runs.db") as plain:
         plain.execute(
             "INSERT INTO commands (at, actor, verb, arguments, state, answer)"
-            " VALUES ('2026-01-31T02:03:04.567Z', 'somebody', 'undo', ?, 'waiting', '')",
-            (json.dumps(UNFORESEEN),),
+            " VALUES ('2026-01-31T02:03:04.567Z', 'somebody', ?, ?, 'waiting', '')",
+            (verb, arguments),
         )
+
+
+def test_without_a_daemon_an_old_command_that_fails_hides_behind_no_other(bare: Path) -> None:
+    leave(bare, "undo", json.dumps(UNFORESEEN))
     paused = autolab("pause", str(bare))
     assert (paused.returncode, paused.stderr) == (0, "")
     assert "Traceback" in Lab(bare).daemon_log.read_text()
+
+
+async def test_a_command_that_cannot_be_read_is_refused_and_does_not_mean_the_whole_lab(bare: Path) -> None:
+    leave(bare, "stop", "no JSON")
+    leave(bare, "pause", "[12]")
+    async with answered(Lab(bare)) as store:
+        for number in (1, 2):
+            answer = await store.answer(number, 20)
+            assert answer.state == "refused" and "words that cannot be read" in answer.answer
 
 
 async def test_a_command_at_which_the_daemon_died_twice_is_refused_the_third_time(bare: Path) -> None:
