@@ -15,6 +15,7 @@ from pathlib import Path
 from orchestrator.branches import Repository
 from orchestrator.context import Context, Standing
 from orchestrator.corpus import own_data, prepare_corpus
+from orchestrator.daemon_log import death_lines, start_line
 from orchestrator.engine.answering import answer_without_daemon
 from orchestrator.engine.engine import Ending, Engine
 from orchestrator.errors import LabError
@@ -105,8 +106,14 @@ async def serve(lab: Lab, mode: str, experiments: int | None = None) -> Ending:
         try:
             return await engine.run(ready)
         finally:
-            with contextlib.suppress(OSError):
-                lab.identity_file.unlink()
+            _disown(lab)
+
+
+def _disown(lab: Lab) -> None:
+    """Take the daemon's name away, unless another lab and its daemon are there by now."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        if json.loads(lab.identity_file.read_text())["pid"] == os.getpid():
+            lab.identity_file.unlink()
 
 
 async def answer_alone(lab: Lab) -> None:
@@ -119,10 +126,11 @@ def main() -> int:
     """`python -m orchestrator.daemon LAB`: what `autolab start` starts."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     lab = Lab(Path(sys.argv[1]))
+    print(start_line(), file=sys.stderr, flush=True)
     try:
         ending = asyncio.run(serve(lab, "daemon"))
-    except LabError as error:
-        print(error, file=sys.stderr, flush=True)
+    except Exception as error:
+        print(death_lines(error), file=sys.stderr, flush=True)
         return 1
     print(f"{utc_now()} {ending.reason}", file=sys.stderr, flush=True)
     return 0

@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.daemon_log import death_of
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.neighbours import REMEDY, labs_at_work
@@ -136,8 +137,7 @@ def _neighbours(lab: Lab | None) -> Finding:
 
 
 def _lab(lab: Lab) -> list[Finding]:
-    alive = daemon_of(lab)
-    findings = [Finding("daemon", True, f"process {alive.pid}" if alive else "not running")]
+    findings = [_daemon(lab)]
     try:
         settings = read_settings(lab.settings_file)
     except LabError as error:
@@ -149,6 +149,16 @@ def _lab(lab: Lab) -> list[Finding]:
     if settings.alerts.webhook_url_env is not None:
         findings.append(_webhook(settings.alerts.webhook_url_env))
     return findings + [_model(name, settings) for name in sorted(settings.models)]
+
+
+def _daemon(lab: Lab) -> Finding:
+    alive = daemon_of(lab)
+    if alive is not None:
+        return Finding("daemon", True, f"process {alive.pid}")
+    if died_of := death_of(lab):
+        remedy = f"The whole story is in {lab.daemon_log}; `autolab start` starts it again."
+        return Finding("daemon", False, f"not running: it died of an error: {died_of}", remedy)
+    return Finding("daemon", True, "not running")
 
 
 def _webhook(variable: str) -> Finding:

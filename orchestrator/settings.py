@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, ValidationErr
 
 from orchestrator.errors import LabError
 from orchestrator.evidence import Rule
+from orchestrator.given import told
 from orchestrator.store.records import Level
 from orchestrator.targets.target import NanogptTarget, Target, check_apart, script_target
 from orchestrator.team_settings import (
@@ -213,7 +214,7 @@ def settings_from(text: str, path: Path) -> Settings:
     """The settings that a text stands for; `path` is what errors name. Raises LabError as `read_settings` does."""
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # a TOMLDecodeError, or a number of thousands of digits
         raise LabError(f"{path} is not valid TOML: {error}.", "Correct that line and try again.") from error
     try:
         settings = Settings.model_validate(values)
@@ -246,7 +247,9 @@ def _settings_error(path: Path, error: ValidationError) -> LabError:
     alike = [one for one in error.errors() if _UNION_MEMBER.sub("", ".".join(map(str, one["loc"]))) == key]
     wanted = " or ".join(dict.fromkeys(one["msg"].lower().removeprefix("input should be ") for one in alike))
     should_be = "input should be " if first["msg"].startswith("Input should be ") else ""
-    return LabError(f"{path.name}: `{key}` is {first['input']!r}: {should_be}{wanted}.", "Correct it and try again.")
+    return LabError(
+        f"{path.name}: `{key}` is {told(repr(first['input']))}: {should_be}{wanted}.", "Correct it and try again."
+    )
 
 
 _UNION_MEMBER = re.compile(r"\.(?:literal\[[^]]*\]|int|float|str|bool|constrained-\w+|function-\w+\[.*)$")

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
+from pydantic_core import PydanticCustomError
 
 from orchestrator.errors import LabError
 
@@ -25,6 +26,9 @@ ROLE_FILES = (*ROLES, SOLO)
 
 OFFLINE = "offline"
 """The built-in model, and the ready-made team that has no other: the control arm."""
+
+MOST = 10**12
+"""The largest number of any setting: tokens, seconds, whatever it counts."""
 
 LONGEST_NAME = 32
 TAKEN = frozenset({*ROLES, "person", "none", "all", "autolab"})
@@ -43,7 +47,15 @@ class TeamKind(StrEnum):
 class Section(BaseModel):
     """A section of the file: an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _within_reason(cls, value: Any) -> Any:
+        """Numbers that clocks, counters and the database can hold."""
+        if isinstance(value, int | float) and value > MOST:
+            raise PydanticCustomError("too_large", "Input should be at most 10^12")
+        return value
 
 
 class RoleLimits(Section):

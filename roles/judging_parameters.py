@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from roles.schema import LARGEST_ID, Parameters
+from roles.bounds import LARGEST_ID
+from roles.schema import Parameters
 
 
 class Lesson(Parameters):

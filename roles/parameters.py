@@ -9,12 +9,13 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from roles.bounds import HIGHEST_PRIORITY, LARGEST_ID, LEAST_PRIORITY
 from roles.idea_parameters import SOURCE, Idea
 from roles.judging_parameters import Cancel, Lesson
 from roles.paper_parameters import ListPapers, ReadPaper, SearchPapers
 from roles.patching_parameters import CheckPatch, ReplaceFunction, SmokeRun
 from roles.planning_parameters import Combine, MergeDuplicates, RequestFollowUp, StateBalance, TuneConstant
-from roles.schema import LARGEST_ID, Parameters
+from roles.schema import Parameters
 from roles.solo_parameters import SOLO_PARAMETERS
 
 
@@ -133,7 +134,9 @@ class QueueExperiment(Parameters):
     own_words = True
 
     id: int = Field(ge=0, le=LARGEST_ID, description="the experiment's number")
-    priority: int = Field(ge=-1000, le=1000, description="usually 0 to 100; the highest runs first")
+    priority: int = Field(
+        ge=LEAST_PRIORITY, le=HIGHEST_PRIORITY, description="usually 0 to 100; the highest runs first"
+    )
     reason: str = Field(min_length=2, description="why it stands where it stands, in one sentence")
 
 
@@ -221,7 +224,9 @@ class Priority(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     id: int = Field(ge=0, le=LARGEST_ID, description="the number of an experiment that waits")
-    priority: int = Field(ge=-1000, le=1000, description="usually 0 to 100; the highest runs first")
+    priority: int = Field(
+        ge=LEAST_PRIORITY, le=HIGHEST_PRIORITY, description="usually 0 to 100; the highest runs first"
+    )
     reason: str = Field(default="no reason given", description="in one sentence")
 
 

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from roles.schema import LARGEST_ID, Parameters
+from roles.bounds import HIGHEST_PRIORITY, LARGEST_ID, LEAST_PRIORITY
+from roles.schema import Parameters
 
 
 class MergeDuplicates(Parameters):
@@ -50,7 +51,9 @@ class Combine(Parameters):
 
     first: int = Field(ge=1, le=LARGEST_ID, description="one experiment")
     second: int = Field(ge=1, le=LARGEST_ID, description="the other experiment")
-    priority: int = Field(default=50, ge=-1000, le=1000, description="usually 0 to 100; the highest runs first")
+    priority: int = Field(
+        default=50, ge=LEAST_PRIORITY, le=HIGHEST_PRIORITY, description="usually 0 to 100; the highest runs first"
+    )
     reason: str = Field(min_length=5, description="why their gains should add up, in one sentence")
 
 
@@ -70,7 +73,9 @@ class TuneConstant(Parameters):
         pattern=r"^[A-Z][A-Z0-9_]*$", description="a constant at the top of the program, for example LEARNING_RATE"
     )
     values: int = Field(default=1, ge=1, le=3, description="how many values to try next")
-    priority: int = Field(default=20, ge=-1000, le=1000, description="usually 0 to 100; the highest runs first")
+    priority: int = Field(
+        default=20, ge=LEAST_PRIORITY, le=HIGHEST_PRIORITY, description="usually 0 to 100; the highest runs first"
+    )
     reason: str = Field(min_length=2, description="why this constant, in one sentence")
 
 

@@ -10,9 +10,6 @@ from typing import Any, ClassVar, get_origin
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-LARGEST_ID = 10**9
-"""Larger numbers are no experiment's, and some databases cannot hold them."""
-
 
 class Parameters(BaseModel):
     """Base of every tool's parameters."""

@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from roles.bounds import LARGEST_ID
 from roles.idea_parameters import SOURCE, Idea
-from roles.schema import LARGEST_ID, Parameters
+from roles.schema import Parameters
 
 
 class BeginExperiment(Idea):

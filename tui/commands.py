@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.actions import BY_VERB, Action, Kind
+from orchestrator.errors import LabError, UsageError
+from orchestrator.given import experiment_number, is_digits, priority, told
 
 ON_THE_COMMAND_LINE = ("init", "run", "trackio")
 """Verbs that need a terminal to themselves, or a lab that is not there yet."""
@@ -43,7 +45,7 @@ def understand(text: str, selected: int | None, marked: Sequence[int] = ()) -> O
     if verb in ON_THE_COMMAND_LINE:
         raise NotUnderstood(f"`{verb}` works on the command line only: `autolab {verb}`.")
     if marked and action.kind is Kind.COMMAND and len(rest) == {"id": 0, "id value": 1}.get(action.takes):
-        value = {"value": _integer(rest[0])} if rest else {}
+        value = {"value": _priority(rest[0])} if rest else {}
         return Order(action, marked_arguments(action, marked) | value)
     arguments = _arguments(action, rest, selected)
     if "words" in arguments:
@@ -77,13 +79,13 @@ def _arguments(action: Action, rest: list[str], selected: int | None) -> dict[st
         case "id or agent?":
             if not rest:
                 return {}
-            return {"id": int(rest[0])} if rest[0].isdigit() else {"agent": rest[0]}
+            return {"id": _number(rest[0], None, action)} if is_digits(rest[0]) else {"agent": rest[0]}
         case "id value":
             if len(rest) == 1:
                 rest = [str(_number(None, selected, action)), *rest]
             if len(rest) != 2:
                 raise NotUnderstood(f"`{action.verb}` takes an experiment and a number.")
-            return {"id": _number(rest[0], None, action), "value": _integer(rest[1])}
+            return {"id": _number(rest[0], None, action), "value": _priority(rest[1])}
         case "id base":
             if len(rest) == 1 and rest[0].isdecimal():
                 raise NotUnderstood(
@@ -108,14 +110,19 @@ def _arguments(action: Action, rest: list[str], selected: int | None) -> dict[st
 
 def _number(word: str | None, selected: int | None, action: Action) -> int:
     if word is not None:
-        return _integer(word.partition(".")[0])  # 13.2 is the second attempt of 13
+        try:
+            return experiment_number(word)
+        except UsageError:
+            raise NotUnderstood(f"`{told(word)}` is no number.") from None
+        except LabError as error:
+            raise NotUnderstood(str(error)) from None
     if selected is None:
         raise NotUnderstood(f"`{action.verb}` takes the number of an experiment.")
     return selected
 
 
-def _integer(word: str) -> int:
+def _priority(word: str) -> int:
     try:
-        return int(word)
-    except ValueError:
-        raise NotUnderstood(f"`{word}` is no number.") from None
+        return priority(word)
+    except UsageError as error:
+        raise NotUnderstood(str(error)) from None

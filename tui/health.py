@@ -42,6 +42,7 @@ class Health:
     money: float = 0.0  # that models have cost
     changes: Changes | None = None  # since the person looked last
     profile: str = ""  # the lab's
+    gone: bool = False  # the lab's directory
 
 
 def newest_of_interest(events: Sequence[Event]) -> Event | None:
@@ -53,6 +54,8 @@ def newest_of_interest(events: Sequence[Event]) -> Event | None:
 
 
 def _daemon(health: Health) -> Said:
+    if health.gone:
+        return Said("○ THE LAB'S DIRECTORY IS GONE", Tone.BAD)
     if not health.alive:
         return Said("○ NOT RUNNING: S starts it", Tone.WARN)
     if health.paused:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from orchestrator.marks import scores_told
 from orchestrator.review.citing import Cited
+from orchestrator.runs.log_text import in_paragraphs
 from orchestrator.store.records import Event, Experiment, Run, VaultScore
 from orchestrator.store.states import ASKED_AGAIN, State
 from orchestrator.views import run_seconds
@@ -67,7 +68,7 @@ def facts_table(
     )
     for name, value in rows:
         if value.strip():
-            table.add_row(name, Text(plain(value)))
+            table.add_row(name, Text(in_paragraphs(value) if name == "hypothesis" else plain(value)))
     return table
 
 

@@ -160,7 +160,6 @@ class Repository:
         """A worktree of its own at a commit, on no branch; whatever was left there by a crash is cleared away."""
         with self._worktree_turn:
             self._clear_worktree(worktree)
-            worktree.parent.mkdir(parents=True, exist_ok=True)
             run_git(self.path, "worktree", "add", "-q", "--detach", "--force", str(worktree), commit)
 
     def remove_worktree(self, worktree: Path) -> None:

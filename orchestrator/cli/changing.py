@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.actor import who
+from orchestrator.cli.saying import say
 from orchestrator.errors import LabError, UsageError
+from orchestrator.given import experiment_number, is_digits, require_one
 from orchestrator.history import read_results
 from orchestrator.lab import Lab, daemon_of, find_lab
+from orchestrator.runs.log_text import inert
 from orchestrator.settings import read_settings
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Command, Experiment
@@ -62,12 +65,14 @@ async def _send(lab: Lab, verb: str, arguments: dict[str, Any]) -> Command:
 
 
 def _tell(answer: str) -> int:
-    print(f"{answer[:1].upper()}{answer[1:]}.")
+    say(f"{answer[:1].upper()}{answer[1:]}.")
     return 0
 
 
 def pause_or_resume(words: Namespace) -> int:
     meant, lab = _meant_and_lab(words.words)
+    if "id" in meant and lab is not None:
+        require_one(words.verb, lab)
     return _tell(send(find_lab(lab), words.verb, meant))
 
 
@@ -76,7 +81,7 @@ def _meant_and_lab(words: list[str]) -> tuple[dict[str, Any], str | None]:
     match words:
         case []:
             return {}, None
-        case [only] if not only.isdigit() and Path(only).expanduser().exists():
+        case [only] if not is_digits(only) and Path(only).expanduser().exists():
             return {}, only
         case [only]:
             return _meant(only), None
@@ -87,7 +92,7 @@ def _meant_and_lab(words: list[str]) -> tuple[dict[str, Any], str | None]:
 
 
 def _meant(word: str) -> dict[str, Any]:
-    return {"id": int(word)} if word.isdigit() else {"agent": word}
+    return {"id": experiment_number(word)} if is_digits(word) else {"agent": word}
 
 
 def on_experiment(words: Namespace) -> int:
@@ -119,12 +124,12 @@ def add(words: Namespace) -> int:
     number = int(send(lab, "add", given))
     experiment = asyncio.run(_experiment(lab, number))
     if experiment is not None and experiment.state is State.REJECTED:
-        print(f"autolab: Experiment {number} will not run: {experiment.reason}", file=sys.stderr)
+        say(f"autolab: Experiment {number} will not run: {experiment.reason}", to=sys.stderr)
     elif words.patch is None and asyncio.run(_only_offline(lab)):
         from orchestrator.team.offline import OFFLINE_WORKERS
 
-        print(f"autolab: A worker is to make the patch, but {OFFLINE_WORKERS}.", file=sys.stderr)
-    print(json.dumps({"id": number}) if words.json else number)
+        say(f"autolab: A worker is to make the patch, but {OFFLINE_WORKERS}.", to=sys.stderr)
+    say(json.dumps({"id": number}) if words.json else number)
     return 0
 
 
@@ -170,7 +175,7 @@ def import_results(words: Namespace) -> int:
     found = find_lab(lab)
     maximised = read_settings(found.settings_file).target.direction == "maximise"
     read_results(text, name, maximised)  # a broken file is told here, before anything is left for the daemon
-    return _tell(send(found, "import", {"name": name, "text": text}))
+    return _tell(send(found, "import", {"name": inert(name), "text": text}))
 
 
 def _file_and_lab(words: list[str]) -> tuple[str, str | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from collections.abc import Callable
 
@@ -11,16 +10,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli.asking import ask
+from orchestrator.cli.asking import ask, print_json
+from orchestrator.cli.saying import say
 from orchestrator.comparison import CONFIDENCE, Comparison, Estimate, TeamFigures, comparison_json, comparison_of
 from orchestrator.figures import figure
 from orchestrator.lab import find_lab
+from orchestrator.runs.log_text import in_one_line
 
 
 def compare(words: Namespace) -> int:
     found = ask(find_lab(words.lab), comparison_of)
     if words.json:
-        print(json.dumps(comparison_json(found), indent=2, ensure_ascii=False))
+        print_json(comparison_json(found))
         return 0
     _print(found)
     return 0
@@ -29,11 +30,11 @@ def compare(words: Namespace) -> int:
 def _print(found: Comparison) -> None:
     console = Console()
     if not found.teams:
-        print("No team has worked here yet; `autolab start` begins.")
+        say("No team has worked here yet; `autolab start` begins.")
         return
     table = Table("", box=box.SIMPLE, pad_edge=False)
     for one in found.teams:
-        table.add_column(Text(one.team), justify="right")
+        table.add_column(Text(in_one_line(one.team)), justify="right")
     for name, told in FIGURES:
         table.add_row(name, *(told(one) for one in found.teams))
     console.print(table)
@@ -42,14 +43,14 @@ def _print(found: Comparison) -> None:
         jobs.add_column(name, justify="right" if name in ("jobs ended", "completed") else "left", overflow="fold")
     for part in found.completions:
         jobs.add_row(
-            Text(part.team),
-            Text(part.role),
-            Text(part.model),
+            Text(in_one_line(part.team)),
+            Text(in_one_line(part.role)),
+            Text(in_one_line(part.model)),
             str(part.finished + part.failed),
             percent(part.share),
         )
     console.print(jobs)
-    print(f"low .. high holds the figure with {CONFIDENCE:.0%} probability; docs/teams.md says how it is reckoned.")
+    say(f"low .. high holds the figure with {CONFIDENCE:.0%} probability; docs/teams.md says how it is reckoned.")
 
 
 def _leads(one: TeamFigures) -> str:

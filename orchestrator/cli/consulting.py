@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.cli.asking import ask, print_json
+from orchestrator.cli.saying import say, say_row
 from orchestrator.cli.tables import print_table
 from orchestrator.columns import Column
 from orchestrator.history import MOST_ROWS
@@ -50,7 +51,7 @@ def earlier(words: Namespace) -> int:
         print_json([asdict(one) for one in found])
         return 0
     if not found:
-        print("Nothing was imported yet: `autolab import FILE` reads a results.tsv.")
+        say("Nothing was imported yet: `autolab import FILE` reads a results.tsv.")
         return 0
     print_table(
         EARLIER_COLUMNS,
@@ -86,13 +87,13 @@ def paper(words: Namespace) -> int:
     if words.json:
         print_json(paper_json(one))
         return 0
-    print(one.title)
-    print(" ".join(part for part in (one.link, one.published) if part))
+    say(one.title)
+    say(" ".join(part for part in (one.link, one.published) if part))
     if one.summary:
-        print(f"\n{one.summary}\n")
+        say(f"\n{one.summary}\n")
     for experiment in one.experiments:
         delta = "" if experiment.delta is None else f"{experiment.delta:+.4f}"
-        print(f"{experiment.id}\t{experiment.state}\t{delta}\t{experiment.title}")
+        say_row(experiment.id, experiment.state, delta, experiment.title)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from functools import partial
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from orchestrator import views
 from orchestrator.balance import balance_of
 from orchestrator.cli.asking import ask, number, print_json
+from orchestrator.cli.saying import say
 from orchestrator.cli.tables import print_facts
 from orchestrator.doctor import examine
 from orchestrator.errors import LabError
@@ -17,6 +19,8 @@ from orchestrator.lab import Lab, find_lab
 from orchestrator.marks import scores_told
 from orchestrator.report.completion import completions
 from orchestrator.settings import read_settings
+from orchestrator.store.reader import Reader
+from orchestrator.team_settings import Team
 from orchestrator.vault_words import vault_account
 
 MOST_ANOMALIES = 3
@@ -24,10 +28,11 @@ MOST_ANOMALIES = 3
 
 def status(words: Namespace) -> int:
     lab = find_lab(words.lab)
-    settings = read_settings(lab.settings_file)
-    facts = ask(lab, lambda reader: views.status_json(lab, reader, settings.team_names))
-    completed, teams = ask(lab, completions), settings.teams_at_work
-    balances = {team.name: ask(lab, partial(balance_of, team=team)) for team in teams}
+    teams = _teams_at_work(lab)
+    names = ", ".join(team.name for team in teams) or ask(lab, _teams_seen)
+    facts = ask(lab, lambda reader: views.status_json(lab, reader, names))
+    completed = ask(lab, completions)
+    balances = {team.name: ask(lab, partial(balance_of, team=team)) for team in teams} or {"": ask(lab, balance_of)}
     if words.json:
         first, *others = [balance.as_json() for balance in balances.values()]
         more: dict[str, Any] = {"completion": [one.as_json() for one in completed], "balance": first}
@@ -64,12 +69,25 @@ def status(words: Namespace) -> int:
     return 0
 
 
+def _teams_at_work(lab: Lab) -> tuple[Team, ...]:
+    """None where `autolab.toml` cannot be read: that is told, and everything else stands in the store."""
+    try:
+        return read_settings(lab.settings_file).teams_at_work
+    except LabError as error:
+        say(f"autolab: {error}", to=sys.stderr)
+        return ()
+
+
+async def _teams_seen(reader: Reader) -> str:
+    return ", ".join(dict.fromkeys(agent.team for agent in await reader.agents()))
+
+
 def _standing(facts: dict[str, Any], baseline: views.Baseline) -> list[tuple[str, str]]:
     """Which lab it is, whether its daemon lives, and how far its master has come."""
     master = facts["master"]
     daemon = f"running (process {facts['pid']})" if facts["running"] else "not running; `autolab start` starts it"
     lines = [
-        ("lab", f"{facts['lab']}  (profile {facts['profile']}, team {facts['team']})"),
+        ("lab", f"{facts['lab']}  (profile {facts['profile']}, team {facts['team'] or '-'})"),
         ("daemon", f"{daemon}{'; the queue is paused' if facts['paused'] else ''}"),
         (
             "master",
@@ -98,7 +116,7 @@ def doctor(words: Namespace) -> int:
         print_json([{"name": f.name, "ok": f.ok, "found": f.found, "remedy": f.remedy} for f in findings])
     else:
         for finding in findings:
-            print(f"{'ok  ' if finding.ok else 'MIND'}  {finding.name}: {finding.found}")
+            say(f"{'ok  ' if finding.ok else 'MIND'}  {finding.name}: {finding.found}")
             if finding.remedy and (not finding.ok or finding.name.startswith("model ")):
-                print(f"      {finding.remedy}")
+                say(f"      {finding.remedy}")
     return 0 if all(finding.ok or not finding.needed for finding in findings) else 1

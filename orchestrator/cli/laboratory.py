@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from orchestrator.actor import who
+from orchestrator.cli.saying import say
 from orchestrator.errors import LabError, UsageError
 from orchestrator.lab import Lab, daemon_of, find_lab
 from orchestrator.neighbours import labs_at_work, told
@@ -48,8 +49,8 @@ def init(words: Namespace) -> int:
 
         made = asyncio.run(create_lab(root, words.profile, words.source, wishes, show))
     for note in made.notes:
-        print(note)
-    print(f"The lab {made.lab.root} is ready. Open it with `autolab-tui {words.place}`.")
+        say(note)
+    say(f"The lab {made.lab.root} is ready. Open it with `autolab-tui {words.place}`.")
     return 0
 
 
@@ -85,10 +86,10 @@ def start(words: Namespace) -> int:
     lab = find_lab(words.lab)
     alive = daemon_of(lab)
     if alive is not None:
-        print(f"The lab {lab.root} is at work already (process {alive.pid}).")
+        say(f"The lab {lab.root} is at work already (process {alive.pid}).")
         return 0
     identity = start_daemon(lab)
-    print(f"The lab {lab.root} is at work (process {identity.pid}). Watch it with `autolab-tui`.")
+    say(f"The lab {lab.root} is at work (process {identity.pid}). Watch it with `autolab-tui`.")
     _tell_of_neighbours(lab)
     return 0
 
@@ -96,7 +97,7 @@ def start(words: Namespace) -> int:
 def _tell_of_neighbours(lab: Lab) -> None:
     others = labs_at_work(but=lab)
     if others:
-        print(told(others))
+        say(told(others))
 
 
 def stop(words: Namespace) -> int:
@@ -104,12 +105,12 @@ def stop(words: Namespace) -> int:
     alive = daemon_of(lab)
     if alive is None:
         asyncio.run(_kill_orphans(lab, words.now))
-        print("The daemon is not running.")
+        say("The daemon is not running.")
         return 0
     killing = "Killing the runs under way; they run again after the next start."
-    print(killing if words.now else "Waiting for the runs under way to finish.", file=sys.stderr)
+    say(killing if words.now else "Waiting for the runs under way to finish.", to=sys.stderr)
     answer = asyncio.run(_ask_to_stop(lab, words.now))
-    print(f"The lab rests: {answer}.")
+    say(f"The lab rests: {answer}.")
     return 0
 
 
@@ -159,5 +160,5 @@ def run(words: Namespace) -> int:
 
     ending = asyncio.run(work())
     minutes = (time.monotonic() - begin) / 60
-    print(f"{ending.reason[:1].upper()}{ending.reason[1:]} ({minutes:.1f} min).")
+    say(f"{ending.reason[:1].upper()}{ending.reason[1:]} ({minutes:.1f} min).")
     return 0 if ending.complete else 1

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from orchestrator import views
 from orchestrator.cli.asking import ask, number, print_json, state_word, why
+from orchestrator.cli.saying import say
 from orchestrator.cli.tables import print_table
 from orchestrator.columns import Column
 from orchestrator.errors import UsageError
@@ -62,7 +63,7 @@ def queue(words: Namespace) -> int:
             [(e["id"], state_word(e), e["priority"], e["title"], e["source"], why(e)) for e in waiting],
         )
     else:
-        print("Nothing that waits matches." if only.terms else "Nothing waits for a run.")
+        say("Nothing that waits matches." if only.terms else "Nothing waits for a run.")
     return 0
 
 

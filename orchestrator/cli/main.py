@@ -11,8 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from orchestrator.actions import BY_VERB
+from orchestrator.cli.saying import say
 from orchestrator.errors import LabError, UsageError
+from orchestrator.given import experiment_number, is_digits, priority, require_one, told
 from orchestrator.targets.target import Direction
+from roles.bounds import HIGHEST_PRIORITY, LARGEST_ID, LEAST_PRIORITY
 
 WHERE = "only these, as in 'state=discarded delta<0 title~muon age<2h sort=delta'; docs/filters.md has the columns"
 
@@ -117,7 +120,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
         help="a unified diff against master; - reads it from standard input; without one a worker makes the patch",
     )
     made.add_argument("--source", metavar="S", help="where the idea is from; default: you")
-    made.add_argument("--priority", type=int, metavar="N", help="higher runs first; default: 100")
+    made.add_argument("--priority", type=priority, metavar="N", help="higher runs first; default: 100")
     json(made)
     lab(made)
     made = verb("import", "changing.import_results")
@@ -160,7 +163,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     lab(made)
     made = verb("priority", "changing.priority")
     made.add_argument("id", type=_id, metavar="ID")
-    made.add_argument("value", type=int, metavar="N")
+    made.add_argument("value", type=priority, metavar="N", help=f"from {LEAST_PRIORITY} to {HIGHEST_PRIORITY}")
     lab(made)
     made = verb("message", "changing.message")
     made.add_argument("agent", metavar="AGENT", help="an agent, a role, a team, or all")
@@ -203,8 +206,15 @@ def carrier(name: str) -> Verb:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The words of a command; options may stand anywhere among them. Raises UsageError."""
     parser, parsers = build_parsers()
+    for word in arguments:
+        _require_text(word)
     if arguments and arguments[0] in parsers:
-        return parsers[arguments[0]].parse_intermixed_args(list(arguments[1:]))
+        words, more = parsers[arguments[0]].parse_known_intermixed_args(list(arguments[1:]))
+        if getattr(words, "id", None) is not None and words.lab is not None:
+            require_one(words.verb, words.lab)
+        if more:
+            parsers[arguments[0]].error(f"unrecognized arguments: {' '.join(more)}")
+        return words
     if arguments and not arguments[0].startswith("-"):
         near = difflib.get_close_matches(arguments[0], parsers, n=1)
         hint = f"Did you mean `{near[0]}`?" if near else "`autolab --help` lists them."
@@ -212,24 +222,29 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(list(arguments))
 
 
+def _require_text(word: str) -> None:
+    """Only a path may be no UTF-8: what people say is kept as text."""
+    if any("\ud800" <= letter <= "\udfff" for letter in word) and not os.path.exists(word):
+        shown = word.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        raise UsageError(f"`{told(shown)}` is no UTF-8 text.", "Type it anew, in a terminal whose encoding is UTF-8.")
+
+
 def _id(text: str) -> int:
-    """The room shows a later attempt as 13.2: it is experiment 13."""
-    number = text.removeprefix("#").partition(".")[0]
-    if not number.isascii() or not number.isdigit():
-        raise argparse.ArgumentTypeError(f"must be the number of an experiment, not {text!r}")
-    return int(number)
+    try:
+        return experiment_number(text)
+    except UsageError:
+        raise argparse.ArgumentTypeError(f"must be the number of an experiment, not {told(text)!r}") from None
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+    if not is_digits(text) or len(text) > len(str(LARGEST_ID)) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number, at least 1, not {told(text)!r}")
+    return int(text)
 
 
 def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**16:
-        raise argparse.ArgumentTypeError(f"must be a port from 1 to 65535, not {text!r}")
+    if not is_digits(text) or len(text) > 5 or not 0 < int(text) < 2**16:
+        raise argparse.ArgumentTypeError(f"must be a port from 1 to 65535, not {told(text)!r}")
     return int(text)
 
 
@@ -239,7 +254,7 @@ def _hours(text: str) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number < 10**5:
-        raise argparse.ArgumentTypeError(f"must be a number of hours above 0, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a number of hours above 0, not {told(text)!r}")
     return number
 
 
@@ -249,7 +264,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {told(text)!r}")
     return number
 
 
@@ -258,10 +273,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = parse(sys.argv[1:] if arguments is None else arguments)
         return carrier(words.carried_out_by)(words)
     except UsageError as error:
-        print(f"autolab: {error}", file=sys.stderr)
+        say(f"autolab: {error}", to=sys.stderr)
         return 2
     except LabError as error:
-        print(f"autolab: {error}", file=sys.stderr)
+        say(f"autolab: {error}", to=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -8,6 +8,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from orchestrator.cli.saying import say
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, find_lab
 from orchestrator.report.facts import Facts, facts_of
@@ -38,8 +39,8 @@ def report(words: Namespace) -> int:
         json.dump({"markdown": str(into / TEXT), "picture": str(into / PICTURE) if measured else None}, sys.stdout)
         sys.stdout.write("\n")
     else:
-        print(text, end="")
-        print(f"autolab: written to {into / TEXT}{f' and {PICTURE}' if measured else ''}", file=sys.stderr)
+        say(text, end="")
+        say(f"autolab: written to {into / TEXT}{f' and {PICTURE}' if measured else ''}", to=sys.stderr)
     return 0
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from orchestrator.cli.asking import ask
+from orchestrator.cli.asking import ask, print_json
 from orchestrator.cli.changing import send
+from orchestrator.cli.saying import say, say_row
 from orchestrator.figures import figure
 from orchestrator.lab import find_lab
 from orchestrator.review.exporting import write_patch
@@ -21,13 +20,13 @@ from orchestrator.review.wins import Win, require_patch, wins_of
 def review(words: Namespace) -> int:
     wins = ask(find_lab(words.lab), wins_of)
     if words.json:
-        _print_json([win_json(win) for win in wins])
+        print_json([win_json(win) for win in wins])
         return 0
     for win in wins:
         one, entry = win.experiment, win_json(win)
         gain = "-" if entry["gain"] is None else figure(entry["gain"], "+.4f")
         state = "reverted" if win.taken_out else f"accepted by {win.accepted.actor}" if win.accepted else "to review"
-        print(f"{win.order}\t{one.label}\t{figure(one.val_bpb or 0.0)}\t{gain}\t{state}\t{one.title}")
+        say_row(win.order, one.label, figure(one.val_bpb or 0.0), gain, state, one.title)
     return 0
 
 
@@ -60,27 +59,26 @@ def morning(words: Namespace) -> int:
     at = since.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     told = ask(find_lab(words.lab), lambda reader: morning_of(reader, at))
     if words.json:
-        _print_json(morning_json(told))
+        print_json(morning_json(told))
         return 0
     then, now = (figure(value) if value is not None else "-" for value in (told.best_then, told.best_now))
-    print(f"best\t{then} -> {now}")
+    say_row("best", f"{then} -> {now}")
     for win in told.wins:
-        print(
-            f"merged\t{win.experiment.label}\t{figure(-(win.experiment.delta or 0.0), '+.4f')}\t{win.experiment.title}"
-        )
+        one = win.experiment
+        say_row("merged", one.label, figure(-(one.delta or 0.0), "+.4f"), one.title)
     for one in told.own:
-        print(f"own\t{one.label}\t{one.state}\t{one.title}\t{one.why}")
+        say_row("own", one.label, one.state, one.title, one.why)
     for state, number in told.outcomes.items():
-        print(f"ended\t{number} {state}")
+        say_row("ended", f"{number} {state}")
     for name, share in told.slots.items():
-        print(f"slot\t{name}\t{share:.0%} busy")
-    print(f"spent\t{told.tokens} tokens\t{told.money:.2f}")
+        say_row("slot", name, f"{share:.0%} busy")
+    say_row("spent", f"{told.tokens} tokens", f"{told.money:.2f}")
     for note in told.learned:
-        print(f"{note.kind}\t{note.text.strip()}")
+        say(f"{note.kind}\t{note.text.strip()}")
     for event in told.anomalies:
-        print(f"anomaly\t{event.at}\t{event.reason}")
+        say_row("anomaly", event.at, event.reason)
     for one in told.next:
-        print(f"next\t{one.label}\t{one.state}\t{one.title}")
+        say_row("next", one.label, one.state, one.title)
     return 0
 
 
@@ -107,16 +105,11 @@ def morning_json(told: Morning) -> dict[str, Any]:
 def patch(words: Namespace) -> int:
     lab = find_lab(words.lab)
     experiment = ask(lab, lambda reader: require_patch(reader, words.id))
-    print(write_patch(lab, experiment, Path(words.out).expanduser() if words.out else None))
+    say(write_patch(lab, experiment, Path(words.out).expanduser() if words.out else None))
     return 0
 
 
 def pick(words: Namespace) -> int:
     answer = send(find_lab(words.lab), "pick", {"id": words.id, "onto": words.base})
-    print(f"{answer[:1].upper()}{answer[1:]}.")
+    say(f"{answer[:1].upper()}{answer[1:]}.")
     return 0
-
-
-def _print_json(value: object) -> None:
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
+from orchestrator.cli.saying import say, say_row
 from orchestrator.columns import GAP, Column, fitted
-from orchestrator.runs.log_text import inert
+from orchestrator.runs.log_text import in_one_line, in_paragraphs
 
 LEAST_NAME = 8  # so that the column does not move with what there is to tell
 LEAST_WIDTH = 20
@@ -20,10 +21,10 @@ LEAST_WIDTH = 20
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
     """What does not fit on the terminal is cut with `…`, columns of a higher rank leave first; a pipe gets all, and
     the headings like `ps` and others print them."""
-    cells = [[" ".join(inert(str(cell)).split()) for cell in row] for row in rows]
+    cells = [[in_one_line(str(cell)) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for row in [[column.heading for column in columns], *cells]:
-            print("\t".join(row))
+            say_row(*row)
         return
     console = Console(highlight=False, soft_wrap=True)
     needed = [_needed(column, [row[i] for row in cells]) for i, column in enumerate(columns)]
@@ -34,14 +35,17 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> 
         console.print(_line([(row[i], width, columns[i].right) for i, width in shown]))
 
 
-def print_facts(facts: Sequence[tuple[str, str]], indent: int = 0) -> None:
-    """Names in a column of their own; on a terminal what is longer than a line goes on below itself."""
+def print_facts(facts: Sequence[tuple[str, str]], indent: int = 0, whole: Collection[str] = ()) -> None:
+    """Names in a column of their own; on a terminal what is longer than a line goes on below itself. Facts named
+    in `whole` keep their lines."""
     column = indent + max([LEAST_NAME, *(len(name) for name, _ in facts)]) + 1
     width = max(column + LEAST_WIDTH, Console().width)
     wrap = textwrap.TextWrapper(width, subsequent_indent=" " * column, break_on_hyphens=False, break_long_words=False)
     for name, said in facts:
-        line = f"{' ' * indent}{name}".ljust(column) + " ".join(inert(said).split())
-        print(wrap.fill(line) if sys.stdout.isatty() else line)
+        lines = in_paragraphs(said).split("\n") if name in whole else [in_one_line(said)]
+        for number, line in enumerate(lines):
+            fact = ("" if number else f"{' ' * indent}{name}").ljust(column) + line
+            say(wrap.fill(fact) if sys.stdout.isatty() else fact.rstrip())
 
 
 def _of(columns: Sequence[Column], shown: Sequence[tuple[int, int]]) -> list[tuple[Column, int]]:

@@ -8,8 +8,10 @@ from typing import Any
 
 from orchestrator import views
 from orchestrator.cli.asking import ask, number, print_json, state_word, why
+from orchestrator.cli.saying import say, say_patch
 from orchestrator.cli.tables import print_facts
 from orchestrator.errors import LabError
+from orchestrator.given import no_experiment
 from orchestrator.lab import find_lab
 from orchestrator.marks import is_self_reported, score_mark, scores_told
 from orchestrator.runs.log_text import read_log
@@ -23,7 +25,7 @@ from orchestrator.vault_words import vault_word
 async def _known(reader: Reader, experiment_id: int) -> Experiment:
     experiment = await reader.experiment(experiment_id)
     if experiment is None:
-        raise LabError(f"There is no experiment {experiment_id}.", "`autolab results` and `autolab queue` list them.")
+        raise no_experiment(experiment_id)
     return experiment
 
 
@@ -83,7 +85,7 @@ def show(words: Namespace) -> int:
     if words.json:
         print_json(story)
         return 0
-    print(f"experiment {story['id']}: {story['title']}")
+    say(f"experiment {story['id']}: {story['title']}")
     facts = [("state", state_word(story)), ("reason", why(story))]
     names = ("hypothesis", "source", "variable", "edit", "author", "branch", "commit", "parent")
     facts += [(name, str(story[name])) for name in names]
@@ -94,8 +96,8 @@ def show(words: Namespace) -> int:
     facts += [
         (f"run {run['id']}", f"attempt {run['attempt']}, " * several + _run_told(run)) for run in story["all_runs"]
     ]
-    print_facts([(name, said) for name, said in facts if said], indent=2)
-    print("events (UTC)")
+    print_facts([(name, said) for name, said in facts if said], indent=2, whole=("hypothesis",))
+    say("events (UTC)")
     print_facts(
         [(event["at"][:19].replace("T", " "), _event_told(event)) for event in _once(story["events"])], indent=2
     )
@@ -154,5 +156,5 @@ def diff(words: Namespace) -> int:
     elif not text:
         raise LabError(f"Experiment {experiment.id} has no patch yet.", "`autolab show` tells where it stands.")
     else:
-        sys.stdout.write(text)
+        say_patch(text)
     return 0

@@ -11,6 +11,7 @@ from rich.markup import escape
 from orchestrator.errors import LabError
 from orchestrator.figures import figure
 from orchestrator.lab import Lab
+from orchestrator.runs.log_text import in_one_line
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event
 from orchestrator.views import baseline_of
@@ -56,7 +57,7 @@ async def _tell(reader: Reader, console: Console, seen: int) -> int:
     for event in await reader.events(after=seen):
         seen = event.seq
         if (line := event_line(event)) is not None:
-            console.print(escape(line))
+            console.print(escape(in_one_line(line)))
     return seen
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from orchestrator.context import Context
+from orchestrator.daemon_log import in_a_line, note_mishap
 from orchestrator.engine.importing import import_results
 from orchestrator.engine.setting import set_setting
 from orchestrator.engine.undoing import undo
 from orchestrator.errors import LabError
+from orchestrator.given import experiment_number, no_experiment, priority
 from orchestrator.measurement.judging import Judging
 from orchestrator.measurement.masters import called
 from orchestrator.measurement.measuring import Measuring
@@ -20,11 +23,15 @@ from orchestrator.patches.requeueing import requeue
 from orchestrator.patches.reverting import ablate, revert
 from orchestrator.patches.submitting import add_own
 from orchestrator.review.answering import accept, pick_onto, reopen
-from orchestrator.store.records import Command, Experiment, Run
+from orchestrator.store.records import Command, Experiment, Level, Run, utc_now
 from orchestrator.store.states import ENDED, IllegalMove, State
 from orchestrator.team.offline import BUILT_IN_HEARS_NOTHING, hears_nothing
 
 LOOK_SECONDS = 0.2
+TROUBLE_SECONDS = 2.0
+MOST_DEATHS = 2
+"""So often a daemon may die while it carries a command out; then the command is refused."""
+
 KILL_PATIENCE_SECONDS = 45.0
 
 
@@ -63,23 +70,32 @@ class Answering:
         self._stop = stop
         self._collect = collect
         self._stops: list[Command] = []
+        self._answers: dict[int, tuple[bool, str] | None] = {}  # of commands carried out, not written down yet
 
     async def run(self) -> None:
         """Answer commands for ever. Slow ones (a kill that waits for the process) do not hold up the others."""
         underway: dict[int, asyncio.Task[None]] = {}
         try:
             while True:
-                for command in await self._context.store.waiting_commands():
-                    held = command.id in underway or any(stop.id == command.id for stop in self._stops)
-                    if not held:
-                        underway[command.id] = asyncio.create_task(self.answer(command))
-                for done in [number for number, task in underway.items() if task.done()]:
-                    underway.pop(done).result()
+                try:
+                    await self._look(underway)
+                except LabError as error:  # a full disk, a locked database: what was answered is written later
+                    print(f"{utc_now()} {error}", file=sys.stderr, flush=True)
+                    await asyncio.sleep(TROUBLE_SECONDS)
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             for task in underway.values():
                 task.cancel()
             await asyncio.gather(*underway.values(), return_exceptions=True)
+
+    async def _look(self, underway: dict[int, asyncio.Task[None]]) -> None:
+        """Begin what waits, and take note of what is answered."""
+        for command in await self._context.store.waiting_commands():
+            held = command.id in underway or any(stop.id == command.id for stop in self._stops)
+            if not held:
+                underway[command.id] = asyncio.create_task(self.answer(command))
+        for done in [number for number, task in underway.items() if task.done()]:
+            underway.pop(done).result()
 
     async def answer_all(self) -> None:
         """Answer what waits now, once."""
@@ -87,17 +103,42 @@ class Answering:
             await self.answer(command)
 
     async def answer(self, command: Command) -> None:
+        """Carry it out, once, and write the answer down. Raises LabError where it cannot be written now."""
+        if command.id not in self._answers:
+            self._answers[command.id] = await self._outcome(command)
+        answer = self._answers[command.id]
+        if answer is not None:
+            await self._context.store.answer_command(command, *answer)
+        del self._answers[command.id]
+
+    async def _outcome(self, command: Command) -> tuple[bool, str] | None:
+        """Whether it is done, and the answer; None for one that is answered at the end. No error of ours gets by."""
+        store = self._context.store
+        if await store.begin_command(command) >= MOST_DEATHS:
+            log = self._context.lab.daemon_log
+            return False, f"the daemon has died {MOST_DEATHS} times while it was at it. Its last words are in {log}."
         try:
             answer = await self._carry_out(command)
-        except LabError as error:
-            await self._context.store.answer_command(command, False, str(error))
-        except (KeyError, TypeError, ValueError) as error:
-            await self._context.store.answer_command(command, False, f"the command's words are off: {error!r}")
-        except IllegalMove as error:
-            await self._context.store.answer_command(command, False, f"{error}")
-        else:
-            if answer is not None:
-                await self._context.store.answer_command(command, True, answer)
+        except asyncio.CancelledError:
+            await store.leave_command(command)  # the lab rests; the next start begins it anew
+            raise
+        except (LabError, IllegalMove) as error:
+            return False, str(error)
+        except Exception as error:
+            return False, await self._told_mishap(command, error)
+        if answer is None:
+            await store.leave_command(command)
+            return None
+        return True, answer
+
+    async def _told_mishap(self, command: Command, error: Exception) -> str:
+        """An error in the program itself: told in the log and in the lab, and refused."""
+        lab, said = self._context.lab, in_a_line(error)
+        note_mishap(lab, f"the command {command.verb} of {command.actor} failed:", error)
+        with contextlib.suppress(LabError):
+            sentence = f"the command {command.verb} met an error of Autolab's own: {said}"
+            await self._context.store.event("lab", "autolab", sentence, after=Level.ERROR)
+        return f"Autolab met an error of its own ({said}). The whole story is in {lab.daemon_log}."
 
     async def answer_stops(self, reason: str) -> None:
         """Tell those who asked for the end that it has come."""
@@ -138,7 +179,7 @@ class Answering:
             case "pick":
                 return await pick_onto(self._context, await self._experiment(words), str(words["onto"]))
             case "priority":
-                return await self._priority(await self._experiment(words), int(words["value"]), actor)
+                return await self._priority(await self._experiment(words), priority(words["value"]), actor)
             case "message":
                 return await self._message(str(words["agent"]), str(words["text"]), actor)
             case "add":
@@ -156,9 +197,10 @@ class Answering:
                 raise Refused(f"There is no command {command.verb!r}.", "`autolab --help` lists them.")
 
     async def _experiment(self, words: dict[str, Any]) -> Experiment:
-        experiment = await self._context.store.experiment(int(words["id"]))
+        number = experiment_number(words["id"])
+        experiment = await self._context.store.experiment(number)
         if experiment is None:
-            raise Refused(f"There is no experiment {words['id']}.", "`autolab results` and `autolab queue` list them.")
+            raise no_experiment(number)
         return experiment
 
     # -- runs

@@ -18,6 +18,7 @@ from orchestrator.measurement.judging import Judging
 from orchestrator.measurement.measuring import Measuring
 from orchestrator.measurement.vault import Vault
 from orchestrator.runs import Reading
+from orchestrator.runs.foothold import Foothold
 from orchestrator.store.records import Level, Run, utc_now
 from orchestrator.store.states import State
 from orchestrator.team.crew import Crew
@@ -32,6 +33,8 @@ READINGS_SECONDS = 2.0
 TROUBLE_SECONDS = 2.0
 STALL_SECONDS = 120.0
 REST_SECONDS = 5.0
+FOOTHOLD_SECONDS = 1.0
+LEFT = "the daemon was told to end; runs under way go on and are adopted later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Engine:
         self._vault = Vault(context)
         self._anomalies = Anomalies(context)
         self._answering = Answering(context, self.judging, self.crew, self.stop)
+        self._foothold = Foothold(context.lab.root, context.lab.database, context.lab.lock_file)
         self._stop: str | None = None  # "finish" the runs, kill them "now", or "leave" them alone
         self._moved = time.monotonic()
         self._halt: str | None = None
@@ -77,7 +81,10 @@ class Engine:
             self.stop(now=self._stop is not None)
 
     async def run(self, ready: Callable[[], Awaitable[None]] | None = None) -> Ending:
-        """Take the lab up where the store stands and go on; returns when it has come to its end."""
+        """Take the lab up where the store stands and go on; returns when it has come to its end.
+
+        Raises LabError when the lab is gone: nothing is left to write then, and its runs end by themselves.
+        """
         context = self._context
         await context.store.set_slots([(slot.name, slot.device) for slot in context.executor.slots()])
         await self._clear_leftovers()
@@ -98,6 +105,7 @@ class Engine:
             asyncio.create_task(watch_endpoints(context.store), name="endpoints"),
             asyncio.create_task(self._notebook.run(), name="notebook"),
             asyncio.create_task(beat(context.lab), name="pulse"),
+            asyncio.create_task(self._watch_foothold(), name="foothold"),
         ]
         try:
             ending = await self._go_on(background)
@@ -132,6 +140,8 @@ class Engine:
             try:
                 ending = await self._step()
             except LabError as error:
+                if self._stop == "leave":
+                    return Ending(True, LEFT)
                 await self._tell_trouble(error)
                 continue
             self._trouble = ""
@@ -167,7 +177,7 @@ class Engine:
 
     async def _stopping(self, underway: list[Run]) -> Ending | None:
         if self._stop == "leave":
-            return Ending(True, "the daemon was told to end; runs under way go on and are adopted later")
+            return Ending(True, LEFT)
         if not underway:
             return Ending(self._experiments is None, "stopped before its end" if self._experiments else "stopped")
         if self._stop == "now":
@@ -216,6 +226,16 @@ class Engine:
         if self.crew.out_of_ideas and quiet > STALL_SECONDS:
             return Ending(False, "nothing runs, nothing waits, and the researcher keeps failing")
         return None
+
+    async def _watch_foothold(self) -> None:
+        """Raises LabError as soon as the lab is not where it was."""
+        while not self._foothold.gone:
+            await asyncio.sleep(FOOTHOLD_SECONDS)
+        root = self._context.lab.root
+        raise LabError(
+            f"The lab at {root} is gone: its directory, its database or its lock was deleted or moved.",
+            "Its runs have ended; start it where it is now.",
+        )
 
     async def _watch_slots(self) -> None:
         shown: dict[str, Reading] = {}

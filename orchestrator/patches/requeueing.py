@@ -12,6 +12,7 @@ from orchestrator.context import Context
 from orchestrator.errors import LabError
 from orchestrator.guard import program_hash
 from orchestrator.patches.submitting import against_guard, applied_to_master, commit_on_branch
+from orchestrator.runs.log_text import inert
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import EDITABLE, ENDED, IllegalMove, State
 
@@ -23,7 +24,7 @@ async def requeue(context: Context, experiment: Experiment, words: dict[str, Any
     and `hypothesis`. With another hypothesis alone a worker makes the patch anew. An experiment that waits can be
     changed as well; one without a patch so far stays the attempt that it is. Raises LabError.
     """
-    hypothesis = str(words.get("hypothesis") or "").strip() or experiment.hypothesis
+    hypothesis = inert(str(words.get("hypothesis") or "")).strip() or experiment.hypothesis
     changed = bool(words.get("patch")) or hypothesis != experiment.hypothesis
     if not (changed and experiment.state in EDITABLE):
         _require_outcome(experiment)

@@ -12,9 +12,11 @@ from uuid import uuid4
 
 from orchestrator.context import Context
 from orchestrator.errors import LabError
+from orchestrator.given import priority
 from orchestrator.guard import program_hash, refusals, touches_model
 from orchestrator.patches.line_ends import read_exact
 from orchestrator.patches.sizing import against_size
+from orchestrator.runs.log_text import in_one_line, inert
 from orchestrator.store.records import Decision, Experiment
 from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal
@@ -104,22 +106,22 @@ async def add_own(context: Context, words: dict[str, Any], actor: str) -> str:
     With `patch`, a unified diff against master, it is ready to run (`add_diff`); without one it is a hypothesis that a
     worker makes into a patch. `strict`: what the guard refuses is refused here, and nothing is left behind.
     """
-    title, hypothesis = " ".join(str(words["title"]).split()), str(words["hypothesis"]).strip()
+    title, hypothesis = in_one_line(str(words["title"])), inert(str(words["hypothesis"])).strip()
     if not title:
         raise LabError("The experiment has no title.", "Give one with --title.")
     if not hypothesis:
         raise LabError("The experiment has no hypothesis.", "Say what you expect, and why, with --hypothesis.")
-    source = " ".join(str(words.get("source") or "").split()) or actor
+    source = in_one_line(str(words.get("source") or "")) or actor
     diff = str(words.get("patch") or "")
     proposal = Proposal(title, hypothesis, source, patch=diff or None)
-    priority = int(words.get("priority", PERSON_PRIORITY))
+    urgency = priority(words.get("priority", PERSON_PRIORITY))
     if diff:
         number = await add_diff(
-            context, proposal, diff, actor, priority=priority, strict=bool(words.get("strict", False))
+            context, proposal, diff, actor, priority=urgency, strict=bool(words.get("strict", False))
         )
         return str(number)
     made = await context.store.add_experiment(
-        proposal, author=actor, team="person", priority=priority, state=State.QUEUED
+        proposal, author=actor, team="person", priority=urgency, state=State.QUEUED
     )
     return str(made.id)
 

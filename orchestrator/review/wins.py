@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import LabError
+from orchestrator.given import no_experiment
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import REVERSAL, Decision, Experiment, Run
 from orchestrator.store.states import ENDED, State
@@ -130,7 +131,7 @@ async def require_patch(reader: Reader, experiment_id: int) -> Experiment:
     """The experiment, if it has a commit to export. Raises LabError."""
     experiment = await reader.experiment(experiment_id)
     if experiment is None:
-        raise LabError(f"There is no experiment {experiment_id}.", "`autolab results` lists them.")
+        raise no_experiment(experiment_id)
     if experiment.commit_id is None:
         if experiment.state in ENDED:
             raise LabError(f"Experiment {experiment_id} ended without a patch.", "`autolab show` tells why.")

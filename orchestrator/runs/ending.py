@@ -11,6 +11,7 @@ from pathlib import Path
 
 from orchestrator.runs import claim
 from orchestrator.runs.files import clear_the_way, open_up, write_whole
+from orchestrator.runs.foothold import Foothold
 from orchestrator.runs.identity import Identity
 from orchestrator.runs.result import RunResult, write_result
 
@@ -32,12 +33,14 @@ def make_reserve(run_dir: Path) -> None:
         write_whole(run_dir / RESERVE, os.urandom(RESERVE_BYTES), sync=True)
 
 
-def finish(run_dir: Path, identity: Identity, result: RunResult) -> int:
-    """Write the result; returns the exit code of the supervisor."""
+def finish(run_dir: Path, identity: Identity, result: RunResult, foothold: Foothold) -> int:
+    """Write the result, unless the lab is gone; returns the exit code of the supervisor."""
     result = replace(result, ended_at=utc_now())
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(SECONDS_BETWEEN)
+        if foothold.gone:
+            return 1
         try:
             open_up(run_dir)
             for name in (RESERVE, "home", "out"):

@@ -35,6 +35,17 @@ def inert(text: str) -> str:
     return _SURROGATES.sub("\ufffd", _CONTROLS.sub("", text))
 
 
+def in_one_line(text: str) -> str:
+    """Inert, with single spaces between its words."""
+    return " ".join(inert(text).split())
+
+
+def in_paragraphs(text: str) -> str:
+    """Inert, line for line as a person wrote it, with single spaces between words and one empty line at most."""
+    lines = [" ".join(line.split()) for line in inert(text).strip().split("\n")]
+    return "\n".join(line for line, before in zip(lines, ["", *lines], strict=False) if line or before)
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Whole lines of a log and the offset after them."""

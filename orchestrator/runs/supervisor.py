@@ -19,6 +19,7 @@ from orchestrator.runs.deadlines import Deadlines, Sight
 from orchestrator.runs.ending import finish, make_reserve, utc_now
 from orchestrator.runs.files import clear_the_way, is_plain, open_up, read_json
 from orchestrator.runs.fixed_files import FixedFiles
+from orchestrator.runs.foothold import Foothold
 from orchestrator.runs.handover import Handover, take_weights
 from orchestrator.runs.identity import Identity, identity_of, kill_marked
 from orchestrator.runs.metrics import Follower
@@ -38,8 +39,9 @@ MOST_PROCESSES_NOTED = 256
 class Supervisor:
     """One run. `run()` does it all; the other methods are its steps."""
 
-    def __init__(self, run_dir: Path, spec: RunSpec, identity: Identity, orders: Orders) -> None:
+    def __init__(self, run_dir: Path, spec: RunSpec, identity: Identity, orders: Orders, foothold: Foothold) -> None:
         self.directory = run_dir
+        self.foothold = foothold
         self.spec = spec
         self.identity = identity
         self.phase = "starting"
@@ -228,13 +230,15 @@ class Supervisor:
     # -- status
 
     def _show(self) -> None:
-        """Raises Cut when the run has tampered with the harness's files."""
+        """Raises Cut when the run has tampered with the harness's files, or the lab is gone."""
         attendant, curve = self.attendant, self.metrics.curve
         phase = "paused" if attendant.stopwatch.paused else self.phase
         now = time.monotonic()
         if now < self._shown[0] + STATUS_SECONDS and phase == self._shown[1]:
             return
         self._shown = (now, phase)
+        if self.foothold.gone:
+            raise Cut(Outcome.KILLED, "the lab's directory is gone")
         training = self.deadlines.training
         progress = Progress(
             phase=phase,
@@ -264,12 +268,12 @@ class Supervisor:
         return tuple((identity.pid, identity.start_time) for identity in reversed(self._met))
 
 
-def supervise(run_dir: Path, identity: Identity, orders: Orders) -> RunResult:
+def supervise(run_dir: Path, identity: Identity, orders: Orders, foothold: Foothold) -> RunResult:
     """A fault of the harness is told like any other end, and never leaves a process behind."""
     log: CappedLog | None = None
     try:
         spec = read_spec(run_dir)
-        supervisor = Supervisor(run_dir, spec, identity, orders)
+        supervisor = Supervisor(run_dir, spec, identity, orders, foothold)
         log = supervisor.log
         result = supervisor.run()
         kill_marked(spec.marker)
@@ -289,6 +293,7 @@ def main() -> int:
         print("usage: python -m orchestrator.runs.supervisor RUN_DIR", file=sys.stderr)
         return 2
     run_dir = Path(sys.argv[1]).absolute()
+    foothold = Foothold(run_dir.parent)
     orders = Orders()
     identity = identity_of(os.getpid())
     assert identity is not None
@@ -300,7 +305,7 @@ def main() -> int:
         print(f"{run_dir} cannot be written ({error.strerror})", file=sys.stderr)
         return 1
     make_reserve(run_dir)
-    return finish(run_dir, identity, supervise(run_dir, identity, orders))
+    return finish(run_dir, identity, supervise(run_dir, identity, orders, foothold), foothold)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,9 @@ _TERM = re.compile(r"([A-Za-z_±]+)(<=|>=|!=|=|<|>|~)(.*)", re.DOTALL)
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|d)")
 _SECONDS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
 _NOTHING = ("none", "null", "-")
+MOST_RUNS = 1e6
+"""By its root, of an experiment: more than any has."""
+
 _REMEDY = "Write it as column, sign, value: `state=discarded delta<0 title~muon age<2h`."
 
 
@@ -272,7 +275,7 @@ def _error(sign: str, value: float, noise: float | None) -> Condition:
     if noise is None or value <= 0:
         return "0", []
     turned = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(sign, sign)
-    return f"{COLUMNS['error'].sql} {turned} ?", [(noise / value) ** 2]
+    return f"{COLUMNS['error'].sql} {turned} ?", [min(noise / value, MOST_RUNS) ** 2]
 
 
 def _plain(text: str) -> str:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from orchestrator.runs.log_text import inert
 from orchestrator.store.database import database_error, transaction
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import utc_now
@@ -52,7 +53,7 @@ class Pen(Reader):
         await self._do(
             "INSERT INTO events (at, actor, kind, experiment_id, run_id, before, after, reason)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (utc_now(), actor, kind, experiment_id, run_id, before, after, reason),
+            (utc_now(), actor, kind, experiment_id, run_id, before, after, inert(reason)),
         )
 
     async def event(

@@ -27,6 +27,7 @@ from orchestrator.store.records import (
     utc_now,
 )
 from orchestrator.store.states import ENDED, RAN, WAITING, State
+from roles.bounds import LARGEST_ID
 
 
 def _marks(values: Iterable[object]) -> str:
@@ -143,6 +144,8 @@ class Reader:
     # -- experiments
 
     async def experiment(self, experiment_id: int) -> Experiment | None:
+        if abs(experiment_id) > LARGEST_ID:
+            return None
         row = await self.row("SELECT * FROM experiments WHERE id = ?", (experiment_id,))
         return None if row is None else Experiment.from_row(row)
 

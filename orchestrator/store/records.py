@@ -229,8 +229,13 @@ class Command:
     @classmethod
     def from_row(cls, row: Row) -> Command:
         values = {name: row[name] for name in _columns(cls)}
-        values["arguments"] = json.loads(values["arguments"])
-        return cls(**values)
+        try:
+            arguments = json.loads(values["arguments"])
+        except ValueError:
+            arguments = None
+        if not isinstance(arguments, dict):  # no client of ours writes so: it is no command at all
+            return cls(**{**values, "verb": f"{values['verb']} with words that cannot be read", "arguments": {}})
+        return cls(**{**values, "arguments": arguments})
 
 
 @dataclass(frozen=True, slots=True)

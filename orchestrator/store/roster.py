@@ -7,8 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.history import EarlierResult
+from orchestrator.runs.log_text import inert
 from orchestrator.store.pen import Pen
 from orchestrator.store.records import Command, Letter, StoredCall, utc_now
+from roles.bounds import LARGEST_ID
 
 
 class Roster(Pen):
@@ -119,7 +121,7 @@ class Roster(Pen):
         async with self._change():
             await self._do(
                 "INSERT INTO notes (at, kind, author, text, team) VALUES (?, ?, ?, ?, ?)",
-                (utc_now(), kind, author, text, team),
+                (utc_now(), kind, author, inert(text), team),
             )
             await self._event("note", author, text.splitlines()[0] if text.strip() else kind)
 
@@ -128,7 +130,7 @@ class Roster(Pen):
         async with self._change():
             await self._do(
                 "INSERT INTO letters (at, author, agent, text) VALUES (?, ?, ?, ?)",
-                (utc_now(), author, agent, text),
+                (utc_now(), author, agent, inert(text)),
             )
             await self._event("letter", author, f"to {agent}: {text}")
 
@@ -169,19 +171,39 @@ class Roster(Pen):
             for row in await self.rows("SELECT * FROM commands WHERE state = 'waiting' ORDER BY id")
         ]
 
+    async def begin_command(self, command: Command) -> int:
+        """Note that a command is under way; returns how often it was before, each time without an answer."""
+        async with self._change():
+            before = int(await self.meta(_underway(command), "0"))
+            await self._do("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_underway(command), before + 1))
+        return before
+
+    async def leave_command(self, command: Command) -> None:
+        """It is under way no more, and waits."""
+        async with self._change():
+            await self._do("DELETE FROM meta WHERE key = ?", (_underway(command),))
+
     async def answer_command(self, command: Command, done: bool, answer: str) -> None:
         """Say what came of a command, after the fact."""
+        answer = inert(answer)
         async with self._change():
+            await self._do("DELETE FROM meta WHERE key = ?", (_underway(command),))
             state = "done" if done else "refused"
             await self._do(
                 "UPDATE commands SET state = ?, answer = ?, answered_at = ? WHERE id = ? AND state = 'waiting'",
                 (state, answer, utc_now(), command.id),
             )
             experiment_id = command.arguments.get("id")
+            named = isinstance(experiment_id, int) and abs(experiment_id) <= LARGEST_ID
             await self._event(
                 "command",
                 command.actor,
                 f"{command.verb}: {answer}",
-                experiment_id=experiment_id if isinstance(experiment_id, int) else None,
+                experiment_id=experiment_id if named else None,
                 after=state,
             )
+
+
+def _underway(command: Command) -> str:
+    """The key in `meta` of how often a command was begun."""
+    return f"command {command.id} underway"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.runs.log_text import in_one_line, inert
 from orchestrator.store.papers import PaperBook
 from orchestrator.store.records import CONDITIONS, Decision, Experiment, Run, RunKind, utc_now
 from orchestrator.store.scores import DIFFERENCE, GROUND, SCORE
@@ -117,16 +118,16 @@ class Writer(PaperBook):
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, '', ?, ?)",
             (
                 experiment_id,
-                proposal.title,
-                proposal.hypothesis,
-                proposal.source,
-                proposal.variable,
-                proposal.edit,
+                in_one_line(proposal.title),
+                inert(proposal.hypothesis),
+                in_one_line(proposal.source),
+                inert(proposal.variable),
+                inert(proposal.edit),
                 proposal.patch,
                 author,
                 team,
                 state,
-                reason,
+                inert(reason),
                 priority,
                 now,
                 now,
@@ -166,7 +167,7 @@ class Writer(PaperBook):
     ) -> None:
         before = (await self._known(experiment_id)).state
         check_move(before, after)
-        values = {**(changes or {}), "state": after, "reason": reason, "updated_at": utc_now()}
+        values = {**_inert(changes or {}), "state": after, "reason": inert(reason), "updated_at": utc_now()}
         columns = ", ".join(f"{column} = ?" for column in values)
         await self._do(f"UPDATE experiments SET {columns} WHERE id = ?", [*values.values(), experiment_id])
         if after is State.INVALID:
@@ -182,7 +183,7 @@ class Writer(PaperBook):
     async def annotate(self, experiment_id: int, reason: str, *, actor: str, **changes: Any) -> None:
         """Change columns of an experiment that stays in its state, with an event that says why."""
         async with self._change():
-            values = {**changes, "updated_at": utc_now()}
+            values = {**_inert(changes), "updated_at": utc_now()}
             columns = ", ".join(f"{column} = ?" for column in values)
             await self._do(f"UPDATE experiments SET {columns} WHERE id = ?", [*values.values(), experiment_id])
             if "commit_id" in values or "parent" in values:
@@ -244,7 +245,7 @@ class Writer(PaperBook):
                 " provenance = ?, ended_at = ? WHERE id = ?",
                 (
                     measured.outcome,
-                    measured.reason,
+                    inert(measured.reason),
                     measured.val_bpb,
                     measured.startup_seconds,
                     measured.training_seconds,
@@ -335,3 +336,9 @@ class Writer(PaperBook):
                 (commit_id, experiment_id, utc_now()),
             )
         await self._event("master", actor, reason, experiment_id=experiment_id, after=commit_id)
+
+
+def _inert(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of an experiment, without what would steer a terminal; a patch is kept to the letter."""
+    said = ("title", "hypothesis", "source", "variable", "edit")
+    return {name: inert(value) if name in said else value for name, value in changes.items()}

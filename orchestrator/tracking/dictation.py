@@ -71,7 +71,8 @@ class Dictation:
         return answer
 
     async def _start(self) -> asyncio.subprocess.Process:
-        await asyncio.to_thread(self._lab.trackio.mkdir, parents=True, exist_ok=True)
+        for place in (self._lab.hidden, self._lab.trackio):  # of a lab that is gone nothing is made anew
+            await asyncio.to_thread(place.mkdir, exist_ok=True)
         words = ("-m", "orchestrator.tracking.recorder", str(self._lab.root), self._project)
         return await asyncio.create_subprocess_exec(
             sys.executable,

@@ -2,7 +2,8 @@
 
 An order is a line of JSON on standard input, the answer a line on standard output: {"done": true} when what was
 ordered is on the disk, else {"failed": why}. It is a process of its own because Trackio takes a second to load, prints,
-and holds a lock while it writes; none of that belongs into the daemon. It ends when its input ends. Killed at any
+and holds a lock while it writes; none of that belongs into the daemon. It ends when its input ends, and when the lab is
+gone. Killed at any
 instant it leaves nothing half written, and whatever was not answered may be ordered again.
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.lab import Lab
+from orchestrator.runs.foothold import Foothold
 from orchestrator.tracking.curve import rows_of
 from orchestrator.tracking.project import FLEET, Key, Notice, Project, Row
 from orchestrator.tracking.results_files import write_results
@@ -60,8 +62,11 @@ class Recorder:
 def main() -> int:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what Trackio prints is no answer
-    recorder = Recorder(Lab(Path(sys.argv[1])), sys.argv[2])
+    lab = Lab(Path(sys.argv[1]))
+    recorder, foothold = Recorder(lab, sys.argv[2]), Foothold(lab.root, lab.trackio)
     for line in sys.stdin:
+        if foothold.gone:
+            return 1
         answer: dict[str, object] = {"done": True}
         try:
             recorder.carry_out(json.loads(line))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -27,6 +28,24 @@ def test_wrong_words_are_exit_2(lab: Path) -> None:
     refused(autolab("set", "team.workers", "abc", str(lab)), 1, "`team.workers` is 'abc': input should be 'auto' or")
     refused(autolab("kill", str(lab)), 2)
     refused(autolab("run", str(lab), "--experiments", "0"), 2, "at least 1")
+
+
+def test_a_second_experiment_is_not_taken_for_a_lab(bare: Path) -> None:
+    for words in (("drop", "26", "27"), ("kill", "26", "27", "28"), ("show", "1", "#2"), ("pause", "1", "2.2")):
+        refused(autolab(*words, cwd=bare), 2, f"`{words[0]}` takes one experiment at a time", "space marks several")
+    bare.rename(bare.parent / "27")
+    refused(autolab("drop", "26", "27", cwd=bare.parent), 1, "There is no experiment 26")
+    refused(autolab("show", "1", "--bogus", cwd=bare.parent / "27"), 2, "Unrecognized arguments: --bogus")
+
+
+def test_bytes_that_are_no_text_are_refused_and_do_no_harm_in_a_path(bare: Path) -> None:
+    bad = os.fsdecode(b"bad \xff byte")
+    for words in (("message", "all", bad), ("add", "--title", bad, "--hypothesis", "H"), ("set", "team.name", bad)):
+        refused(autolab(*words, cwd=bare), 2, "`bad � byte` is no UTF-8 text")
+    refused(autolab("results", "--where", f"title~{bad}", cwd=bare), 2, "is no UTF-8 text")
+    (bare / bad).write_text("commit\tval_bpb\tmemory_gb\tstatus\tdescription\na\t1.5\t1.0\tkeep\tidea\n")
+    imported = autolab("import", bad, cwd=bare)
+    assert imported.stdout == "1 result of bad � byte imported as history.\n", imported.stderr
 
 
 def test_a_place_that_is_no_lab_names_the_way_to_make_one(tmp_path: Path) -> None:

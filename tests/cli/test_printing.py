@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import sys
@@ -82,3 +83,32 @@ def test_an_idea_that_no_worker_can_make_is_queued_with_a_word_about_it(lab: Pat
     assert told.returncode == 0 and told.stdout == "2\n" and "only knows its catalogue" in told.stderr
     asyncio.run(at_work("a language model"))
     assert autolab(*words).stderr == ""
+
+
+def test_status_tells_what_the_store_knows_though_the_settings_are_broken(bare: Path) -> None:
+    whole = autolab("status", str(bare))
+    with (bare / "autolab.toml").open("a") as file:
+        file.write("oops [\n")
+    told, as_json = autolab("status", str(bare)), autolab("status", "--json", str(bare))
+    assert (told.returncode, as_json.returncode) == (0, 0)
+    assert "is not valid TOML" in told.stderr and "line" in told.stderr and len(told.stderr.splitlines()) == 1
+    assert "team offline" in whole.stdout and "team -" in told.stdout
+    assert told.stdout.splitlines()[1:] == whole.stdout.splitlines()[1:]
+    assert json.loads(as_json.stdout)["balance"]["of"] == 0
+
+
+def test_the_lines_of_a_hypothesis_stay_and_a_reason_is_one_line(bare: Path) -> None:
+    said = "line one\nline  two\n\n\n  third, which is so long that no terminal of forty columns takes it\n"
+    assert autolab("add", str(bare), "--title", "a\nb", "--hypothesis", said).stdout == "1\n"
+    piped = autolab("show", "1", str(bare)).stdout.splitlines()
+    at = next(i for i, line in enumerate(piped) if line.strip().startswith("hypothesis"))
+    column = piped[at].index("line one")
+    third = "third, which is so long that no terminal of forty columns takes it"
+    assert piped[0] == "experiment 1: a b"
+    assert [line[column:] for line in piped[at + 1 : at + 4]] == ["line two", "", third]
+    assert piped[at + 4].strip().startswith("source")
+    shown = on_a_terminal(40, "show", "1", str(bare))
+    at = next(i for i, line in enumerate(shown) if "line one" in line)
+    assert shown[at + 1].strip() == "line two" and shown[at + 2].strip() == ""
+    assert " ".join(line.strip() for line in shown[at + 3 : at + 6]).startswith("third, which is so long that no")
+    assert max(map(len, shown[: at + 6])) <= 40

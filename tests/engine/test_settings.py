@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import LabError
+from orchestrator.live_settings import change_setting
 from orchestrator.settings import read_settings
 from orchestrator.settings_text import settings_text
 
@@ -71,3 +73,32 @@ def test_a_secret_in_an_address_is_refused_and_not_repeated(tmp_path: Path, addr
     with pytest.raises(LabError, match=r"models\.far\.base_url") as told:
         read_settings(path)
     assert "s3cret" not in str(told.value) and told.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("budget_hours", "1e400", "is inf: input should be a finite number"),
+        ("budget_hours", "nan", "is nan: input should be a finite number"),
+        ("budget_money", "1e300", "input should be at most 10^12"),
+        ("plateau", "99999999999999999999999", "input should be at most 10^12"),
+        ("workers", "99999999999999999999999", "input should be"),
+        ("wave", "9" * 5000, "wave"),
+    ],
+)
+def test_a_number_that_nothing_can_hold_is_refused_and_the_file_stays(
+    tmp_path: Path, key: str, value: str, why: str
+) -> None:
+    path = written(tmp_path)
+    before = path.read_text()
+    with pytest.raises(LabError, match=re.escape(why)) as refused:
+        change_setting(path, f"team.{key}", value)
+    assert len(str(refused.value)) < 250 and path.read_text() == before
+    path.write_text(f"{before}\n[models.far]\nkind = 'openai'\nmodel = 'm'\nmax_tokens = {value}\n")
+    with pytest.raises(LabError):
+        read_settings(path)
+
+
+def test_large_numbers_that_mean_something_are_taken(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    assert change_setting(path, "team.budget_tokens", "50_000_000_000").settings.team.budget_tokens == 50 * 10**9

@@ -93,7 +93,7 @@ async def test_a_refusal_comes_back_into_the_form_and_nothing_typed_is_lost(tmp_
         await until(pilot, lambda: "no title" in screen_text(pilot))
         await fill(pilot, title="T", hypothesis="h", priority="high")
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: "is no number" in screen_text(pilot))
+        await until(pilot, lambda: "A priority is a whole number" in screen_text(pilot))
         await fill(pilot, priority="5", file=str(tmp_path / "none.diff"))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "cannot be read" in screen_text(pilot))

@@ -200,6 +200,16 @@ async def test_a_daemon_that_goes_away_is_told_with_the_key_that_starts_it(tmp_p
     assert [command.verb for command in await posted(lab)] == ["pause"]
 
 
+async def test_a_lab_whose_directory_is_deleted_is_told_for_good(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, (120, 40)) as pilot:
+        lab.root.rename(tmp_path / "elsewhere")
+        await until(pilot, lambda: "THE LAB'S DIRECTORY IS GONE" in screen_text(pilot))
+        await pilot.press("P")
+        await pilot.pause()
+        assert "THE LAB'S DIRECTORY IS GONE" in screen_text(pilot) and "NOT RUNNING" not in screen_text(pilot)
+
+
 async def test_a_thousand_results_stay_quick(tmp_path: Path) -> None:
     lab = await make_room_lab(tmp_path / "lab", experiments=250)
     async with room(lab) as pilot:

@@ -161,6 +161,20 @@ async def test_a_setting_is_changed_in_place_and_others_say_where(tmp_path: Path
         await until(pilot, lambda: "takes a setting and its value" in notices(pilot))
 
 
+async def test_settings_that_cannot_be_read_are_told_to_the_end_of_the_sentence(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    whole = lab.settings_file.read_text()
+    async with room(lab, (80, 30)) as pilot:
+        await pilot.press("comma")
+        await on(pilot, SettingsScreen)
+        lab.settings_file.write_text(f"{whole}\noops [\n")
+        line = whole.count("\n") + 2
+        await until(pilot, lambda: f"(at line {line}," in " ".join(screen_text(pilot).split()))
+        assert "Correct that line" in " ".join(screen_text(pilot).split())
+        lab.settings_file.write_text(whole)
+        await until(pilot, lambda: "at line" not in screen_text(pilot) and "team.wave" in screen_text(pilot))
+
+
 async def test_a_change_that_nobody_has_answered_yet_is_shown_as_that(tmp_path: Path) -> None:
     lab = await make_room_lab(tmp_path / "lab")
     async with room(lab, (120, 40)) as pilot:

@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from orchestrator.review.citing import named_in
 from orchestrator.review.voices import passages, voices_in
 from orchestrator.settings_text import settings_text
 from orchestrator.store.calls import Account, Turn
 from orchestrator.store.states import State
+from orchestrator.store.writer import Proposal, Writer
 from tui.completing import History, Known, no_way, offers
 from tui.drafts import Draft, editor, told, unified_diff
 from tui.screens.command_line import FILTERS
 from tui.settings_rows import comments_of
+from tui.story import facts_table
 from tui.theme import DARK
 from tui.transcripts import answers_in, next_outcome, pretty, since, turn_lines
 
@@ -194,3 +198,16 @@ def test_history_goes_back_and_comes_back_to_what_was_being_typed() -> None:
     ]
     assert [history.step(1, "kill 1"), history.step(1, "drop 2")] == ["drop 2", "pa"]
     assert history.with_line("kill 1") == ["drop 2", "kill 1"]
+
+
+async def test_the_lines_of_a_hypothesis_stay_on_the_page_of_its_experiment(tmp_path: Path) -> None:
+    async with Writer(tmp_path / "runs.db") as store:
+        idea = Proposal("a title", "line one\nline  two\n\n\n  third\x1b[31m", "a\nsource")
+        experiment = await store.add_experiment(idea, author="researcher", team="offline")
+    console = Console(width=60, file=StringIO())
+    console.print(facts_table(experiment, DARK.variables))
+    assert isinstance(console.file, StringIO)
+    lines = [line.strip() for line in console.file.getvalue().splitlines()]
+    at = next(i for i, line in enumerate(lines) if line.startswith("hypothesis"))
+    assert lines[at].endswith("line one") and lines[at + 1 : at + 4] == ["line two", "", "third"]
+    assert lines[at + 4].endswith("a source")

@@ -51,6 +51,7 @@ class HealthStrip(Widget, can_focus=True):
             read_only=self._read_only,
             money=snapshot.money,
             changes=story.changes,
+            gone=not self._lab.root.is_dir(),
         )
         lines = (first_line(health, width), second_line(health, width, self.has_focus))
         if lines != self._lines:

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from orchestrator.errors import LabError
+from orchestrator.given import priority
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.patches.submitting import PERSON_PRIORITY
 from orchestrator.store.reader import Reader
@@ -83,14 +84,10 @@ class AddForm(FormScreen):
         for name in ("title", "hypothesis"):
             if not self.text(name):
                 raise LabError(f"The experiment has no {name}.", "Say it in the form.")
-        try:
-            priority = int(self.text("priority") or PERSON_PRIORITY)
-        except ValueError:
-            raise LabError(f"The priority {self.text('priority')!r} is no number.", "Higher runs first.") from None
         words: dict[str, Any] = {
             "title": self.text("title"),
             "hypothesis": self.text("hypothesis"),
-            "priority": priority,
+            "priority": priority(self.text("priority") or PERSON_PRIORITY),
         }
         if self.text("source"):
             words["source"] = self.text("source")

@@ -38,6 +38,7 @@ class SettingsScreen(RoomScreen):
         self._comments: dict[str, str] = {}
         self._waiting: dict[str, str] = {}
         self._search = ""
+        self._trouble = ""  # why the file says nothing
         self._seen: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -72,10 +73,13 @@ class SettingsScreen(RoomScreen):
             self._seen, self._waiting = seen, waiting
             settings: Settings = settings_from(text, self._lab.settings_file)
         except (LabError, OSError, UnicodeDecodeError) as error:
-            self._list.empty = str(error)
+            self._trouble = str(error)
+            self._list.empty = "no setting can be read"
             self._list.show([])
             self._list.refresh()
+            self._tell()
             return
+        self._trouble = ""
         self._values = dict(shown_settings(settings))
         self._comments = dict(comments_of(text))
         self._show()
@@ -98,6 +102,9 @@ class SettingsScreen(RoomScreen):
         self._tell()
 
     def _tell(self) -> None:
+        if self._trouble:
+            self.query_one("#setting", Static).update(self._trouble)
+            return
         key = self._list.selected_key or ""
         where = f"  Changed {ELSEWHERE}." if key and not is_live(key) else ""
         self.query_one("#setting", Static).update(f"{self._comments.get(key, '')}{where}".strip())
