@@ -16,6 +16,7 @@ from orchestrator.lab import find_lab
 from orchestrator.review.exporting import write_patch
 from orchestrator.review.morning import Morning, morning_of
 from orchestrator.review.wins import Win, require_patch, wins_of
+from orchestrator.store.states import State
 
 
 def review(words: Namespace) -> int:
@@ -26,9 +27,17 @@ def review(words: Namespace) -> int:
     for win in wins:
         one, entry = win.experiment, win_json(win)
         gain = "-" if entry["gain"] is None else figure(entry["gain"], "+.4f")
-        state = "reverted" if win.taken_out else f"accepted by {win.accepted.actor}" if win.accepted else "to review"
-        print(f"{win.order}\t{one.label}\t{figure(one.val_bpb or 0.0)}\t{gain}\t{state}\t{one.title}")
+        print(f"{win.order}\t{one.label}\t{figure(one.val_bpb or 0.0)}\t{gain}\t{_decided(win)}\t{one.title}")
     return 0
+
+
+def _decided(win: Win) -> str:
+    """What people have decided about it."""
+    if win.is_revert:
+        return f"takes out {win.experiment.reverses}"
+    if win.taken_out:
+        return "reverted"
+    return f"accepted by {win.accepted.actor}" if win.accepted else "to review"
 
 
 def win_json(win: Win) -> dict[str, Any]:
@@ -52,6 +61,7 @@ def win_json(win: Win) -> dict[str, Any]:
         "merged_at": win.merged_at,
         "accepted_by": win.accepted.actor if win.accepted else None,
         "taken_out_by": win.taken_out.id if win.taken_out else None,
+        "takes_out": one.reverses if win.is_revert else None,
     }
 
 
@@ -64,14 +74,14 @@ def morning(words: Namespace) -> int:
         return 0
     then, now = (figure(value) if value is not None else "-" for value in (told.best_then, told.best_now))
     print(f"best\t{then} -> {now}")
-    for win in told.wins:
-        print(
-            f"merged\t{win.experiment.label}\t{figure(-(win.experiment.delta or 0.0), '+.4f')}\t{win.experiment.title}"
-        )
+    for win in told.merged:
+        one, word = win.experiment, "reverted" if win.is_revert else "merged"
+        print(f"{word}\t{one.label}\t{figure(-(one.delta or 0.0), '+.4f')}\t{one.title}")
     for one in told.own:
         print(f"own\t{one.label}\t{one.state}\t{one.title}\t{one.why}")
     for state, number in told.outcomes.items():
-        print(f"ended\t{number} {state}")
+        taken = f", {len(told.reverts)} of them reverts" if state is State.PROMOTED and told.reverts else ""
+        print(f"ended\t{number} {state}{taken}")
     for name, share in told.slots.items():
         print(f"slot\t{name}\t{share:.0%} busy")
     print(f"spent\t{told.tokens} tokens\t{told.money:.2f}")
@@ -92,6 +102,7 @@ def morning_json(told: Morning) -> dict[str, Any]:
         "best_then": told.best_then,
         "best_now": told.best_now,
         "wins": [win_json(win) for win in told.wins],
+        "reverts": [win_json(win) for win in told.reverts],
         "outcomes": {str(state): number for state, number in told.outcomes.items()},
         "own": [{"id": one.id, "title": one.title, "state": str(one.state), "reason": one.reason} for one in told.own],
         "runs": told.runs,

@@ -21,6 +21,11 @@ async def accept(context: Context, experiment: Experiment, actor: str) -> str:
             f"Experiment {experiment.id} is {word}; only what master took is reviewed.",
             "`autolab review` lists the wins.",
         )
+    if experiment.is_revert:
+        raise LabError(
+            f"Experiment {experiment.id} takes experiment {experiment.reverses} out of master: it is no win to review.",
+            "`autolab review` lists the wins.",
+        )
     before = await accepted_by(context.store, experiment.id)
     if before is not None:
         raise LabError(f"Experiment {experiment.id} was accepted by {before.actor} already.", "The mark stays.")

@@ -139,6 +139,11 @@ class Experiment(_FromRow):
         return int(number) if number.isdecimal() and self.patch is not None else None
 
     @property
+    def is_revert(self) -> bool:
+        """Whether it takes a win out of master by a person's decision: merged, it is no win of its own."""
+        return self.reverses is not None and self.decision is Decision.MERGE
+
+    @property
     def why(self) -> str:
         """The reason, to stand beside the state."""
         return beside(self.state, self.reason)
