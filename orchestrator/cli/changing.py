@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.actor import who
+from orchestrator.cli.hints import for_lab
 from orchestrator.errors import LabError, UsageError
 from orchestrator.history import read_results
 from orchestrator.lab import Lab, daemon_of, find_lab
@@ -32,7 +33,7 @@ def send(lab: Lab, verb: str, arguments: dict[str, Any]) -> str:
     command = asyncio.run(_send(lab, verb, arguments))
     match command.state:
         case "done":
-            return command.answer
+            return for_lab(command.answer, lab)
         case "refused":
             raise LabError(command.answer)
         case _:
@@ -67,8 +68,8 @@ def _tell(answer: str) -> int:
 
 
 def pause_or_resume(words: Namespace) -> int:
-    meant, lab = _meant_and_lab(words.words)
-    return _tell(send(find_lab(lab), words.verb, meant))
+    meant, words.lab = _meant_and_lab(words.words)
+    return _tell(send(find_lab(words.lab), words.verb, meant))
 
 
 def _meant_and_lab(words: list[str]) -> tuple[dict[str, Any], str | None]:

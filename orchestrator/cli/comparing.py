@@ -12,24 +12,26 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.cli.asking import ask
+from orchestrator.cli.hints import for_lab
 from orchestrator.comparison import CONFIDENCE, Comparison, Estimate, TeamFigures, comparison_json, comparison_of
 from orchestrator.figures import figure
-from orchestrator.lab import find_lab
+from orchestrator.lab import Lab, find_lab
 
 
 def compare(words: Namespace) -> int:
-    found = ask(find_lab(words.lab), comparison_of)
+    lab = find_lab(words.lab)
+    found = ask(lab, comparison_of)
     if words.json:
         print(json.dumps(comparison_json(found), indent=2, ensure_ascii=False))
         return 0
-    _print(found)
+    _print(found, lab)
     return 0
 
 
-def _print(found: Comparison) -> None:
+def _print(found: Comparison, lab: Lab) -> None:
     console = Console()
     if not found.teams:
-        print("No team has worked here yet; `autolab start` begins.")
+        print(for_lab("No team has worked here yet; `autolab start` begins.", lab))
         return
     table = Table("", box=box.SIMPLE, pad_edge=False)
     for one in found.teams:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.cli.asking import ask, print_json
+from orchestrator.cli.hints import for_lab
 from orchestrator.cli.tables import print_table
 from orchestrator.columns import Column
 from orchestrator.history import MOST_ROWS
@@ -45,12 +46,13 @@ def settings(words: Namespace) -> int:
 
 
 def earlier(words: Namespace) -> int:
-    found = ask(find_lab(words.lab), lambda reader: reader.history(limit=MOST_ROWS))
+    lab = find_lab(words.lab)
+    found = ask(lab, lambda reader: reader.history(limit=MOST_ROWS))
     if words.json:
         print_json([asdict(one) for one in found])
         return 0
     if not found:
-        print("Nothing was imported yet: `autolab import FILE` reads a results.tsv.")
+        print(for_lab("Nothing was imported yet: `autolab import FILE` reads a results.tsv.", lab))
         return 0
     print_table(
         EARLIER_COLUMNS,

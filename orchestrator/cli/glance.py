@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator import views
 from orchestrator.balance import balance_of
 from orchestrator.cli.asking import ask, number, print_json
+from orchestrator.cli.hints import for_lab
 from orchestrator.cli.tables import print_facts
 from orchestrator.doctor import examine
 from orchestrator.errors import LabError
@@ -60,7 +61,7 @@ def status(words: Namespace) -> int:
         lines.append(("balance", f"{f'{name}: ' if len(balances) > 1 else ''}{balance.told}"))
     for one in completed:
         lines.append(("finished", f"{one.finished} of {one.jobs} jobs ({one.rate:.0%}) as {one.role}: {one.model}"))
-    print_facts(lines)
+    print_facts([(name, for_lab(told, lab)) for name, told in lines])
     return 0
 
 
@@ -100,5 +101,5 @@ def doctor(words: Namespace) -> int:
         for finding in findings:
             print(f"{'ok  ' if finding.ok else 'MIND'}  {finding.name}: {finding.found}")
             if finding.remedy and (not finding.ok or finding.name.startswith("model ")):
-                print(f"      {finding.remedy}")
+                print(f"      {finding.remedy if lab is None else for_lab(finding.remedy, lab)}")
     return 0 if all(finding.ok or not finding.needed for finding in findings) else 1

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from orchestrator.actor import who
+from orchestrator.cli.hints import for_lab
 from orchestrator.errors import LabError, UsageError
 from orchestrator.lab import Lab, daemon_of, find_lab
 from orchestrator.neighbours import labs_at_work, told
@@ -49,7 +50,7 @@ def init(words: Namespace) -> int:
         made = asyncio.run(create_lab(root, words.profile, words.source, wishes, show))
     for note in made.notes:
         print(note)
-    print(f"The lab {made.lab.root} is ready. Open it with `autolab-tui {words.place}`.")
+    print(f"The lab {made.lab.root} is ready. {for_lab('Open it with `autolab-tui`.', made.lab)}")
     return 0
 
 
@@ -88,7 +89,8 @@ def start(words: Namespace) -> int:
         print(f"The lab {lab.root} is at work already (process {alive.pid}).")
         return 0
     identity = start_daemon(lab)
-    print(f"The lab {lab.root} is at work (process {identity.pid}). Watch it with `autolab-tui`.")
+    watch = for_lab("Watch it with `autolab-tui`.", lab)
+    print(f"The lab {lab.root} is at work (process {identity.pid}). {watch}")
     _tell_of_neighbours(lab)
     return 0
 

@@ -253,7 +253,19 @@ def _seconds(text: str) -> float:
     return number
 
 
+def _with_lab(text: str, words: argparse.Namespace) -> str:
+    """What went wrong, with the lab in the commands that it names."""
+    from orchestrator.cli.hints import for_lab
+    from orchestrator.lab import find_lab
+
+    try:
+        return for_lab(text, find_lab(getattr(words, "lab", None)))
+    except LabError:  # there is none to name
+        return text
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
+    words = argparse.Namespace()
     try:
         words = parse(sys.argv[1:] if arguments is None else arguments)
         return carrier(words.carried_out_by)(words)
@@ -261,7 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"autolab: {error}", file=sys.stderr)
         return 2
     except LabError as error:
-        print(f"autolab: {error}", file=sys.stderr)
+        print(f"autolab: {_with_lab(str(error), words)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
