@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from orchestrator.branches import Repository
 from orchestrator.cli.reviewing import morning_json, win_json
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
@@ -17,7 +18,7 @@ from orchestrator.patches.reverting import revert
 from orchestrator.report.facts import facts_of
 from orchestrator.report.markdown import markdown
 from orchestrator.report.notebook import notebook
-from orchestrator.review.answering import accept
+from orchestrator.review.answering import accept, pick_onto
 from orchestrator.review.morning import morning_of
 from orchestrator.review.wins import wins_of
 from orchestrator.store.records import RunKind
@@ -100,3 +101,16 @@ async def test_the_room_shows_a_revert_beside_the_wins(lab: Lab) -> None:
         await on(pilot, MorningScreen)
         await until(pilot, lambda: "2 wins, 1 reverted" in screen_text(pilot))
         await until(pilot, partial(shows, pilot, "1 merged 3"))
+
+
+async def test_a_pick_onto_what_holds_the_change_says_so_and_a_revert_makes_room_for_it(lab: Lab) -> None:
+    repository = Repository(lab.root)
+    text = repository.show_file("master", "train.py").decode()
+    repository.commit_files({"train.py": text.replace("INIT_STD = 0.01", "INIT_STD = 0.03").encode()}, "By hand")
+    async with Writer(lab.database) as store:
+        context = context_of(lab, store)
+        first, second = await store.experiment(1), await store.experiment(2)
+        assert first is not None and second is not None
+        with pytest.raises(LabError, match="Experiment 2 is in master already"):
+            await pick_onto(context, second, "master")
+        assert "is master with experiment 1's change" in await pick_onto(context, first, "master")
