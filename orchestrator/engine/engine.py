@@ -18,7 +18,7 @@ from orchestrator.measurement.judging import Judging
 from orchestrator.measurement.measuring import Measuring
 from orchestrator.measurement.vault import Vault
 from orchestrator.runs import Reading
-from orchestrator.store.records import Level, Run, utc_now
+from orchestrator.store.records import AT_WORK, Level, Run, utc_now
 from orchestrator.store.states import State
 from orchestrator.team.crew import Crew
 from orchestrator.watching.anomalies import Anomalies
@@ -85,7 +85,7 @@ class Engine:
         await self.judging.update_checkout()
         await self.measuring.outcomes()  # counts from here
         await self.measuring.collect()
-        await context.store.event("lab", "autolab", "the lab goes to work")
+        await context.store.event("lab", "autolab", AT_WORK)
         if ready is not None:
             await ready()
         background = [

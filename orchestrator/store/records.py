@@ -68,6 +68,9 @@ CANCELLED = "cancelled"
 CONDITIONS = "conditions"
 """The key in the table `meta` of the hash of the settings that runs are measured under now."""
 
+AT_WORK = "the lab goes to work"
+"""The reason of the event that a daemon begins with."""
+
 TOGETHER = "together"
 """An argument of orders that were given at once, for several experiments: the same for all of them."""
 
