@@ -150,11 +150,12 @@ def run(words: Namespace) -> int:
     lab = find_lab(words.lab)
     begin = time.monotonic()
     _tell_of_neighbours(lab)
+    console = Console(highlight=False, soft_wrap=True)
 
     async def work() -> Ending:
-        watcher = asyncio.create_task(watch(lab, words.experiments))
+        watcher = asyncio.create_task(watch(lab, words.experiments, console))
         try:
-            return await serve(lab, "run", words.experiments)
+            return await serve(lab, "run", words.experiments, console.print)
         finally:
             watcher.cancel()
             await asyncio.gather(watcher, return_exceptions=True)

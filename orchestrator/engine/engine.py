@@ -33,6 +33,10 @@ TROUBLE_SECONDS = 2.0
 STALL_SECONDS = 120.0
 REST_SECONDS = 5.0
 
+LEAVING = "leaving the runs under way to the next start"
+FINISHING = "finishing the runs under way; Ctrl-C again kills them"
+KILLING = "killing the runs under way; they run again after the next start"
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -69,12 +73,16 @@ class Engine:
         self.measuring.closed = True
         self.crew.closed = True
 
-    def interrupt(self, leave: bool) -> None:
-        """A signal came: `leave` at once (runs live on and are adopted later), or finish; a second one kills."""
+    def interrupt(self, leave: bool) -> str:
+        """A signal came: `leave` at once (runs live on and are adopted later), or finish; a second one kills.
+
+        Returns what is done about it, for the person at the terminal.
+        """
         if leave:
             self._stop = "leave"
-        else:
-            self.stop(now=self._stop is not None)
+            return LEAVING
+        self.stop(now=self._stop is not None)
+        return KILLING if self._stop == "now" else FINISHING
 
     async def run(self, ready: Callable[[], Awaitable[None]] | None = None) -> Ending:
         """Take the lab up where the store stands and go on; returns when it has come to its end."""
