@@ -113,8 +113,16 @@ ACTIONS: tuple[Action, ...] = (
     # steering
     Action("pause_run", Kind.COMMAND, "pause or resume the selected run, or agent", ("p",), takes="id", footer="pause"),
     Action("pause_queue", Kind.COMMAND, "pause or resume the queue: no new run starts", ("P",), footer="pause queue"),
-    Action("pause", Kind.COMMAND, "pause the queue, the run of ID, or one agent", verb="pause", takes="id or agent?"),
-    Action("resume", Kind.COMMAND, "resume the queue, the run of ID, or an agent", verb="resume", takes="id or agent?"),
+    Action(
+        "pause", Kind.COMMAND, "pause the queue, the run of ID, an agent or a team", verb="pause", takes="id or agent?"
+    ),
+    Action(
+        "resume",
+        Kind.COMMAND,
+        "resume the queue, the run of ID, an agent or a team",
+        verb="resume",
+        takes="id or agent?",
+    ),
     Action(
         "stop_run",
         Kind.COMMAND,

@@ -136,8 +136,13 @@ async def undo_of(reader: Reader, order: Command) -> Undo:
 
 
 async def _of_holding(reader: Reader, order: Command) -> Undo:
-    """The queue, or the very run that was held: a later one of the same experiment is not meant."""
+    """The queue, the agents that it changed something for, or the very run that was held: a later one of the same
+    experiment is not meant."""
     other, words = HOLDING[order.verb], order.arguments
+    if words.get("agent") is not None:
+        then = f"{words['agent']} {'is paused again' if other == 'pause' else 'goes on'}"
+        changed = {"agent": words["agent"], "only": await _agents_of(reader, order)}
+        return Undo(order, f"the {order.verb} of {words['agent']}", then, other, changed)
     if words.get("id") is None:
         return Undo(order, f"the {order.verb} of the queue", f"the queue is {other}d", other, words)
     of = f"run of experiment {words['id']}"
@@ -208,6 +213,15 @@ async def _made_by(reader: Reader, order: Command) -> Experiment | None:
     """The experiment that the answer to an order of MADE_ONE names."""
     made = re.search(r"\d+", order.answer)
     return await reader.experiment(int(made.group())) if made is not None else None
+
+
+async def _agents_of(reader: Reader, order: Command) -> list[str]:
+    """The agents that the order has paused or resumed; others of the team or role were so before."""
+    rows = await reader.rows(
+        "SELECT reason FROM events WHERE kind = 'agent' AND actor = ? AND at BETWEEN ? AND ? AND reason LIKE ?",
+        (order.actor, order.at, order.answered_at, f"agent % is {order.verb}d"),
+    )
+    return [str(row["reason"]).split()[1] for row in rows]
 
 
 async def _held_by(reader: Reader, order: Command) -> Run | None:

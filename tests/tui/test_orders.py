@@ -292,3 +292,19 @@ async def test_the_pause_of_a_run_that_has_ended_is_passed_over_and_refused(tmp_
         assert late.state == "refused" and "The run of experiment 15 has ended (killed)" in late.answer, late.answer
         undone = await desk.undo()
         assert undone.state == "done" and "priority 5 of experiment 14" in undone.answer, undone.answer
+
+
+async def test_a_team_is_paused_and_resumed_as_one_and_undone_for_those_whom_it_changed(desk: Desk) -> None:
+    await desk.store.pause_agent("planner", BOB, True)
+    told = await desk.order("pause", agent="offline")
+    assert told.answer == "1 agent of offline is paused after the reply at hand"
+    assert await desk.store.paused_by("researcher") == ADA
+    assert (await desk.order("pause", agent="offline")).answer == "all agents of offline are paused already"
+    undone = await desk.undo()
+    assert undone.answer == "the pause of offline is undone: offline goes on"
+    assert not await desk.store.paused_by("researcher")
+    assert await desk.store.paused_by("planner") == BOB, "that was so before"
+    assert (await desk.order("pause", BOB, agent="planner")).answer == f"planner is paused by {BOB} already"
+    assert (await desk.order("resume", BOB, agent="offline")).answer == "1 agent of offline goes on"
+    assert (await desk.undo(BOB)).answer == "the resume of offline is undone: offline is paused again"
+    assert await desk.store.paused_by("planner") == BOB

@@ -82,7 +82,9 @@ async def test_p_on_an_agent_pauses_that_one_and_again_resumes_it(tmp_path: Path
         await until(pilot, lambda: "researcher goes on" in notices(pilot))
         assert not await store.paused_by("researcher")
         await pilot.press("colon", *"pause nobody", "enter")
-        await until(pilot, lambda: "There is no agent 'nobody'. There are: planner, researcher." in notices(pilot))
+        await until(
+            pilot, lambda: "There is no agent 'nobody'. There are: offline, planner, researcher." in notices(pilot)
+        )
         await pilot.press("2")
         await until(pilot, lambda: "planner: offline" in screen_text(pilot))
 

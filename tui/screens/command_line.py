@@ -90,7 +90,7 @@ class CommandLine(ModalScreen[str | None]):
             values = flat(await asyncio.to_thread(read_settings, self._lab.settings_file))
             return Known(
                 experiments=[(row["id"], plain(row["title"]), State(row["state"])) for row in rows],
-                agents=list(dict.fromkeys([*(one.name for one in agents), *(one.role for one in agents)])),
+                agents=list(dict.fromkeys(word for one in agents for word in (one.name, one.role, one.team) if word)),
                 settings={key: as_toml(value) for key, value in values.items() if is_live(key)},
                 branches=["master", *(row["branch"] for row in branches)],
                 papers=[(one.id, plain(one.title)) for one in await papers_of(self._reader)],
