@@ -78,6 +78,7 @@ ACTIONS: tuple[Action, ...] = (
         "review", Kind.READ, "the wins in order, to accept, take out, pick or export", ("b",), "review", footer="review"
     ),
     Action("compare", Kind.READ, "what each team was worth, side by side", ("C",), "compare", footer="compare"),
+    Action("events", Kind.READ, "what happened, the newest first", verb="events"),
     Action("morning", Kind.READ, "what happened while you were away", verb="morning"),
     Action(
         "patch",

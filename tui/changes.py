@@ -6,11 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import Event
 from orchestrator.store.states import ENDED, MEASURED, State
 
-TOLD = ("master", "lab", "command", "letter", "note", "anomaly")
-MOST = 500
 _OF_A_REVERT = "experiment_id IN (SELECT id FROM experiments WHERE decision = 'merge')"
 
 
@@ -81,14 +78,3 @@ async def _best_at(reader: Reader, at: str) -> float | None:
         (at,),
     )
     return None if row is None else row["val_bpb"]
-
-
-async def events_of_interest(reader: Reader, since: str) -> list[Event]:
-    """What a person would want to be told of since then, newest first, at most MOST. Raises LabError."""
-    ends = [str(state) for state in ENDED]
-    rows = await reader.rows(
-        f"SELECT * FROM events WHERE at > ? AND (kind IN ({', '.join('?' * len(TOLD))}) OR kind = 'agent'"
-        f" OR kind = 'state' AND after IN ({', '.join('?' * len(ends))})) ORDER BY seq DESC LIMIT ?",
-        (since, *TOLD, *ends, MOST),
-    )
-    return [Event.from_row(row) for row in rows]

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 from rich.cells import cell_len
 
 from orchestrator.figures import figure
+from orchestrator.review.happened import TOLD
 from orchestrator.store.records import Event, SlotRow, seconds_since
 from orchestrator.store.states import ENDED
 from orchestrator.views import Baseline
-from tui.changes import TOLD, Changes
+from tui.changes import Changes
 from tui.present import age, amount, event_text, plain
 from tui.tones import Line, Said, Tone, fit
 

@@ -1,4 +1,4 @@
-"""The verbs that look things up beside the results: settings, papers, imported results."""
+"""The verbs that look things up beside the results: settings, papers, imported results, events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from orchestrator.history import MOST_ROWS
 from orchestrator.lab import find_lab
 from orchestrator.live_settings import ELSEWHERE, as_toml, flat, is_live
 from orchestrator.review.citing import Cited, papers_of, require_paper
+from orchestrator.review.happened import events_of_interest
 from orchestrator.settings import read_settings
+from orchestrator.store.records import Event
 
 SETTING_COLUMNS = (Column("key", 32), Column("value", 12, share=1), Column("is changed", 14, share=1))
 PAPER_COLUMNS = (
@@ -22,6 +24,13 @@ PAPER_COLUMNS = (
     Column("experiments", 11, right=True, rank=1),
     Column("title", 24, share=3),
     Column("what came of it", 20, share=2),
+)
+EVENT_COLUMNS = (
+    Column("UTC", 16),
+    Column("what", 10),
+    Column("id", 4, right=True),
+    Column("why", 24, share=3),
+    Column("by", 10, share=1, rank=1),
 )
 EARLIER_COLUMNS = (
     Column("commit", 7, rank=1),
@@ -43,6 +52,21 @@ def settings(words: Namespace) -> int:
     ]
     print_table(SETTING_COLUMNS, rows)
     return 0
+
+
+def events(words: Namespace) -> int:
+    found = ask(find_lab(words.lab), lambda reader: events_of_interest(reader, ""))
+    if words.json:
+        print_json([asdict(one) for one in found])
+        return 0
+    print_table(EVENT_COLUMNS, [_event_row(one) for one in found])
+    return 0
+
+
+def _event_row(one: Event) -> tuple[str, ...]:
+    number = "" if one.experiment_id is None else str(one.experiment_id)
+    word = one.after if one.kind == "state" and one.after else one.kind
+    return one.at[:16].replace("T", " "), word.replace("_", " "), number, one.why, one.actor
 
 
 def earlier(words: Namespace) -> int:

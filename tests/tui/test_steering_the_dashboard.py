@@ -121,6 +121,14 @@ async def test_what_changed_is_a_line_that_enter_expands_with_who_asked(tmp_path
         await until(pilot, lambda: "UTC, ada@box" in screen_text(pilot))
         await pilot.press("escape", "escape")
         await until(pilot, lambda: "nothing of note since" in screen_text(pilot))
+        await pilot.press("colon", *"events", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChangesScreen))
+        await until(pilot, lambda: "0 since you looked" in screen_text(pilot))
+        text = screen_text(pilot)
+        assert text.index("before that") < text.index("no free space"), "what was looked at is there still"
+        await pilot.press("g", "enter")
+        assert isinstance(pilot.app.screen, ChangesScreen), "there is nothing behind the rule"
+        await pilot.press("escape")
         visit.unlink()
 
 
