@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from tui.keys import footer
-from tui.paced import PacedScreen
+from tui.paced import PacedApp, PacedScreen
 from tui.panes.line import OneLine
 
 
@@ -18,6 +18,10 @@ class RoomScreen(PacedScreen[None]):
     """Actions whose keys ask nothing here, where they are what one comes for."""
 
     AUTO_FOCUS = None
+
+    def on_screen_resume(self) -> None:
+        if isinstance(self.app, PacedApp):
+            self.app.page_shown(self)
 
     def footer(self) -> OneLine:
         return OneLine(lambda width: footer(width, self.FOOTER, only_looking=self.only_looks), classes="footer")
