@@ -228,7 +228,7 @@ class ControlRoom(PacedApp[str]):
             case "help":
                 from tui.screens.help import Help  # what the first screen does not need comes when asked for
 
-                self.push_screen(Help())
+                self.push_screen(Help(screen.own_keys))
             case "filter" if screen is self.dashboard:
                 self._at_tables().ask(self.dashboard.table)
             case "order" if screen is self.dashboard:
@@ -245,6 +245,8 @@ class ControlRoom(PacedApp[str]):
                 self.notify("That is for logs: l opens the log of the selected run.")
             case "filter" | "order" | "turn_order":
                 self.notify("Nothing is looked for or sorted here: the tables and an experiment's log can be.")
+            case "series" | "side_by_side" | "full_screen" | "mark" | "outcome":
+                self.notify(f"{(BY_NAME[name].footer or name).capitalize()} means nothing here: ? lists the keys.")
             case "leave":
                 self.exit()
             case "sleep":

@@ -32,6 +32,11 @@ class RoomScreen(PacedScreen[None]):
         return bool(getattr(self.app, "read_only", False))
 
     @property
+    def own_keys(self) -> tuple[str, ...]:
+        """The actions that this page is for; help begins with them."""
+        return self.FOOTER
+
+    @property
     def experiment_id(self) -> int | None:
         """The experiment that an action means here."""
         return None
