@@ -23,7 +23,7 @@ from tui.commands import ON_THE_COMMAND_LINE, NotUnderstood, Order, understand
 from tui.deeds import Deeds
 from tui.keys import bindings, shown
 from tui.meaning import order_of
-from tui.memory import Memory, layout_of, restore
+from tui.memory import Memory, hidden_by, layout_of, restore
 from tui.opening import start_again, stopped_by, tell_of_neighbours
 from tui.own_outcomes import OwnOutcomes
 from tui.paced import PacedApp
@@ -118,6 +118,8 @@ class ControlRoom(PacedApp[str]):
             await self.push_screen(self.dashboard)
             if (first := await look) is not None:
                 self.dashboard.show(first)
+                if hidden := hidden_by(first.story):
+                    self.notify(hidden, severity="warning", timeout=15, markup=False)
         self.call_later(self.first_screen_made)
         if problem:
             self.notify(problem, title="the daemon did not start", severity="error", timeout=15, markup=False)

@@ -164,6 +164,20 @@ async def test_the_room_is_as_it_was_left_and_a_watcher_changes_nothing_of_it(tm
         assert "3 results" not in screen_text(pilot)
 
 
+async def test_a_remembered_filter_that_leaves_nothing_says_how_to_drop_it(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot:
+        await pilot.press("4", "slash", *"zzz", "enter")
+        await until(pilot, lambda: "4 queue /zzz 0 of 2" in screen_text(pilot))
+        await until(pilot, lambda: "matches the filter: 4, then esc, clears it" in screen_text(pilot))
+        assert not notices(pilot)
+        await pilot.press("q")
+    async with room(lab) as pilot:
+        await until(pilot, lambda: "nothing of 2 that wait matches `zzz`: 4, then esc, shows all" in notices(pilot))
+        await pilot.press("4", "escape")
+        await until(pilot, lambda: "4 queue 2" in screen_text(pilot))
+
+
 async def test_an_experiment_is_opened_from_what_changed(tmp_path: Path) -> None:
     lab = await make_room_lab(tmp_path / "lab")
     async with room(lab) as pilot:
