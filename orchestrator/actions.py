@@ -78,6 +78,7 @@ ACTIONS: tuple[Action, ...] = (
         "review", Kind.READ, "the wins in order, to accept, take out, pick or export", ("b",), "review", footer="review"
     ),
     Action("compare", Kind.READ, "what each team was worth, side by side", ("C",), "compare", footer="compare"),
+    Action("events", Kind.READ, "what happened, the newest first", verb="events"),
     Action("morning", Kind.READ, "what happened while you were away", verb="morning"),
     Action(
         "patch",
@@ -113,8 +114,16 @@ ACTIONS: tuple[Action, ...] = (
     # steering
     Action("pause_run", Kind.COMMAND, "pause or resume the selected run, or agent", ("p",), takes="id", footer="pause"),
     Action("pause_queue", Kind.COMMAND, "pause or resume the queue: no new run starts", ("P",), footer="pause queue"),
-    Action("pause", Kind.COMMAND, "pause the queue, the run of ID, or one agent", verb="pause", takes="id or agent?"),
-    Action("resume", Kind.COMMAND, "resume the queue, the run of ID, or an agent", verb="resume", takes="id or agent?"),
+    Action(
+        "pause", Kind.COMMAND, "pause the queue, the run of ID, an agent or a team", verb="pause", takes="id or agent?"
+    ),
+    Action(
+        "resume",
+        Kind.COMMAND,
+        "resume the queue, the run of ID, an agent or a team",
+        verb="resume",
+        takes="id or agent?",
+    ),
     Action(
         "stop_run",
         Kind.COMMAND,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +123,9 @@ def _clear(root: Path, existed: bool) -> None:
 
 def _check_place(lab: Lab) -> None:
     if lab.exists:
-        raise LabError(f"There is a lab at {lab.root} already.", f"Open it with `autolab-tui {lab.root}`.")
+        raise LabError(
+            f"There is a lab at {lab.root} already.", f"Open it with `autolab-tui {shlex.quote(str(lab.root))}`."
+        )
     if lab.root.exists() and not lab.root.is_dir():
         raise LabError(f"{lab.root} is a file.", "Name a new directory.")
     if lab.root.is_dir() and any(lab.root.iterdir()):

@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -89,13 +89,24 @@ async def _note_direction(store: Writer, target: Target) -> None:
         await store.set_meta(DIRECTION, target.direction)
 
 
-async def serve(lab: Lab, mode: str, experiments: int | None = None) -> Ending:
-    """Be the daemon of this lab until it is stopped (or `experiments` have an outcome)."""
+async def serve(
+    lab: Lab, mode: str, experiments: int | None = None, told: Callable[[str], None] | None = None
+) -> Ending:
+    """Be the daemon of this lab until it is stopped (or `experiments` have an outcome).
+
+    `told` hears at once what is done about a signal.
+    """
     async with opened(lab) as context:
         engine = Engine(context, experiments)
         loop = asyncio.get_running_loop()
+
+        def interrupt() -> None:
+            words = engine.interrupt(leave=mode == "daemon")
+            if told is not None:
+                told(words)
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, engine.interrupt, mode == "daemon")
+            loop.add_signal_handler(number, interrupt)
 
         async def ready() -> None:
             identity = {"pid": os.getpid(), "started_at": utc_now(), "mode": mode}

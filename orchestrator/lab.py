@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +114,7 @@ def find_lab(given: str | None) -> Lab:
                 f"{lab.root} is not a lab: it has no autolab.toml.",
                 "Name a lab, or an empty directory to `autolab init`.",
             )
-        raise LabError(f"There is no lab at {lab.root}.", f"Make one with `autolab init {given}`.")
+        raise LabError(f"There is no lab at {lab.root}.", f"Make one with `autolab init {shlex.quote(given)}`.")
     for candidate in (Path.cwd(), Path.cwd() / "lab"):
         if Lab(candidate).exists:
             return Lab(candidate.resolve())

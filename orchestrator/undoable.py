@@ -1,7 +1,7 @@
 """What a person ordered last, and how that is undone: read from the table of commands and from the events.
 
-Only a person's own orders count, newest first. What did nothing, what was undone already, and an experiment of one's
-own that has ended, is passed over.
+Only a person's own orders count, newest first. What did nothing, what was undone already, an experiment of one's own
+that has ended, and the pause of a run that has ended, is passed over.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from orchestrator.errors import LabError
 from orchestrator.review.wins import accepted_by
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import TOGETHER, Command, Event, Experiment
+from orchestrator.store.records import TOGETHER, Command, Event, Experiment, Run
 from orchestrator.store.states import ENDED, WAITING, State
 
 MOST_ORDERS = 500
@@ -33,6 +33,9 @@ FOR_GOOD = {
 
 MADE_ONE = frozenset({"add", "revert", "ablate"})
 """Orders that make an experiment: undone while it waits, and of no further interest once it has ended."""
+
+HOLDING = {"pause": "resume", "resume": "pause"}
+"""Orders that hold something or let it go on, and the one that undoes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,10 @@ async def given_with(reader: Reader, how: Undo) -> list[Undo]:
 
 
 async def _is_over(reader: Reader, order: Command) -> bool:
-    """Whether what the order made has run its course: there is nothing to take back, and it hides nothing older."""
+    """Whether what the order made or held has run its course: nothing is to take back, and it hides nothing older."""
+    if order.verb in HOLDING and order.arguments.get("id") is not None:
+        run = await _held_by(reader, order)
+        return run is not None and run.ended
     if order.verb not in MADE_ONE:
         return False
     experiment = await _made_by(reader, order)
@@ -107,10 +113,8 @@ async def undo_of(reader: Reader, order: Command) -> Undo:
             return await _of_drop(reader, order)
         case "priority":
             return await _of_priority(reader, order)
-        case "pause" | "resume":
-            other = "resume" if order.verb == "pause" else "pause"
-            of = f"run of experiment {words['id']}" if words.get("id") is not None else "queue"
-            return Undo(order, f"the {order.verb} of the {of}", f"the {of} is {other}d", other, words)
+        case verb if verb in HOLDING:
+            return await _of_holding(reader, order)
         case "accept":
             experiment = await _experiment(reader, words)
             mark = await accepted_by(reader, experiment.id)
@@ -129,6 +133,24 @@ async def undo_of(reader: Reader, order: Command) -> Undo:
             return await _of_own(reader, order)
         case _:
             raise LabError(f"Your last order, {order.verb}, cannot be undone.")
+
+
+async def _of_holding(reader: Reader, order: Command) -> Undo:
+    """The queue, the agents that it changed something for, or the very run that was held: a later one of the same
+    experiment is not meant."""
+    other, words = HOLDING[order.verb], order.arguments
+    if words.get("agent") is not None:
+        then = f"{words['agent']} {'is paused again' if other == 'pause' else 'goes on'}"
+        changed = {"agent": words["agent"], "only": await _agents_of(reader, order)}
+        return Undo(order, f"the {order.verb} of {words['agent']}", then, other, changed)
+    if words.get("id") is None:
+        return Undo(order, f"the {order.verb} of the queue", f"the queue is {other}d", other, words)
+    of = f"run of experiment {words['id']}"
+    run = await _held_by(reader, order)
+    if run is not None and run.ended:
+        raise LabError(f"The {of} has ended ({run.outcome}), so its {order.verb} cannot be undone any more.")
+    named = words if run is None else {**words, "run": run.id}
+    return Undo(order, f"the {order.verb} of the {of}", f"the {of} is {other}d", other, named)
 
 
 async def _of_drop(reader: Reader, order: Command) -> Undo:
@@ -191,6 +213,21 @@ async def _made_by(reader: Reader, order: Command) -> Experiment | None:
     """The experiment that the answer to an order of MADE_ONE names."""
     made = re.search(r"\d+", order.answer)
     return await reader.experiment(int(made.group())) if made is not None else None
+
+
+async def _agents_of(reader: Reader, order: Command) -> list[str]:
+    """The agents that the order has paused or resumed; others of the team or role were so before."""
+    rows = await reader.rows(
+        "SELECT reason FROM events WHERE kind = 'agent' AND actor = ? AND at BETWEEN ? AND ? AND reason LIKE ?",
+        (order.actor, order.at, order.answered_at, f"agent % is {order.verb}d"),
+    )
+    return [str(row["reason"]).split()[1] for row in rows]
+
+
+async def _held_by(reader: Reader, order: Command) -> Run | None:
+    """The run that the answer to an order of HOLDING names."""
+    held = re.search(r"\d+", order.answer)
+    return await reader.run(int(held.group())) if held is not None else None
 
 
 async def _experiment(reader: Reader, words: dict[str, Any]) -> Experiment:

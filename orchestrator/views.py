@@ -62,7 +62,7 @@ class Baseline:
     noise: float | None
     start_bpb: float | None  # the mean of experiment 0 there
     believed: float | None = None  # the gain since the start that is left after the winner's curse
-    promotions: int = 0
+    promotions: int = 0  # wins; what takes one out again is none
     expected_false: float = 0.0  # of these promotions
     gains: Mapping[int, float] = field(default_factory=dict)  # believed of each measured experiment, by its id
     mark: str = ""  # what must stand beside every score (score_mark)
@@ -132,8 +132,8 @@ async def noise_of_master(reader: Reader) -> float | None:
 
 
 async def _believed_so_far(reader: Reader, line: str) -> tuple[float | None, int, float, dict[int, float]]:
-    """The believed gain of all promotions together, how many there are, how many of them are expected false, and the
-    believed gain of every measured experiment."""
+    """The believed gain of all promotions together, how many of them are no reverts, how many of these are expected
+    false, and the believed gain of every measured experiment."""
     beliefs = await beliefs_of(reader)
     gains = {number: belief.gain for number, belief in beliefs.items()}
     rows = await reader.rows(
@@ -148,7 +148,8 @@ async def _believed_so_far(reader: Reader, line: str) -> tuple[float | None, int
         for row in rows
         if row["id"] in beliefs and row["decision"] == Decision.NONE and row["promoted_as"] != SIMPLIFICATION
     ]
-    return sum(belief.gain for belief in promoted), len(promoted), expected_false(claimed), gains
+    wins = sum(row["id"] in beliefs and row["decision"] == Decision.NONE for row in rows)
+    return sum(belief.gain for belief in promoted), wins, expected_false(claimed), gains
 
 
 async def beliefs_of(reader: Reader) -> dict[int, Belief]:

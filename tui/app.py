@@ -23,7 +23,8 @@ from tui.commands import ON_THE_COMMAND_LINE, NotUnderstood, Order, understand
 from tui.deeds import Deeds
 from tui.keys import bindings, shown
 from tui.meaning import order_of
-from tui.memory import Memory, layout_of, restore
+from tui.memory import Memory, hidden_by, layout_of, restore
+from tui.opening import start_again, stopped_by, tell_of_neighbours
 from tui.own_outcomes import OwnOutcomes
 from tui.paced import PacedApp
 from tui.pages import Pages
@@ -72,9 +73,21 @@ class ControlRoom(PacedApp[str]):
     async def on_mount(self) -> None:
         if self._lab.exists and (self.read_only or daemon_of(self._lab) is not None):
             await self._open("")
-        else:
-            self.push_screen(Setup(self._lab), partial(self._open, begun=True))
+        elif self._lab.exists and (stop := await stopped_by(self._lab)) is not None:
+            self.push_screen(start_again(stop), self._asked_to_start)
             self.call_later(self.first_screen_made)
+        else:
+            self._set_up()
+            self.call_later(self.first_screen_made)
+
+    def _set_up(self) -> None:
+        self.push_screen(Setup(self._lab), partial(self._open, begun=True))
+
+    async def _asked_to_start(self, wanted: bool | None) -> None:
+        if wanted:
+            self._set_up()
+        else:
+            await self._open("")
 
     async def _open(self, problem: str | None, begun: bool = False) -> None:
         """The lab is there (or not: then `problem` says why, and the room opens if there is something to see).
@@ -105,21 +118,15 @@ class ControlRoom(PacedApp[str]):
             await self.push_screen(self.dashboard)
             if (first := await look) is not None:
                 self.dashboard.show(first)
+                if hidden := hidden_by(first.story):
+                    self.notify(hidden, severity="warning", timeout=15, markup=False)
         self.call_later(self.first_screen_made)
         if problem:
             self.notify(problem, title="the daemon did not start", severity="error", timeout=15, markup=False)
         elif begun:
-            await self._tell_of_neighbours()
+            await tell_of_neighbours(self, self._lab)
         self._looking = asyncio.create_task(self._look_for_ever(self._watch), name="watch")
         self.set_interval(REMEMBER_SECONDS, self._remember)
-
-    async def _tell_of_neighbours(self) -> None:
-        """A lab that was made or started just now may stand beside another, perhaps the one that was meant."""
-        from orchestrator.neighbours import labs_at_work, told
-
-        others = await asyncio.to_thread(labs_at_work, self._lab)
-        if others:
-            self.notify(told(others), title="another lab", severity="warning", timeout=20, markup=False)
 
     def _remember(self) -> None:
         if self._watch is not None:
@@ -223,7 +230,7 @@ class ControlRoom(PacedApp[str]):
             case "help":
                 from tui.screens.help import Help  # what the first screen does not need comes when asked for
 
-                self.push_screen(Help())
+                self.push_screen(Help(screen.own_keys))
             case "filter" if screen is self.dashboard:
                 self._at_tables().ask(self.dashboard.table)
             case "order" if screen is self.dashboard:
@@ -240,6 +247,8 @@ class ControlRoom(PacedApp[str]):
                 self.notify("That is for logs: l opens the log of the selected run.")
             case "filter" | "order" | "turn_order":
                 self.notify("Nothing is looked for or sorted here: the tables and an experiment's log can be.")
+            case "series" | "side_by_side" | "full_screen" | "mark" | "outcome":
+                self.notify(f"{(BY_NAME[name].footer or name).capitalize()} means nothing here: ? lists the keys.")
             case "leave":
                 self.exit()
             case "sleep":

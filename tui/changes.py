@@ -6,11 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import Event
 from orchestrator.store.states import ENDED, MEASURED, State
 
-TOLD = ("master", "lab", "command", "letter", "note", "anomaly")
-MOST = 500
+_OF_A_REVERT = "experiment_id IN (SELECT id FROM experiments WHERE decision = 'merge')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +16,8 @@ class Changes:
     """Counts since `since` (UTC, ISO 8601); scores in bits per byte."""
 
     since: str
-    merged: int = 0
+    merged: int = 0  # wins
+    reverted: int = 0  # wins taken out again
     ended: int = 0  # experiments that came to another end
     failed: int = 0  # of these, without a score
     anomalies: int = 0
@@ -26,7 +25,7 @@ class Changes:
 
     @property
     def any(self) -> bool:
-        return bool(self.merged or self.ended or self.anomalies)
+        return bool(self.merged or self.reverted or self.ended or self.anomalies)
 
 
 class Changing:
@@ -50,8 +49,8 @@ class Changing:
             self._seq = before["seq"] if before is not None else 0
             self._best_then = await _best_at(reader, since)
         rows = await reader.rows(
-            "SELECT iif(kind = 'state', after, kind) AS what, count(*) AS n, max(seq) AS newest,"
-            " total(kind = 'state' AND before = 'dropped') AS undone FROM events"
+            f"SELECT iif(kind = 'state', iif(after = 'promoted' AND {_OF_A_REVERT}, 'reverted', after), kind) AS what,"
+            " count(*) AS n, max(seq) AS newest, total(kind = 'state' AND before = 'dropped') AS undone FROM events"
             " WHERE seq > ? AND NOT (kind = 'state' AND actor = ?) GROUP BY what",
             (self._seq, self._person),
         )
@@ -64,6 +63,7 @@ class Changing:
         return Changes(
             since=since,
             merged=counts[State.PROMOTED],
+            reverted=counts["reverted"],
             ended=sum(max(0, counts[state]) for state in ends),
             failed=sum(max(0, counts[state]) for state in ends if state not in MEASURED),
             anomalies=counts["anomaly"],
@@ -78,14 +78,3 @@ async def _best_at(reader: Reader, at: str) -> float | None:
         (at,),
     )
     return None if row is None else row["val_bpb"]
-
-
-async def events_of_interest(reader: Reader, since: str) -> list[Event]:
-    """What a person would want to be told of since then, newest first, at most MOST. Raises LabError."""
-    ends = [str(state) for state in ENDED]
-    rows = await reader.rows(
-        f"SELECT * FROM events WHERE at > ? AND (kind IN ({', '.join('?' * len(TOLD))}) OR kind = 'agent'"
-        f" OR kind = 'state' AND after IN ({', '.join('?' * len(ends))})) ORDER BY seq DESC LIMIT ?",
-        (since, *TOLD, *ends, MOST),
-    )
-    return [Event.from_row(row) for row in rows]

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 from rich.cells import cell_len, set_cell_size
 
 from orchestrator.figures import figure
+from orchestrator.review.happened import TOLD
 from orchestrator.store.records import Event, SlotRow, seconds_since
 from orchestrator.store.states import ENDED
 from orchestrator.views import Baseline
-from tui.changes import TOLD, Changes
+from tui.changes import Changes
 from tui.present import age, amount, event_text, plain
 from tui.tones import Line, Said, Tone, fit
 
@@ -200,8 +201,11 @@ def _changed(changes: Changes, baseline: Baseline) -> list[Said]:
     parts: list[list[Said]] = []
     if changes.merged:
         parts.append([Said(f"{changes.merged} merged", Tone.GOOD)])
-        if changes.best_then is not None and baseline.val_bpb is not None and changes.best_then != baseline.val_bpb:
-            parts[-1].append(Said(f" ({changes.best_then:.4f} → {baseline.val_bpb:.4f})", Tone.DIM))
+    if changes.reverted:
+        parts.append([Said(f"{changes.reverted} reverted", Tone.WARN)])
+    best_then, best = changes.best_then, baseline.val_bpb
+    if parts and best_then is not None and best is not None and best_then != best:
+        parts[-1].append(Said(f" ({best_then:.4f} → {best:.4f})", Tone.DIM))
     if changes.ended:
         failed = f" ({changes.failed} without a score)" if changes.failed else ""
         parts.append([Said(f"{changes.ended} not merged"), Said(failed, Tone.DIM)])

@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
 from orchestrator.store.filters import COLUMNS, EVERYTHING, Filter, understood
+from tui.chronicle import Story
 from tui.own_files import write_whole
 from tui.screens.dashboard import Dashboard
 from tui.watch import Watch, Wish
@@ -73,6 +74,17 @@ def restore(was: Layout, watch: Watch, dashboard: Dashboard) -> None:
     results, queue = _filter_of(was.results), _filter_of(was.queue)
     watch.wants(results=results, queue=queue, sort=sort, descending=was.descending)
     dashboard.restore(was.pane, was.zoomed, was.series)
+
+
+def hidden_by(story: Story) -> str:
+    """Which remembered filters leave nothing to see, and how they are dropped; empty where there is none."""
+    wish = story.wish
+    told = []
+    if wish.results.terms and story.measured and not story.matching:
+        told.append(f"none of {story.measured} results matches `{wish.results.text}`: 3, then esc, shows all")
+    if wish.queue.terms and story.waiting and not story.queue:
+        told.append(f"nothing of {story.waiting} that wait matches `{wish.queue.text}`: 4, then esc, shows all")
+    return "As you left the filters, " + "; ".join(told) if told else ""
 
 
 def _filter_of(text: str) -> Filter:

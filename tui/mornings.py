@@ -84,11 +84,12 @@ def _best(morning: Morning) -> str:
 
 
 def _merged(morning: Morning) -> str:
-    if not morning.wins:
+    if not morning.merged:
         return "nothing"
     number = len(morning.wins)
+    reverted = f", {len(morning.reverts)} reverted" if morning.reverts else ""
     believed = f", {figure(morning.believed, '+.4f')} of the gains believed" if morning.believed is not None else ""
-    return f"{number} win{'s' if number != 1 else ''}{believed}"
+    return f"{number} win{'s' if number != 1 else ''}{reverted}{believed}"
 
 
 def _runs(morning: Morning) -> str:

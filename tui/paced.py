@@ -8,15 +8,20 @@ import locale
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
+from time import time
 from typing import Any, ClassVar, TypeVar
 
 from rich.console import RenderableType
+from textual import on
 from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.events import Event, InputEvent, Key, MouseMove, Paste, Resize
+from textual.notifications import Notify
 from textual.screen import Screen
+from textual.widgets._toast import Toast
 
+from tui.notices import EDGES, path_width, subject
 from tui.pace import REST_SECONDS, SSH_REST_SECONDS, Pace
 from tui.shadow import Difference, Shadow
 from tui.sheet import Sheet
@@ -37,6 +42,9 @@ ACT_SECONDS = 0.004
 
 ANSWER_SECONDS = 0.06
 """The longest that new facts wait for the answer to a key."""
+
+NOTICE_COLUMNS = 60
+"""How wide Textual makes one, or half the screen where that is less."""
 
 MOST_NOTICES = 2
 """At once: more would hide what they are about."""
@@ -70,7 +78,9 @@ class PacedApp(App[Result]):
         self._held: ExitStack | None = None
         self._curtain = True  # down: the first screen is being made, and no half of it is painted
         self._look_again: asyncio.TimerHandle | None = None
-        self._typed = TypedAhead(self, super().on_event)
+        self._typed = TypedAhead(self, self._answer)
+        self._answered_at = 0.0  # the newest key, in Unix time
+        self._page: Screen[Any] | None = None
         self._unanswered = False  # a key was pressed, and nothing has been painted since
 
     # -- frames
@@ -82,11 +92,36 @@ class PacedApp(App[Result]):
         self._hold()
         self._consider()
 
-    def notify(self, *words: Any, **more: Any) -> None:
-        """The newest notices are seen, and what they stand over."""
-        super().notify(*words, **more)
-        for old in list(self._notifications)[:-MOST_NOTICES]:
-            self._unnotify(old)
+    @on(Notify)
+    def _make_way(self, event: Notify) -> None:
+        """The newest notices are seen, and what they stand over; of what one tells of, no older one says otherwise."""
+        told = subject(event.notification.message)
+        for place, old in enumerate(reversed(list(self._notifications)), 2):
+            if place > MOST_NOTICES or (told is not None and subject(old.message) == told):
+                self._unnotify(old)
+
+    def _refresh_notifications(self) -> None:
+        super()._refresh_notifications()
+        self.call_later(self.call_after_refresh, self._widen_notices)  # Textual makes them in two steps
+
+    def _widen_notices(self) -> None:
+        """A path stands whole where the screen has room for it."""
+        for toast in self.screen.query(Toast):
+            needed = path_width(toast._notification.message)
+            if needed > min(NOTICE_COLUMNS, self.size.width // 2) - EDGES:
+                toast.styles.width, toast.styles.max_width = needed + EDGES, "100%"
+
+    def page_shown(self, page: Screen[Any]) -> None:
+        """Another page: what was told before the key that has opened it is told no more."""
+        if page is not self._page:
+            self._page = page
+            for old in [one for one in self._notifications if one.raised_at < self._answered_at]:
+                self._unnotify(old)
+
+    async def _answer(self, event: Event) -> None:
+        """A key or a paste whose turn has come."""
+        self._answered_at = time()
+        await super().on_event(event)
 
     async def keys_answered(self) -> None:
         """Whatever takes long waits here for the answer to a key, if one is due; a key may have none."""

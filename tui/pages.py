@@ -88,6 +88,8 @@ class Pages:
                 self._app.push_screen(CompareScreen(self._reader))
             case "morning":
                 self._morning(self._since(arguments.get("words", ())))
+            case "events":
+                self.changes()
             case "patch":
                 self._app.run_worker(self._write_patch(int(arguments["id"])), group="patch")
             case _:
@@ -108,7 +110,7 @@ class Pages:
         self._app.push_screen(TranscriptScreen(self._lab, self._reader, agent))
 
     def changes(self) -> None:
-        """What is new since the person looked last; it has been looked at then."""
+        """What is new since the person looked last, and what was before; it has been looked at then."""
         from tui.screens.changes import ChangesScreen
 
         self._app.push_screen(ChangesScreen(self._lab, self._reader, self.looked or ""))

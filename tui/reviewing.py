@@ -30,6 +30,8 @@ ACCEPTED, OPEN, OUT = "✓", "·", "×"  # noqa: RUF001
 
 def mark(win: Win) -> Said:
     """One sign for what people have decided of it; the words stand in the column `review`."""
+    if win.is_revert:
+        return Said(" ")
     if win.taken_out is not None:
         return Said(OUT, Tone.WARN)
     return Said(ACCEPTED, Tone.GOOD) if win.accepted is not None else Said(OPEN, Tone.DIM)
@@ -37,6 +39,8 @@ def mark(win: Win) -> Said:
 
 def review_word(win: Win) -> str:
     """What people have decided of a win, in a few words."""
+    if win.is_revert:
+        return f"took out {win.experiment.reverses}"
     out = win.taken_out
     if out is not None and out.state is State.PROMOTED:
         return f"taken out by {out.id}"
@@ -73,16 +77,29 @@ def error(side: Score) -> str:
 
 def decided(wins: Sequence[Win]) -> int:
     """How many a person has decided about: accepted, or taken out again."""
-    return sum(win.accepted is not None or win.taken_out is not None for win in wins)
+    return sum(win.accepted is not None or win.taken_out is not None for win in wins if not win.is_revert)
+
+
+def reverted(wins: Sequence[Win]) -> int:
+    return sum(win.is_revert for win in wins)
+
+
+def list_title(wins: Sequence[Win]) -> str:
+    """Of the list."""
+    out = reverted(wins)
+    return f"1 wins {len(wins) - out}" + (f", {out} revert{'s' if out != 1 else ''}" if out else "")
 
 
 def reviewed(wins: Sequence[Win]) -> str:
-    return f"{decided(wins)} of {len(wins)} reviewed" if wins else "no wins yet"
+    out = reverted(wins)
+    told = f"{decided(wins)} of {len(wins) - out} reviewed" if wins else "no wins yet"
+    return told + (f", {out} reverted" if out else "")
 
 
 def first_open(wins: Sequence[Win]) -> str | None:
     """The key of the first row that nobody has decided about."""
-    return next((str(win.experiment.id) for win in wins if win.accepted is None and win.taken_out is None), None)
+    undecided = [win for win in wins if win.accepted is None and win.taken_out is None and not win.is_revert]
+    return str(undecided[0].experiment.id) if undecided else None
 
 
 def heading(wins: Sequence[Win], width: int) -> Line:
@@ -139,7 +156,7 @@ def _by(win: Win) -> str:
 
 
 def _review(win: Win) -> str:
-    if win.accepted is None or win.taken_out is not None:
+    if win.accepted is None or win.taken_out is not None or win.is_revert:
         return review_word(win)
     return f"accepted by {win.accepted.actor} {age(win.accepted.at)} ago"
 

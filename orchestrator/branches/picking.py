@@ -29,6 +29,11 @@ def resolve(repository: Repository, base: str) -> str | None:
     return repository.head(word) if re.fullmatch(r"[0-9a-f]{4,64}", word) and repository.exists(word) else None
 
 
+def is_in(repository: Repository, commit: str, base: str) -> bool:
+    """Whether the commit is `base` or one that it was built on."""
+    return run_git(repository.path, "rev-list", "--count", f"{base}..{commit}") == "0"
+
+
 def pick(repository: Repository, parent: str, commit: str, base: str, name: str, called: str = "") -> tuple[str, str]:
     """Put the change from `parent` to `commit` on the commit `base`; returns the new branch and its commit.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.actor import who
+from orchestrator.cli.hints import for_lab
 from orchestrator.cli.saying import say
 from orchestrator.errors import LabError, UsageError
 from orchestrator.given import experiment_number, is_digits, require_one
@@ -35,7 +36,7 @@ def send(lab: Lab, verb: str, arguments: dict[str, Any]) -> str:
     command = asyncio.run(_send(lab, verb, arguments))
     match command.state:
         case "done":
-            return command.answer
+            return for_lab(command.answer, lab)
         case "refused":
             raise LabError(command.answer)
         case _:
@@ -70,10 +71,10 @@ def _tell(answer: str) -> int:
 
 
 def pause_or_resume(words: Namespace) -> int:
-    meant, lab = _meant_and_lab(words.words)
-    if "id" in meant and lab is not None:
-        require_one(words.verb, lab)
-    return _tell(send(find_lab(lab), words.verb, meant))
+    meant, words.lab = _meant_and_lab(words.words)
+    if "id" in meant and words.lab is not None:
+        require_one(words.verb, words.lab)
+    return _tell(send(find_lab(words.lab), words.verb, meant))
 
 
 def _meant_and_lab(words: list[str]) -> tuple[dict[str, Any], str | None]:

@@ -11,26 +11,28 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.cli.asking import ask, print_json
+from orchestrator.cli.hints import for_lab
 from orchestrator.cli.saying import say
 from orchestrator.comparison import CONFIDENCE, Comparison, Estimate, TeamFigures, comparison_json, comparison_of
 from orchestrator.figures import figure
-from orchestrator.lab import find_lab
+from orchestrator.lab import Lab, find_lab
 from orchestrator.runs.log_text import in_one_line
 
 
 def compare(words: Namespace) -> int:
-    found = ask(find_lab(words.lab), comparison_of)
+    lab = find_lab(words.lab)
+    found = ask(lab, comparison_of)
     if words.json:
         print_json(comparison_json(found))
         return 0
-    _print(found)
+    _print(found, lab)
     return 0
 
 
-def _print(found: Comparison) -> None:
+def _print(found: Comparison, lab: Lab) -> None:
     console = Console()
     if not found.teams:
-        say("No team has worked here yet; `autolab start` begins.")
+        say(for_lab("No team has worked here yet; `autolab start` begins.", lab))
         return
     table = Table("", box=box.SIMPLE, pad_edge=False)
     for one in found.teams:

@@ -1,4 +1,4 @@
-"""The verbs that look things up beside the results: settings, papers, imported results."""
+"""The verbs that look things up beside the results: settings, papers, imported results, events."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.cli.asking import ask, print_json
+from orchestrator.cli.hints import for_lab
 from orchestrator.cli.saying import say, say_row
 from orchestrator.cli.tables import print_table
 from orchestrator.columns import Column
@@ -14,7 +15,9 @@ from orchestrator.history import MOST_ROWS
 from orchestrator.lab import find_lab
 from orchestrator.live_settings import ELSEWHERE, as_toml, flat, is_live
 from orchestrator.review.citing import Cited, papers_of, require_paper
+from orchestrator.review.happened import events_of_interest
 from orchestrator.settings import read_settings
+from orchestrator.store.records import Event
 
 SETTING_COLUMNS = (Column("key", 32), Column("value", 12, share=1), Column("is changed", 14, share=1))
 PAPER_COLUMNS = (
@@ -22,6 +25,13 @@ PAPER_COLUMNS = (
     Column("experiments", 11, right=True, rank=1),
     Column("title", 24, share=3),
     Column("what came of it", 20, share=2),
+)
+EVENT_COLUMNS = (
+    Column("UTC", 16),
+    Column("what", 10),
+    Column("id", 4, right=True),
+    Column("why", 24, share=3),
+    Column("by", 10, share=1, rank=1),
 )
 EARLIER_COLUMNS = (
     Column("commit", 7, rank=1),
@@ -45,13 +55,29 @@ def settings(words: Namespace) -> int:
     return 0
 
 
+def events(words: Namespace) -> int:
+    found = ask(find_lab(words.lab), lambda reader: events_of_interest(reader, ""))
+    if words.json:
+        print_json([asdict(one) for one in found])
+        return 0
+    print_table(EVENT_COLUMNS, [_event_row(one) for one in found])
+    return 0
+
+
+def _event_row(one: Event) -> tuple[str, ...]:
+    number = "" if one.experiment_id is None else str(one.experiment_id)
+    word = one.after if one.kind == "state" and one.after else one.kind
+    return one.at[:16].replace("T", " "), word.replace("_", " "), number, one.why, one.actor
+
+
 def earlier(words: Namespace) -> int:
-    found = ask(find_lab(words.lab), lambda reader: reader.history(limit=MOST_ROWS))
+    lab = find_lab(words.lab)
+    found = ask(lab, lambda reader: reader.history(limit=MOST_ROWS))
     if words.json:
         print_json([asdict(one) for one in found])
         return 0
     if not found:
-        say("Nothing was imported yet: `autolab import FILE` reads a results.tsv.")
+        say(for_lab("Nothing was imported yet: `autolab import FILE` reads a results.tsv.", lab))
         return 0
     print_table(
         EARLIER_COLUMNS,

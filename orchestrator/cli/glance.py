@@ -10,6 +10,7 @@ from typing import Any
 from orchestrator import views
 from orchestrator.balance import balance_of
 from orchestrator.cli.asking import ask, number, print_json
+from orchestrator.cli.hints import for_lab
 from orchestrator.cli.saying import say
 from orchestrator.cli.tables import print_facts
 from orchestrator.doctor import examine
@@ -65,7 +66,7 @@ def status(words: Namespace) -> int:
         lines.append(("balance", f"{f'{name}: ' if len(balances) > 1 else ''}{balance.told}"))
     for one in completed:
         lines.append(("finished", f"{one.finished} of {one.jobs} jobs ({one.rate:.0%}) as {one.role}: {one.model}"))
-    print_facts(lines)
+    print_facts([(name, for_lab(told, lab)) for name, told in lines])
     return 0
 
 
@@ -118,5 +119,5 @@ def doctor(words: Namespace) -> int:
         for finding in findings:
             say(f"{'ok  ' if finding.ok else 'MIND'}  {finding.name}: {finding.found}")
             if finding.remedy and (not finding.ok or finding.name.startswith("model ")):
-                say(f"      {finding.remedy}")
+                say(f"      {finding.remedy if lab is None else for_lab(finding.remedy, lab)}")
     return 0 if all(finding.ok or not finding.needed for finding in findings) else 1

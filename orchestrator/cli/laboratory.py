@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from orchestrator.actor import who
+from orchestrator.cli.hints import for_lab
 from orchestrator.cli.saying import say
 from orchestrator.errors import LabError, UsageError
 from orchestrator.lab import Lab, daemon_of, find_lab
@@ -50,7 +51,7 @@ def init(words: Namespace) -> int:
         made = asyncio.run(create_lab(root, words.profile, words.source, wishes, show))
     for note in made.notes:
         say(note)
-    say(f"The lab {made.lab.root} is ready. Open it with `autolab-tui {words.place}`.")
+    say(f"The lab {made.lab.root} is ready. {for_lab('Open it with `autolab-tui`.', made.lab)}")
     return 0
 
 
@@ -89,7 +90,8 @@ def start(words: Namespace) -> int:
         say(f"The lab {lab.root} is at work already (process {alive.pid}).")
         return 0
     identity = start_daemon(lab)
-    say(f"The lab {lab.root} is at work (process {identity.pid}). Watch it with `autolab-tui`.")
+    watch = for_lab("Watch it with `autolab-tui`.", lab)
+    say(f"The lab {lab.root} is at work (process {identity.pid}). {watch}")
     _tell_of_neighbours(lab)
     return 0
 
@@ -149,11 +151,12 @@ def run(words: Namespace) -> int:
     lab = find_lab(words.lab)
     begin = time.monotonic()
     _tell_of_neighbours(lab)
+    console = Console(highlight=False, soft_wrap=True)
 
     async def work() -> Ending:
-        watcher = asyncio.create_task(watch(lab, words.experiments))
+        watcher = asyncio.create_task(watch(lab, words.experiments, console))
         try:
-            return await serve(lab, "run", words.experiments)
+            return await serve(lab, "run", words.experiments, console.print)
         finally:
             watcher.cancel()
             await asyncio.gather(watcher, return_exceptions=True)

@@ -103,6 +103,9 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     made.add_argument("--hours", type=_hours, default=12.0, metavar="N", help="how far to go back; default: 12")
     json(made)
     lab(made)
+    made = verb("events", "consulting.events")
+    json(made)
+    lab(made)
     made = verb("patch", "reviewing.patch")
     made.add_argument("id", type=_id, metavar="ID")
     made.add_argument("--out", metavar="FILE", help="where to write it; default: beside the lab's directory")
@@ -268,7 +271,19 @@ def _seconds(text: str) -> float:
     return number
 
 
+def _with_lab(text: str, words: argparse.Namespace) -> str:
+    """What went wrong, with the lab in the commands that it names."""
+    from orchestrator.cli.hints import for_lab
+    from orchestrator.lab import find_lab
+
+    try:
+        return for_lab(text, find_lab(getattr(words, "lab", None)))
+    except LabError:  # there is none to name
+        return text
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
+    words = argparse.Namespace()
     try:
         words = parse(sys.argv[1:] if arguments is None else arguments)
         return carrier(words.carried_out_by)(words)
@@ -276,7 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"autolab: {error}", to=sys.stderr)
         return 2
     except LabError as error:
-        say(f"autolab: {error}", to=sys.stderr)
+        say(f"autolab: {_with_lab(str(error), words)}", to=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

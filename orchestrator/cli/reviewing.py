@@ -15,6 +15,7 @@ from orchestrator.lab import find_lab
 from orchestrator.review.exporting import write_patch
 from orchestrator.review.morning import Morning, morning_of
 from orchestrator.review.wins import Win, require_patch, wins_of
+from orchestrator.store.states import State
 
 
 def review(words: Namespace) -> int:
@@ -25,9 +26,17 @@ def review(words: Namespace) -> int:
     for win in wins:
         one, entry = win.experiment, win_json(win)
         gain = "-" if entry["gain"] is None else figure(entry["gain"], "+.4f")
-        state = "reverted" if win.taken_out else f"accepted by {win.accepted.actor}" if win.accepted else "to review"
-        say_row(win.order, one.label, figure(one.val_bpb or 0.0), gain, state, one.title)
+        say_row(win.order, one.label, figure(one.val_bpb or 0.0), gain, _decided(win), one.title)
     return 0
+
+
+def _decided(win: Win) -> str:
+    """What people have decided about it."""
+    if win.is_revert:
+        return f"takes out {win.experiment.reverses}"
+    if win.taken_out:
+        return "reverted"
+    return f"accepted by {win.accepted.actor}" if win.accepted else "to review"
 
 
 def win_json(win: Win) -> dict[str, Any]:
@@ -51,6 +60,7 @@ def win_json(win: Win) -> dict[str, Any]:
         "merged_at": win.merged_at,
         "accepted_by": win.accepted.actor if win.accepted else None,
         "taken_out_by": win.taken_out.id if win.taken_out else None,
+        "takes_out": one.reverses if win.is_revert else None,
     }
 
 
@@ -63,13 +73,14 @@ def morning(words: Namespace) -> int:
         return 0
     then, now = (figure(value) if value is not None else "-" for value in (told.best_then, told.best_now))
     say_row("best", f"{then} -> {now}")
-    for win in told.wins:
-        one = win.experiment
-        say_row("merged", one.label, figure(-(one.delta or 0.0), "+.4f"), one.title)
+    for win in told.merged:
+        one, word = win.experiment, "reverted" if win.is_revert else "merged"
+        say_row(word, one.label, figure(-(one.delta or 0.0), "+.4f"), one.title)
     for one in told.own:
         say_row("own", one.label, one.state, one.title, one.why)
     for state, number in told.outcomes.items():
-        say_row("ended", f"{number} {state}")
+        taken = f", {len(told.reverts)} of them reverts" if state is State.PROMOTED and told.reverts else ""
+        say_row("ended", f"{number} {state}{taken}")
     for name, share in told.slots.items():
         say_row("slot", name, f"{share:.0%} busy")
     say_row("spent", f"{told.tokens} tokens", f"{told.money:.2f}")
@@ -90,6 +101,7 @@ def morning_json(told: Morning) -> dict[str, Any]:
         "best_then": told.best_then,
         "best_now": told.best_now,
         "wins": [win_json(win) for win in told.wins],
+        "reverts": [win_json(win) for win in told.reverts],
         "outcomes": {str(state): number for state, number in told.outcomes.items()},
         "own": [{"id": one.id, "title": one.title, "state": str(one.state), "reason": one.reason} for one in told.own],
         "runs": told.runs,

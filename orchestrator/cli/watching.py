@@ -19,9 +19,8 @@ from orchestrator.views import baseline_of
 LOOK_SECONDS = 0.5
 
 
-async def watch(lab: Lab, wanted: int) -> None:
+async def watch(lab: Lab, wanted: int, console: Console) -> None:
     """Tell of the lab's events until cancelled."""
-    console = Console(highlight=False, soft_wrap=True)
     reader = await _opened(lab)
     live = console.status("starting", spinner="line") if sys.stdout.isatty() else None
     if live is not None:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from orchestrator.context import Context
 from orchestrator.daemon_log import in_a_line, note_mishap
 from orchestrator.engine.importing import import_results
+from orchestrator.engine.pausing import pause_agents
 from orchestrator.engine.setting import set_setting
 from orchestrator.engine.undoing import undo
 from orchestrator.errors import LabError
@@ -149,7 +150,7 @@ class Answering:
         words, actor = command.arguments, command.actor
         match command.verb:
             case "pause" | "resume" if words.get("agent") is not None:
-                return await self._pause_agent(str(words["agent"]), actor, command.verb == "pause")
+                return await pause_agents(self._context.store, words, actor, command.verb == "pause")
             case "pause" if words.get("id") is None:
                 return await self._pause_queue(actor, True)
             case "resume" if words.get("id") is None:
@@ -275,16 +276,6 @@ class Answering:
             )
         await self._context.store.set_priority(experiment.id, value, f"set by {actor}", actor=actor)
         return f"experiment {experiment.id} has priority {value}"
-
-    async def _pause_agent(self, name: str, actor: str, pause: bool) -> str:
-        agents = {agent.name: agent for agent in await self._context.store.agents()}
-        if name not in agents:
-            raise Refused(f"There is no agent {name!r}.", f"There are: {', '.join(sorted(agents)) or 'none yet'}.")
-        if bool(agents[name].paused_by) is pause:
-            by = f" (by {agents[name].paused_by})" if pause else ""
-            return f"{name} is {'paused' if pause else 'not paused'} already{by}"
-        await self._context.store.pause_agent(name, actor, pause)
-        return f"{name} is paused after the reply at hand" if pause else f"{name} goes on"
 
     async def _promote(self, experiment: Experiment, actor: str) -> str:
         if experiment.state not in (State.DISCARDED, State.NOT_CONFIRMED):

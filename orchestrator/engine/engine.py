@@ -19,7 +19,7 @@ from orchestrator.measurement.measuring import Measuring
 from orchestrator.measurement.vault import Vault
 from orchestrator.runs import Reading
 from orchestrator.runs.foothold import Foothold
-from orchestrator.store.records import Level, Run, utc_now
+from orchestrator.store.records import AT_WORK, Level, Run, utc_now
 from orchestrator.store.states import State
 from orchestrator.team.crew import Crew
 from orchestrator.watching.anomalies import Anomalies
@@ -35,6 +35,10 @@ STALL_SECONDS = 120.0
 REST_SECONDS = 5.0
 FOOTHOLD_SECONDS = 1.0
 LEFT = "the daemon was told to end; runs under way go on and are adopted later"
+
+LEAVING = "leaving the runs under way to the next start"
+FINISHING = "finishing the runs under way; Ctrl-C again kills them"
+KILLING = "killing the runs under way; they run again after the next start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +77,16 @@ class Engine:
         self.measuring.closed = True
         self.crew.closed = True
 
-    def interrupt(self, leave: bool) -> None:
-        """A signal came: `leave` at once (runs live on and are adopted later), or finish; a second one kills."""
+    def interrupt(self, leave: bool) -> str:
+        """A signal came: `leave` at once (runs live on and are adopted later), or finish; a second one kills.
+
+        Returns what is done about it, for the person at the terminal.
+        """
         if leave:
             self._stop = "leave"
-        else:
-            self.stop(now=self._stop is not None)
+            return LEAVING
+        self.stop(now=self._stop is not None)
+        return KILLING if self._stop == "now" else FINISHING
 
     async def run(self, ready: Callable[[], Awaitable[None]] | None = None) -> Ending:
         """Take the lab up where the store stands and go on; returns when it has come to its end.
@@ -92,7 +100,7 @@ class Engine:
         await self.judging.update_checkout()
         await self.measuring.outcomes()  # counts from here
         await self.measuring.collect()
-        await context.store.event("lab", "autolab", "the lab goes to work")
+        await context.store.event("lab", "autolab", AT_WORK)
         if ready is not None:
             await ready()
         background = [

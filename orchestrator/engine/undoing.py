@@ -22,12 +22,20 @@ async def undo(context: Context, command: Command, carry_out: Callable[[Command]
     last = [await last_order(context.store, command.actor, further=further) for further in (False, True)]
     order = next((one for one in last if one is not None and one.id == wanted), None)
     if order is None:
+        await _require_standing(context, wanted, command.actor)
         raise LabError(
             "That is not your last order, or it is undone already.", "`autolab undo` asks for the last one afresh."
         )
     how = await undo_of(context.store, order)
     await _restore(context, how, command, carry_out)
     return f"{how.what} is undone: {how.then}"
+
+
+async def _require_standing(context: Context, wanted: int, actor: str) -> None:
+    """Raises LabError where it is an order of the person's own that has come to nothing since it was asked about."""
+    row = await context.store.row("SELECT * FROM commands WHERE id = ? AND actor = ?", (wanted, actor))
+    if row is not None:
+        await undo_of(context.store, Command.from_row(row))
 
 
 async def _restore(

@@ -22,7 +22,8 @@ _FAILED = frozenset(Outcome) - {Outcome.SCORED}
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`promotions` are in the order in which master took them, the start first; `beliefs` by experiment."""
+    """`promotions` are in the order in which master took them, the start first, reverts among them; `beliefs` by
+    experiment."""
 
     name: str
     at: str
@@ -48,6 +49,11 @@ class Facts:
     money: float  # in the currency of the models' prices
     mark: str  # of the scores (orchestrator.marks)
     unsandboxed: bool
+
+    @property
+    def taken_out(self) -> dict[int, int]:
+        """By which revert each win is taken out of master, by its experiment."""
+        return {one.reverses: one.id for one in self.promotions if one.is_revert and one.reverses is not None}
 
 
 async def facts_of(lab: Lab, reader: Reader) -> Facts:

@@ -18,6 +18,8 @@ def markdown(facts: Facts, picture: str | None) -> str:
     if picture is not None:
         parts.append(f"![Best score over the experiments]({picture})")
     parts += ["## Wins, in the order of master", _wins(facts)]
+    if facts.taken_out:
+        parts += ["## Taken out of master again", _reverts(facts)]
     if facts.near_misses:
         parts += ["## Near misses", _misses(facts)]
     if facts.own:
@@ -66,11 +68,13 @@ def _starts(facts: Facts) -> int:
 def _wins(facts: Facts) -> str:
     rows = []
     for one in facts.promotions:
+        if one.is_revert:
+            continue
         belief = facts.beliefs.get(one.id)
         rows.append(
             (
                 str(one.id),
-                inline(one.title) + (f" ({one.promoted_as})" if one.promoted_as else "") + _edited(one),
+                inline(one.title) + _remarks(facts, one),
                 _number(one.val_bpb),
                 _number(one.delta, "+.4f"),
                 _number(-belief.gain if belief else None, "+.4f"),
@@ -82,9 +86,23 @@ def _wins(facts: Facts) -> str:
     return _table(("id", "change", "val_bpb", "delta", "believed", "vault", "source", "commit"), rows)
 
 
-def _edited(one: Experiment) -> str:
-    """Somebody else's idea whose patch a person has changed is not that idea alone."""
-    return " (patch edited by a person)" if one.patch is not None and "@" not in one.author else ""
+def _remarks(facts: Facts, one: Experiment) -> str:
+    """What a reader must know of a win beside its title."""
+    remarks = [one.promoted_as] if one.promoted_as else []
+    if one.patch is not None and "@" not in one.author:  # not the idea of its author alone
+        remarks.append("patch edited by a person")
+    if one.id in facts.taken_out:
+        remarks.append(f"taken out by {facts.taken_out[one.id]}")
+    return "".join(f" ({remark})" for remark in remarks)
+
+
+def _reverts(facts: Facts) -> str:
+    rows = [
+        (str(one.id), inline(one.title), _number(one.val_bpb), _number(one.delta, "+.4f"), inline(one.author))
+        for one in facts.promotions
+        if one.is_revert
+    ]
+    return _table(("id", "change", "val_bpb", "delta", "by"), rows)
 
 
 def _misses(facts: Facts) -> str:

@@ -17,8 +17,8 @@ MOST_LINES = 80
 def notebook(facts: Facts, tried: Sequence[Experiment], reports: Sequence[Note], findings: Sequence[Note]) -> str:
     """`tried` is everything that ended without a win, newest first; the newest report and findings are quoted."""
     parts = [f"# Notebook of {inline(facts.name)}", _standing(facts)]
-    wins = [one for one in facts.promotions if one.delta is not None]
-    parts += ["## Wins", _list([_scored(one) for one in wins]) or "None yet."]
+    wins = [one for one in facts.promotions if one.delta is not None and not one.is_revert]
+    parts += ["## Wins", _list([_scored(one) + _out(facts, one) for one in wins]) or "None yet."]
     if facts.still_worth:
         parts += ["## What wins are still worth", _list([_worth(one) for one in facts.still_worth])]
     parts += ["## Near misses", _list([_scored(one) for one in facts.near_misses]) or "None yet."]
@@ -47,6 +47,11 @@ def _standing(facts: Facts) -> str:
 
 def _scored(one: Experiment) -> str:
     return f"{one.id} {inline(one.title)}: {one.delta:+.4f} ({inline(one.source)})"
+
+
+def _out(facts: Facts, one: Experiment) -> str:
+    out = facts.taken_out.get(one.id)
+    return "" if out is None else f", taken out of master again by {out}"
 
 
 def _worth(one: Experiment) -> str:

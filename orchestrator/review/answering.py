@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 
-from orchestrator.branches.picking import pick, pick_name, resolve
+from orchestrator.branches.picking import is_in, pick, pick_name, resolve
 from orchestrator.context import Context
 from orchestrator.errors import LabError
 from orchestrator.review.wins import accepted_by, mark_key
-from orchestrator.store.records import Experiment, utc_now
+from orchestrator.store.records import REVERSAL, Decision, Experiment, utc_now
 from orchestrator.store.states import State
 
 
@@ -19,6 +19,11 @@ async def accept(context: Context, experiment: Experiment, actor: str) -> str:
         word = "a starting point of this lab" if experiment.state is State.PROMOTED else str(experiment.state)
         raise LabError(
             f"Experiment {experiment.id} is {word}; only what master took is reviewed.",
+            "`autolab review` lists the wins.",
+        )
+    if experiment.is_revert:
+        raise LabError(
+            f"Experiment {experiment.id} takes experiment {experiment.reverses} out of master: it is no win to review.",
             "`autolab review` lists the wins.",
         )
     before = await accepted_by(context.store, experiment.id)
@@ -50,6 +55,20 @@ async def pick_onto(context: Context, experiment: Experiment, base: str) -> str:
     onto = await asyncio.to_thread(resolve, context.repository, base)
     if onto is None:
         raise LabError(f"There is no branch, tag or commit {base!r} in this lab.", "`git branch` lists the branches.")
+    if await _is_held(context, experiment, commit, onto):
+        raise LabError(f"Experiment {experiment.id} is in {base} already.", "There is nothing to pick.")
     name = pick_name(experiment.label, experiment.title)
     branch, made = await asyncio.to_thread(pick, context.repository, parent, commit, onto, name, base)
     return f"branch {branch} is {base} with experiment {experiment.id}'s change ({made[:9]}); nobody has measured it"
+
+
+async def _is_held(context: Context, experiment: Experiment, commit: str, base: str) -> bool:
+    """Whether the commit `base` was built on this experiment, and on no revert of it."""
+    if not await asyncio.to_thread(is_in, context.repository, commit, base):
+        return False
+    rows = await context.store.rows(
+        "SELECT * FROM experiments WHERE source = ? AND decision = ? AND state = ?",
+        (f"{REVERSAL}{experiment.id}", str(Decision.MERGE), str(State.PROMOTED)),
+    )
+    reverts = [one.commit_id for one in map(Experiment.from_row, rows) if one.commit_id is not None]
+    return not any([await asyncio.to_thread(is_in, context.repository, revert, base) for revert in reverts])

@@ -23,10 +23,10 @@ class Morning:
 
     since: str
     now: str
-    wins: tuple[Win, ...]  # merged meanwhile, in their order
+    merged: tuple[Win, ...]  # meanwhile, in their order, reverts among them
     best_then: float | None
     best_now: float | None
-    outcomes: dict[State, int]  # how many experiments came to which end
+    outcomes: dict[State, int]  # how many experiments came to which end; the starting points are none
     runs: int  # that ended
     slots: dict[str, float]  # share of the time since then, or since the first run, in which each slot had one, 0..1
     tokens: int
@@ -36,7 +36,7 @@ class Morning:
     anomaly_count: int
     next: tuple[Experiment, ...]  # the head of the queue
     waiting: int
-    believed: float | None  # of the gains of these wins together
+    believed: float | None  # of the gains of all that was merged, together
     own: tuple[Experiment, ...] = ()  # people's, not merged, that have ended meanwhile; the newest first
 
     @property
@@ -44,9 +44,18 @@ class Morning:
         return seconds_since(self.since, self.now)
 
     @property
+    def wins(self) -> tuple[Win, ...]:
+        return tuple(win for win in self.merged if not win.is_revert)
+
+    @property
+    def reverts(self) -> tuple[Win, ...]:
+        """Wins taken out of master again, each by a merge of its own."""
+        return tuple(win for win in self.merged if win.is_revert)
+
+    @property
     def eventful(self) -> bool:
         """Whether there is anything to tell."""
-        return bool(self.wins or self.outcomes or self.learned or self.anomalies)
+        return bool(self.merged or self.outcomes or self.learned or self.anomalies)
 
     @property
     def ran(self) -> int:
@@ -56,11 +65,12 @@ class Morning:
 async def morning_of(reader: Reader, since: str, now: str | None = None) -> Morning:
     """Read the summary from the store. Raises LabError."""
     now = now or utc_now()
-    wins = tuple(win for win in await wins_of(reader) if win.merged_at > since)
+    merged = tuple(win for win in await wins_of(reader) if win.merged_at > since)
     ended = await reader.rows(
         "SELECT after, count(DISTINCT experiment_id) AS n FROM events WHERE kind = 'state' AND at > ?"
         " AND (after != 'dropped' OR experiment_id IN (SELECT id FROM experiments WHERE state = 'dropped'))"
-        " GROUP BY after",  # a drop that was undone is none
+        " AND (after != 'promoted' OR experiment_id NOT IN (SELECT id FROM experiments WHERE branch = 'master'))"
+        " GROUP BY after",  # a drop that was undone is none, and nobody has won a starting point
         (since,),
     )
     outcomes = {State(row["after"]): int(row["n"]) for row in ended if row["after"] in set(map(str, ENDED))}
@@ -79,12 +89,12 @@ async def morning_of(reader: Reader, since: str, now: str | None = None) -> Morn
     queue = await reader.queue()
     notes = [note for kind in NOTE_KINDS for note in await reader.notes(kind, 1) if note.at > since]
     then, present = await _score_at(reader, since), await _score_at(reader, now)
-    believed = [win.believed for win in wins if win.believed is not None]
+    believed = [win.believed for win in merged if win.believed is not None]
     assert spent is not None
     return Morning(
         since=since,
         now=now,
-        wins=wins,
+        merged=merged,
         best_then=then,
         best_now=present,
         outcomes=outcomes,

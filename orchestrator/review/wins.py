@@ -35,7 +35,8 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Win:
-    """One promotion. `order` counts from 1; `believed` is the gain left after the winner's curse, bits per byte."""
+    """One promotion, also that of a revert, which is no win. `order` counts from 1; `believed` is the
+    gain left after the winner's curse, bits per byte."""
 
     order: int
     experiment: Experiment
@@ -51,6 +52,10 @@ class Win:
     runs: int
     accepted: Accepted | None
     without: tuple[Experiment, ...]  # reverts and ablations of it, oldest first
+
+    @property
+    def is_revert(self) -> bool:
+        return self.experiment.is_revert
 
     @property
     def taken_out(self) -> Experiment | None:
@@ -80,7 +85,10 @@ def score_of(runs: Sequence[Run], noise: float | None) -> Score:
 
 
 async def wins_of(reader: Reader) -> list[Win]:
-    """Every promotion, oldest first; starting points and a person's own commits are none. Raises LabError."""
+    """Every promotion, reverts among them, oldest first; starting points and a person's own commits are none.
+
+    Raises LabError.
+    """
     promoted = [one for one in await reader.promotions() if one.parent is not None and one.branch != "master"]
     first_at = {}
     for master in reversed(await reader.masters()):

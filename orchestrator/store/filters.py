@@ -65,6 +65,8 @@ ALIASES |= {"updated": "age"}
 
 _EVERY_TEXT = "(id || ' ' || title || ' ' || hypothesis || ' ' || source || ' ' || state || ' ' || reason)"
 _TERM = re.compile(r"([A-Za-z_±]+)(<=|>=|!=|=|<|>|~)(.*)", re.DOTALL)
+_SIGNED = re.compile(r"(?:<=|>=|!=|=|<|>).*", re.DOTALL)  # ~ begins a word of its own
+_OPEN = re.compile(r"[a-z_±]+(?:<=|>=|!=|=|<|>)")
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|d)")
 _SECONDS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
 _NOTHING = ("none", "null", "-")
@@ -122,7 +124,7 @@ def understood(text: str) -> Filter:
         words = shlex.split(text.replace("\\", "\\\\"))
     except ValueError as error:
         raise UsageError("The quotes of the filter do not match.", "Close the quote, or leave it out.") from error
-    words, terms, rest = _states_joined(words), [], []
+    words, terms, rest = _states_joined(_signs_joined(words)), [], []
     sort, descending = None, False
     for word in words:
         found = _TERM.fullmatch(word)
@@ -159,6 +161,20 @@ def order_by(sort: str, descending: bool) -> str:
 # -- from words to terms
 
 
+def _signs_joined(words: list[str]) -> list[str]:
+    """A column, a sign and a value may stand apart: `delta <0`, `delta < 0`."""
+    joined: list[str] = []
+    for word in words:
+        before = joined[-1].lower() if joined else ""
+        named = before in COLUMNS or before in ALIASES or before == "sort"
+        begun = _OPEN.fullmatch(before) is not None and _TERM.fullmatch(word) is None
+        if begun or (named and _SIGNED.fullmatch(word)):
+            joined[-1] += word
+        else:
+            joined.append(word)
+    return joined
+
+
 def _states_joined(words: list[str]) -> list[str]:
     """States of two words, as tables spell them, may be typed so: `state=given up`."""
     joined: list[str] = []
@@ -174,6 +190,10 @@ def _states_joined(words: list[str]) -> list[str]:
 
 
 def _word(word: str) -> Term:
+    if _SIGNED.fullmatch(word):
+        raise UsageError(
+            f"`{word}` has no column before it.", f"{_REMEDY} To look for the text itself, write `/{word}`."
+        )
     if word.startswith("~") and len(word) > 1:
         return Term("", "~", (word[1:],))
     return Term("", "", (word.removeprefix("/") or word,))  # a slash in front: the text itself, whatever it looks like

@@ -68,6 +68,9 @@ CANCELLED = "cancelled"
 CONDITIONS = "conditions"
 """The key in the table `meta` of the hash of the settings that runs are measured under now."""
 
+AT_WORK = "the lab goes to work"
+"""The reason of the event that a daemon begins with."""
+
 TOGETHER = "together"
 """An argument of orders that were given at once, for several experiments: the same for all of them."""
 
@@ -137,6 +140,11 @@ class Experiment(_FromRow):
         """The win that it takes out of master, or measures master without; None for any other experiment."""
         number = self.source.removeprefix(REVERSAL) if self.source.startswith(REVERSAL) else ""
         return int(number) if number.isdecimal() and self.patch is not None else None
+
+    @property
+    def is_revert(self) -> bool:
+        """Whether it takes a win out of master by a person's decision: merged, it is no win of its own."""
+        return self.reverses is not None and self.decision is Decision.MERGE
 
     @property
     def why(self) -> str:

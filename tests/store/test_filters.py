@@ -25,6 +25,7 @@ from orchestrator.store.writer import Measurement, Place, Proposal, Writer
         ("title<5", "`title` holds text, which has no <.", "title~5"),
         ("delta~5", "`delta` holds numbers, which contain nothing.", "delta<5"),
         ("age<soon", "`soon` is no age.", "age<20min"),
+        ("wide <0", "`<0` has no column before it.", "/<0"),
         ("delta<", "`delta<` compares with nothing.", "column, sign, value"),
         ("delta<none", "`delta<none` compares with nothing.", "delta=none"),
         ('title~"open', "The quotes of the filter do not match.", "Close the quote"),
@@ -42,6 +43,21 @@ def test_a_filter_keeps_what_was_typed_apart_from_the_order() -> None:
     assert (wanted.text, wanted.sort, wanted.descending) == ('state=discarded "two words"', "delta", True)
     assert understood(wanted.text).terms == wanted.terms
     assert understood("") == EVERYTHING and understood("sort=±").sort == "error"
+
+
+@pytest.mark.parametrize(
+    ("apart", "together"),
+    [
+        ("delta <0", "delta<0"),
+        ("muon delta < 0", "muon delta<0"),
+        ("val_bpb>= 2.5 sort = -delta", "val_bpb>=2.5 sort=-delta"),
+        ("state = given up", "state=given_up"),
+        ("age <2h", "age<2h"),
+        ("title ~muon", "title ~muon"),  # a word, and a title with letters left out
+    ],
+)
+def test_a_column_its_sign_and_its_value_may_stand_apart(apart: str, together: str) -> None:
+    assert understood(apart) == understood(together)
 
 
 @given(st.text(max_size=30))

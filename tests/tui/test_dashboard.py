@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from orchestrator.lab import Lab
+from orchestrator.review.happened import events_of_interest
 from orchestrator.review.morning import morning_of
 from orchestrator.store.records import IN_USE, AgentRow, Event, Experiment, Run, RunKind, SlotRow, utc_now
 from orchestrator.store.states import STOPPED, State
 from orchestrator.store.writer import Proposal, Writer
 from tests.tui.test_present import health, text_of
 from tui.arranging import PANES, SIZES, seen, size_of, slot_lines
-from tui.changes import Changes, Changing, events_of_interest
+from tui.changes import Changes, Changing
 from tui.chart import Label, Series, Shape, chart
 from tui.curves import CurveFile
 from tui.curves import Line as Curves

@@ -16,7 +16,7 @@ from orchestrator.review.wins import accepted_by
 from orchestrator.settings import read_settings
 from orchestrator.store.records import Command
 from orchestrator.store.states import State
-from orchestrator.store.writer import Writer
+from orchestrator.store.writer import Measurement, Writer
 from orchestrator.team.crew import Crew
 from orchestrator.undoable import require_last
 from tests.tui.answering import answered, context_of
@@ -265,3 +265,46 @@ async def test_an_experiment_of_ones_own_is_taken_back_while_it_waits(desk: Desk
     made = int((await desk.order("add", title="Mine", hypothesis="h")).answer)
     assert (await desk.undo()).answer == f"experiment {made}, Mine is undone: it is dropped"
     assert await desk.state(made) is State.DROPPED
+
+
+async def test_the_pause_of_a_run_that_has_ended_is_passed_over_and_refused(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with Writer(lab.database) as store:
+        [run] = await store.runs_underway()
+        given = {}
+        for verb, words, answer in (
+            ("priority", {"id": 14, "value": 5}, "experiment 14 has priority 5"),
+            ("pause", {"id": 15}, f"run {run.id} of experiment 15 is paused"),
+            ("resume", {"id": 15}, f"run {run.id} of experiment 15 is resumed"),
+        ):
+            given[verb] = await store.post_command(verb, words, ADA)
+            await store.answer_command((await store.waiting_commands())[0], True, answer)
+        await store.set_priority(14, 5, f"set by {ADA}", actor=ADA)
+        how = await require_last(store, ADA)
+        assert (how.what, how.verb) == ("the resume of the run of experiment 15", "pause")
+        assert how.arguments == {"id": 15, "run": run.id}, "no later run of the experiment is meant"
+        await store.end_run(run.id, Measurement("killed", "killed by ada@box"))
+        assert (await require_last(store, ADA)).command.id == given["priority"]
+        assert (await require_last(store, ADA, further=True)).command.id == given["priority"]
+    async with answered(lab) as store:
+        desk = Desk(lab, store)
+        late = await desk.order("undo", command=given["resume"])
+        assert late.state == "refused" and "The run of experiment 15 has ended (killed)" in late.answer, late.answer
+        undone = await desk.undo()
+        assert undone.state == "done" and "priority 5 of experiment 14" in undone.answer, undone.answer
+
+
+async def test_a_team_is_paused_and_resumed_as_one_and_undone_for_those_whom_it_changed(desk: Desk) -> None:
+    await desk.store.pause_agent("planner", BOB, True)
+    told = await desk.order("pause", agent="offline")
+    assert told.answer == "1 agent of offline is paused after the reply at hand"
+    assert await desk.store.paused_by("researcher") == ADA
+    assert (await desk.order("pause", agent="offline")).answer == "all agents of offline are paused already"
+    undone = await desk.undo()
+    assert undone.answer == "the pause of offline is undone: offline goes on"
+    assert not await desk.store.paused_by("researcher")
+    assert await desk.store.paused_by("planner") == BOB, "that was so before"
+    assert (await desk.order("pause", BOB, agent="planner")).answer == f"planner is paused by {BOB} already"
+    assert (await desk.order("resume", BOB, agent="offline")).answer == "1 agent of offline goes on"
+    assert (await desk.undo(BOB)).answer == "the resume of offline is undone: offline is paused again"
+    assert await desk.store.paused_by("planner") == BOB

@@ -85,7 +85,9 @@ async def test_p_on_an_agent_pauses_that_one_and_again_resumes_it(tmp_path: Path
         await until(pilot, lambda: "researcher goes on" in notices(pilot))
         assert not await store.paused_by("researcher")
         await pilot.press("colon", *"pause nobody", "enter")
-        await until(pilot, lambda: "There is no agent 'nobody'. There are: planner, researcher." in notices(pilot))
+        await until(
+            pilot, lambda: "There is no agent 'nobody'. There are: offline, planner, researcher." in notices(pilot)
+        )
         await pilot.press("2")
         await until(pilot, lambda: "planner: offline" in screen_text(pilot))
 
@@ -145,6 +147,14 @@ async def test_what_changed_is_a_line_that_enter_expands_with_who_asked(tmp_path
         await until(pilot, lambda: "UTC, ada@box" in screen_text(pilot))
         await pilot.press("escape", "escape")
         await until(pilot, lambda: "nothing of note since" in screen_text(pilot))
+        await pilot.press("colon", *"events", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChangesScreen))
+        await until(pilot, lambda: "0 since you looked" in screen_text(pilot))
+        text = screen_text(pilot)
+        assert text.index("before that") < text.index("no free space"), "what was looked at is there still"
+        await pilot.press("g", "enter")
+        assert isinstance(pilot.app.screen, ChangesScreen), "there is nothing behind the rule"
+        await pilot.press("escape")
         visit.unlink()
 
 
@@ -182,6 +192,20 @@ async def test_the_room_is_as_it_was_left_and_a_watcher_changes_nothing_of_it(tm
     async with room(lab) as pilot:
         await until(pilot, lambda: "4 queue" in screen_text(pilot))
         assert "3 results" not in screen_text(pilot)
+
+
+async def test_a_remembered_filter_that_leaves_nothing_says_how_to_drop_it(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot:
+        await pilot.press("4", "slash", *"zzz", "enter")
+        await until(pilot, lambda: "4 queue /zzz 0 of 2" in screen_text(pilot))
+        await until(pilot, lambda: "matches the filter: 4, then esc, clears it" in screen_text(pilot))
+        assert not notices(pilot)
+        await pilot.press("q")
+    async with room(lab) as pilot:
+        await until(pilot, lambda: "nothing of 2 that wait matches `zzz`: 4, then esc, shows all" in notices(pilot))
+        await pilot.press("4", "escape")
+        await until(pilot, lambda: "4 queue 2" in screen_text(pilot))
 
 
 async def test_an_experiment_is_opened_from_what_changed(tmp_path: Path) -> None:

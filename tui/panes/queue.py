@@ -14,7 +14,7 @@ class Queue(Rows):
 
     def take(self, snapshot: Snapshot) -> None:
         story, asked = snapshot.story, snapshot.story.wish.queue
-        self.empty = "nothing that waits matches the filter; esc clears it" if asked.terms else "nothing waits"
+        self.empty = "nothing that waits matches the filter: 4, then esc, clears it" if asked.terms else "nothing waits"
         self.keep_marks({str(e.id) for e in story.queue})  # what waits no more, or is not shown, has none
         at_rest = frozenset(
             a.team for a in snapshot.agents if a.role == "worker" and a.state == "idle" and not a.paused_by

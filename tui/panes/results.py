@@ -30,7 +30,7 @@ class Results(Rows):
         if asked != self._asked:  # orders go to marked rows: never to some that are filtered away
             self._asked = asked
             self.keep_marks()
-        self.empty = "no result matches the filter; esc clears it" if asked.terms else "nothing has run yet"
+        self.empty = "no result matches the filter: 3, then esc, clears it" if asked.terms else "nothing has run yet"
         self._known = {e.id: self._row_of(e, story, teams) for e in story.results}
         rows = [(str(key), cells) for key, (_, cells) in self._known.items()]
         self.keep_column(HEADINGS.get(wish.sort, wish.sort))

@@ -1,4 +1,5 @@
-"""What changed since the person looked last, one line each, the newest first; `enter` opens the experiment."""
+"""What changed since the person looked last, one line each, the newest first, and below it what was before; `enter`
+opens the experiment."""
 
 from __future__ import annotations
 
@@ -9,10 +10,10 @@ from textual.app import ComposeResult
 from orchestrator.columns import Column
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
+from orchestrator.review.happened import MOST, events_of_interest
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event
 from orchestrator.store.states import State
-from tui.changes import MOST, events_of_interest
 from tui.panes.line import OneLine
 from tui.panes.rows import Rows
 from tui.present import STATE_TONES, Cell, age, plain, state_text
@@ -47,6 +48,12 @@ def change_cells(event: Event) -> tuple[Cell, ...]:
     )
 
 
+RULE = "rule"
+"""The key of the row between what is new and what was before."""
+
+RULE_CELLS: tuple[Cell, ...] = (Said(""), Said("before that", Tone.LIVE), Said(""), Said(""), Said(""))
+
+
 class ChangesScreen(RoomScreen):
     """Read once, when it opens."""
 
@@ -68,25 +75,37 @@ class ChangesScreen(RoomScreen):
         table = self.query_one("#changes", Rows)
         table.focus()
         try:
-            events = await events_of_interest(self._reader, self._since)
+            events = await events_of_interest(self._reader, "")
         except LabError as error:
             table.empty = str(error)
             return
         self._events = {str(event.seq): event for event in events}
-        table.show([(key, change_cells(event)) for key, event in self._events.items()])
+        rows = [(key, change_cells(event)) for key, event in self._events.items()]
+        if self._since and self._new < len(rows):
+            rows.insert(self._new, (RULE, RULE_CELLS))
+        table.show(rows)
         self.query_one(".heading", OneLine).tell()
 
     def _heading(self, width: int) -> Line:
-        count = f"{len(self._events)}{'+' if len(self._events) == MOST else ''}"
+        count = f"{self._new}{'+' if self._new == MOST else ''}"
         title = "what changed"
         since = f" since you looked {age(self._since)} ago; :morning sums it up" if self._since else ""
         told = f"  {count}{since}"
         return [Said(title, Tone.STRONG), Said(fit(told, max(0, width - len(title))).rstrip(), Tone.DIM)]
 
     @property
+    def _new(self) -> int:
+        """How many there are since the person looked."""
+        return sum(event.at > self._since for event in self._events.values())
+
+    @property
+    def _event(self) -> Event | None:
+        """The event under the cursor."""
+        return self._events.get(self.query_one("#changes", Rows).selected_key or "")
+
+    @property
     def experiment_id(self) -> int | None:
-        key = self.query_one("#changes", Rows).selected_key
-        return None if key is None else self._events[key].experiment_id
+        return None if self._event is None else self._event.experiment_id
 
     def on_rows_opened(self, _: Rows.Opened) -> None:
         self._open()
@@ -94,11 +113,10 @@ class ChangesScreen(RoomScreen):
     def _open(self) -> None:
         from tui.screens.experiment import ExperimentScreen  # brings git and the lexer
 
-        key = self.query_one("#changes", Rows).selected_key
+        event = self._event
         if self.experiment_id is not None:
             self.app.push_screen(ExperimentScreen(self._lab, self._reader, self.experiment_id))
-        elif key is not None:  # of the whole lab
-            event = self._events[key]
+        elif event is not None:  # of the whole lab
             words = f"{event.at[:19].replace('T', ' ')} UTC, {plain(event.actor)}"
             self.app.push_screen(Told(f"{words}\n\n{plain(event.why)}"))
 

@@ -24,6 +24,7 @@ from orchestrator.store.filters import COLUMNS, Kind
 from orchestrator.store.reader import Reader
 from orchestrator.store.states import State
 from tui.completing import History, Known, Offer, no_way, offers
+from tui.one_line import OneLine
 from tui.own_files import state_directory, write_whole
 from tui.present import plain
 from tui.tones import fit
@@ -36,7 +37,7 @@ MOST_EXPERIMENTS = 3000
 HINT = "tab completes, up goes back; for example: kill 12, results muon, compare"
 
 
-class CommandEntry(Input):
+class CommandEntry(OneLine):
     """Tab and arrows are about the whole line."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -89,7 +90,7 @@ class CommandLine(ModalScreen[str | None]):
             values = flat(await asyncio.to_thread(read_settings, self._lab.settings_file))
             return Known(
                 experiments=[(row["id"], plain(row["title"]), State(row["state"])) for row in rows],
-                agents=list(dict.fromkeys([*(one.name for one in agents), *(one.role for one in agents)])),
+                agents=list(dict.fromkeys(word for one in agents for word in (one.name, one.role, one.team) if word)),
                 settings={key: as_toml(value) for key, value in values.items() if is_live(key)},
                 branches=["master", *(row["branch"] for row in branches)],
                 papers=[(one.id, plain(one.title)) for one in await papers_of(self._reader)],

@@ -156,6 +156,11 @@ class Dashboard(RoomScreen):
         self._entitle()
         self.query_one(".footer", OneLine).tell()
 
+    @property
+    def own_keys(self) -> tuple[str, ...]:
+        """All keys are its own."""
+        return ()
+
     def footer(self) -> OneLine:
         """The keys of the pane at hand, then those that work everywhere."""
 

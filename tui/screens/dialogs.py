@@ -12,6 +12,8 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Button, Input, Label
 
+from tui.one_line import OneLine
+
 LIVE_SECONDS = 0.3
 
 
@@ -24,8 +26,10 @@ class Confirm(ModalScreen[bool]):
         ("y", "dismiss(True)", "yes"),
     ]
 
-    def __init__(self, question: str, yes: str, about: str = "") -> None:
+    def __init__(self, question: str, yes: str, about: str = "", no: str = "Cancel") -> None:
+        """`no` stands on the button that changes nothing."""
         super().__init__()
+        self._no = no
         self._question = question
         self._yes = yes
         self._about = about
@@ -36,7 +40,7 @@ class Confirm(ModalScreen[bool]):
             if self._about:
                 yield Label(self._about, classes="hint", markup=False)
             with Horizontal():
-                yield Button("Cancel", id="cancel", compact=True)
+                yield Button(self._no, id="cancel", compact=True)
                 yield Button(self._yes, id="yes", variant="error", compact=True)
             yield Label("arrows choose, enter confirms, esc cancels", classes="hint")
 
@@ -95,7 +99,7 @@ class Ask(ModalScreen[str | None]):
         with Vertical(classes="ask"):
             with Horizontal():
                 yield Label(self._prompt, markup=False)
-                yield Input(self._value, compact=True, select_on_focus=False)
+                yield OneLine(self._value, compact=True, select_on_focus=False)
             if self._hint or self._wrong is not None:
                 yield Label(self._hint, classes="hint", markup=False)
 

@@ -23,6 +23,7 @@ from orchestrator.store.records import Command, Experiment
 from orchestrator.team.offline import only_offline_workers
 from tui import drafts
 from tui.drafts import Draft
+from tui.one_line import OneLine
 from tui.present import plain
 
 ANSWER_SECONDS = 120.0
@@ -84,7 +85,9 @@ class FormScreen(ModalScreen[str | None]):
                     yield widget
             with Horizontal(classes="field"):
                 yield Label("diff file")
-                yield Input(id="file", placeholder="empty, or the file of a unified diff against master", compact=True)
+                yield OneLine(
+                    id="file", placeholder="empty, or the file of a unified diff against master", compact=True
+                )
             yield Static("", id="change", markup=False)
             yield Static("", id="trouble", markup=False)
             with Horizontal(classes="buttons"):

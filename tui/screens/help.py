@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.table import Table
@@ -12,7 +13,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from orchestrator.actions import ACTIONS, Action
+from orchestrator.actions import ACTIONS, BY_NAME, Action
 from orchestrator.store.states import State
 from tui.keys import shown
 from tui.present import UNMEASURED, state_text
@@ -33,9 +34,20 @@ WORDS = (
 )
 
 
-def help_rows() -> list[tuple[str, str, str]]:
-    """(keys, command, what it does) of every action."""
-    return [(" ".join(shown(key) for key in _short(action)), _command(action), action.help) for action in ACTIONS]
+Row = tuple[str, str, str]
+"""(keys, command, what it does)"""
+
+
+def help_rows(page: Sequence[str] = ()) -> list[Row]:
+    """Of every action; before them those of a `page`, by their names."""
+    everything = [_row(action) for action in ACTIONS]
+    if not page:
+        return everything
+    return [("", "", "on this page"), *(_row(BY_NAME[name]) for name in page), ("", "", "\neverywhere"), *everything]
+
+
+def _row(action: Action) -> Row:
+    return " ".join(shown(key) for key in _short(action)), _command(action), action.help
 
 
 def _short(action: Action) -> tuple[str, ...]:
@@ -66,14 +78,19 @@ class Help(ModalScreen[None]):
         ("G", "bottom", "bottom"),
     ]
 
+    def __init__(self, page: Sequence[str] = ()) -> None:
+        """`page`: the actions of the page that it was asked on, which come first."""
+        super().__init__()
+        self._page = page
+
     def compose(self) -> ComposeResult:
         colours = self.app.theme_variables
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style=colours["dim"])
         table.add_column("key", no_wrap=True, style=f"bold {colours['strong']}")
         table.add_column("command", no_wrap=True, style=colours["live"])
         table.add_column("what it does")
-        for keys, command, what in help_rows():
-            table.add_row(keys, command, what)
+        for keys, command, what in help_rows(self._page):
+            table.add_row(keys, command, what if keys or command else Text(what, style=colours["dim"]))
         signs = Text("\nStates  ", style=colours["dim"])
         words = [*(state_text(state) for state in State), UNMEASURED]
         signs.append("   ".join(word.replace(" ", "\N{NO-BREAK SPACE}") for word in words))

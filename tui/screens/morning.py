@@ -74,8 +74,8 @@ class MorningScreen(RoomScreen):
             table.add_row(name, Text(told, Style(color=colours["strong"], bold=True) if name == "best" else ""))
         self.query_one("#morning-facts", Static).update(table)
         merged = self.query_one("#morning-wins", Rows)
-        merged.show([(str(win.experiment.id), merged_cells(win)) for win in morning.wins])
-        merged.border_title = f"1 merged {len(morning.wins)}"
+        merged.show([(str(win.experiment.id), merged_cells(win)) for win in morning.merged])
+        merged.border_title = f"1 merged {len(morning.merged)}"
         said = self._painted(words(morning))
         for place in self.query(".morning-words").results(Static):
             place.update(said)
@@ -101,7 +101,7 @@ class MorningScreen(RoomScreen):
     def _arrange(self) -> None:
         """Wide: figures and merges at the left, words at the right. Small: all of it below one another."""
         small = self.has_class("small")
-        number = len(self._morning.wins) if self._morning is not None else 0
+        number = len(self._morning.merged) if self._morning is not None else 0
         merged = self.query_one("#morning-wins", Rows)
         merged.styles.height = (min(max(number, 1), 4) + 3) if small else "1fr"
         self.query_one("#morning-right").display = not small

@@ -20,7 +20,7 @@ from orchestrator.store.reader import Reader
 from tui.diffs import coloured_diff
 from tui.panes.line import OneLine
 from tui.panes.rows import Rows
-from tui.reviewing import WIN_COLUMNS, facts_line, first_open, heading, win_cells, win_facts
+from tui.reviewing import WIN_COLUMNS, facts_line, first_open, heading, list_title, win_cells, win_facts
 from tui.screens.room import RoomScreen
 from tui.split_diff import split_diff
 from tui.tones import Line, Said, Tone
@@ -126,7 +126,7 @@ class ReviewScreen(RoomScreen):
     def _show_win(self) -> None:
         for line in self.query(OneLine):
             line.tell()
-        self._list.border_title = f"1 wins {len(self._wins)}"
+        self._list.border_title = list_title(self._wins)
         win, colours = self.win, self.app.theme_variables
         table = Table.grid(padding=(0, 2))
         table.add_column(style=colours["dim"], no_wrap=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from tui.keys import footer
-from tui.paced import PacedScreen
+from tui.paced import PacedApp, PacedScreen
 from tui.panes.line import OneLine
 
 
@@ -19,6 +19,10 @@ class RoomScreen(PacedScreen[None]):
 
     AUTO_FOCUS = None
 
+    def on_screen_resume(self) -> None:
+        if isinstance(self.app, PacedApp):
+            self.app.page_shown(self)
+
     def footer(self) -> OneLine:
         return OneLine(lambda width: footer(width, self.FOOTER, only_looking=self.only_looks), classes="footer")
 
@@ -26,6 +30,11 @@ class RoomScreen(PacedScreen[None]):
     def only_looks(self) -> bool:
         """Whether this room changes nothing."""
         return bool(getattr(self.app, "read_only", False))
+
+    @property
+    def own_keys(self) -> tuple[str, ...]:
+        """The actions that this page is for; help begins with them."""
+        return self.FOOTER
 
     @property
     def experiment_id(self) -> int | None:

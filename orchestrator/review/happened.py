@@ -1,0 +1,21 @@
+"""The events that a person would want to be told of: outcomes, merges, orders, and what looks wrong."""
+
+from __future__ import annotations
+
+from orchestrator.store.reader import Reader
+from orchestrator.store.records import Event
+from orchestrator.store.states import ENDED
+
+TOLD = ("master", "lab", "command", "letter", "note", "anomaly")
+MOST = 500
+
+
+async def events_of_interest(reader: Reader, since: str) -> list[Event]:
+    """All of them since then (UTC, ISO 8601; empty: ever), newest first, at most MOST. Raises LabError."""
+    ends = [str(state) for state in ENDED]
+    rows = await reader.rows(
+        f"SELECT * FROM events WHERE at > ? AND (kind IN ({', '.join('?' * len(TOLD))}) OR kind = 'agent'"
+        f" OR kind = 'state' AND after IN ({', '.join('?' * len(ends))})) ORDER BY seq DESC LIMIT ?",
+        (since, *TOLD, *ends, MOST),
+    )
+    return [Event.from_row(row) for row in rows]

@@ -1,0 +1,65 @@
+"""A command that a sentence names is the one to type: with the lab, where it is not the one meant anyway."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cli.hints import for_lab
+from orchestrator.lab import Lab, LabLock
+from tests.command_line import autolab
+
+
+def a_lab(root: Path) -> Lab:
+    root.mkdir(parents=True)
+    (root / "autolab.toml").write_text("")
+    return Lab(root)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Watch it with `autolab-tui`.", "Watch it with `autolab-tui mine`."),
+        ("`autolab stop --now` or `autolab show 3`", "`autolab stop --now mine` or `autolab show 3 mine`"),
+        ("`autolab --help` and `autolab run --help`", "`autolab --help` and `autolab run --help`"),
+        ("`autolab init lab`, `autolab stop LAB`, `kill 3`", "`autolab init lab`, `autolab stop LAB`, `kill 3`"),
+        ("`autolab start mine`", "`autolab start mine`"),
+    ],
+)
+def test_the_lab_stands_behind_each_command_that_takes_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert for_lab(text, a_lab(tmp_path / "mine")) == told
+
+
+def test_the_lab_is_named_as_it_is_typed_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, default = a_lab(tmp_path / "here" / "my lab"), a_lab(tmp_path / "here" / "lab")
+    monkeypatch.chdir(tmp_path / "here")
+    assert for_lab("`autolab-tui`", mine) == "`autolab-tui 'my lab'`"
+    assert for_lab("`autolab-tui`", default) == "`autolab-tui`"
+    monkeypatch.chdir(mine.root)
+    assert for_lab("`autolab-tui`", mine) == "`autolab-tui`"
+    assert for_lab("`autolab-tui`", default) == f"`autolab-tui {default.root}`"
+
+
+def test_refusals_and_answers_name_the_lab(bare: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "my lab"
+    shutil.copytree(bare, mine, symlinks=True)
+    word, here = shlex.quote(mine.name), tmp_path / "elsewhere"
+    here.mkdir()
+    missing = autolab("show", "77", mine.name, cwd=tmp_path)
+    assert f"`autolab results {word}` and `autolab queue {word}`" in missing.stderr
+    assert f"`autolab start {word}` starts it" in autolab("status", mine.name, cwd=tmp_path).stdout
+    assert f"`autolab start {shlex.quote(str(mine))}` starts it" in autolab("status", str(mine), cwd=here).stdout
+    assert "`autolab start` starts it" in autolab("status", cwd=mine).stdout
+    lock = LabLock(Lab(mine))
+    lock.acquire()
+    try:
+        held = autolab("run", mine.name, "--experiments", "1", cwd=tmp_path)
+        assert f"`autolab-tui {word}`, or end it with `autolab stop {word}`" in held.stderr, held.stderr
+    finally:
+        lock.release()

@@ -1,0 +1,50 @@
+"""What is pasted into a line to type in: every line of it counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.events import Paste
+
+from tests.tui.driving import on, orders, room, screen_text, until
+from tests.tui.room_lab import make_room_lab
+from tui.one_line import OneLine
+from tui.screens.adding import AddForm
+from tui.screens.command_line import CommandLine
+
+
+async def test_every_line_of_a_paste_goes_into_the_line_that_is_typed(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot:
+        await pilot.press("m")
+        pilot.app.post_message(Paste("first para\nsecond para\r\n\n  third"))
+        await pilot.press("enter")
+        [message] = await orders(pilot, lab)
+        assert message.arguments == {"agent": "all", "text": "first para second para third"}
+        await pilot.press("3", "slash")
+        pilot.app.post_message(Paste("Idea\nnumber 7"))
+        await pilot.press("enter")
+        await until(pilot, lambda: "/Idea number 7 1 of" in screen_text(pilot))
+        await pilot.press("colon")
+        await on(pilot, CommandLine)
+        pilot.app.post_message(Paste("results\nid=9\n"))
+        await pilot.press("enter")
+        await until(pilot, lambda: "3 results /id=9 1 of" in screen_text(pilot))
+        await pilot.press("a")
+        await on(pilot, AddForm)
+        pilot.app.post_message(Paste("A title\nof two lines"))
+        title = pilot.app.screen.query_one("#title", OneLine)
+        await until(pilot, lambda: title.value == "A title of two lines")
+
+
+@pytest.mark.parametrize(
+    ("pasted", "there"), [(" one line ", "a one line b"), ("one\ntwo\n", "aone twob"), ("\n", "ab")]
+)
+async def test_a_paste_goes_where_the_cursor_stands(tmp_path: Path, pasted: str, there: str) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot:
+        await pilot.press("m", "a", "b", "left")
+        pilot.app.post_message(Paste(pasted))
+        await pilot.pause()
+        await until(pilot, lambda: pilot.app.screen.query_one(OneLine).value == there)

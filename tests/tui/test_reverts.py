@@ -1,0 +1,116 @@
+"""A win that was taken out of master again: its revert is told apart wherever wins are counted or listed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from orchestrator.branches import Repository
+from orchestrator.cli.reviewing import morning_json, win_json
+from orchestrator.errors import LabError
+from orchestrator.lab import Lab
+from orchestrator.measurement.judging import Judging
+from orchestrator.patches.reverting import revert
+from orchestrator.report.facts import facts_of
+from orchestrator.report.markdown import markdown
+from orchestrator.report.notebook import notebook
+from orchestrator.review.answering import accept, pick_onto
+from orchestrator.review.morning import morning_of
+from orchestrator.review.wins import wins_of
+from orchestrator.store.records import RunKind
+from orchestrator.store.states import State
+from orchestrator.store.writer import Writer
+from orchestrator.views import baseline_of
+from tests.tui.answering import context_of
+from tests.tui.driving import on, room, screen_text, until
+from tests.tui.test_wins import make_wins, measure
+from tui.changes import Changing
+from tui.mornings import facts
+from tui.screens.morning import MorningScreen
+from tui.screens.review import ReviewScreen
+
+ADA = "ada@box"
+LONG_AGO = "2020-01-01T00:00:00.000Z"
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+    """Master has taken experiments 1 and 2, and then 3, which takes 1 out again."""
+    lab = await make_wins(tmp_path / "lab")
+    async with Writer(lab.database) as store:
+        context = context_of(lab, store)
+        first = await store.experiment(1)
+        assert first is not None
+        await revert(context, first, ADA)
+        await measure(store, 3, [RunKind.SCREEN, RunKind.CONFIRM, RunKind.CONFIRM], 3.35)
+        await store.move(3, State.SCORED, "scored")
+        taken = await store.move(3, State.CONFIRMING, "again")
+        await Judging(context).merge(taken, "by decision", ADA)
+    yield lab
+
+
+async def test_a_revert_is_no_win_in_any_count(lab: Lab) -> None:
+    async with Writer(lab.database) as store:
+        morning = await morning_of(store, LONG_AGO)
+        assert [win.experiment.id for win in morning.wins] == [1, 2]
+        assert [win.experiment.id for win in morning.reverts] == [3]
+        assert morning.outcomes == {State.PROMOTED: 3}, "the start is no outcome"
+        assert dict(facts(morning))["merged"].startswith("2 wins, 1 reverted")
+        told = morning_json(morning)
+        assert [len(told[name]) for name in ("wins", "reverts")] == [2, 1]
+        assert [win_json(win)["takes_out"] for win in await wins_of(store)] == [None, None, 1]
+        changes = await Changing().look(store, LONG_AGO)
+        assert changes is not None and (changes.merged, changes.reverted) == (3, 1), "the start was taken too"
+        assert (await baseline_of(store)).promotions == 2
+        revert_of_it = await store.experiment(3)
+        assert revert_of_it is not None
+        with pytest.raises(LabError, match="takes experiment 1 out of master: it is no win to review"):
+            await accept(context_of(lab, store), revert_of_it, ADA)
+
+
+async def test_report_and_notebook_tell_what_was_taken_out(lab: Lab) -> None:
+    async with Writer(lab.database) as store:
+        found = await facts_of(lab, store)
+        report = markdown(found, None)
+        wins, rest = report.split("## Wins, in the order of master")[1].split("## Taken out of master again")
+        assert "(taken out by 3)" in wins and "| 3 |" not in wins
+        assert "| 3 | Revert experiment 1" in rest
+        wins = notebook(found, [], [], []).split("## Wins")[1].split("##")[0]
+        assert "1 Set WEIGHT\\_DECAY = 0.05" in wins and "taken out of master again by 3" in wins
+        assert "Revert" not in wins
+
+
+def shows(pilot: Pilot[str], words: str) -> bool:
+    return words in screen_text(pilot)
+
+
+async def test_the_room_shows_a_revert_beside_the_wins(lab: Lab) -> None:
+    async with room(lab, (120, 40)) as pilot:
+        await pilot.press("b")
+        await on(pilot, ReviewScreen)
+        await until(pilot, lambda: "1 of 2 reviewed, 1 reverted" in screen_text(pilot))
+        await until(pilot, partial(shows, pilot, "1 wins 2, 1 revert"))
+        await until(pilot, lambda: "2 diff 2" in screen_text(pilot))  # the first that waits for a review
+        await pilot.press("G")
+        await until(pilot, partial(shows, pilot, "review  took out 1"))
+        await pilot.press("escape", "colon", *"morning 24", "enter")
+        await on(pilot, MorningScreen)
+        await until(pilot, lambda: "2 wins, 1 reverted" in screen_text(pilot))
+        await until(pilot, partial(shows, pilot, "1 merged 3"))
+
+
+async def test_a_pick_onto_what_holds_the_change_says_so_and_a_revert_makes_room_for_it(lab: Lab) -> None:
+    repository = Repository(lab.root)
+    text = repository.show_file("master", "train.py").decode()
+    repository.commit_files({"train.py": text.replace("INIT_STD = 0.01", "INIT_STD = 0.03").encode()}, "By hand")
+    async with Writer(lab.database) as store:
+        context = context_of(lab, store)
+        first, second = await store.experiment(1), await store.experiment(2)
+        assert first is not None and second is not None
+        with pytest.raises(LabError, match="Experiment 2 is in master already"):
+            await pick_onto(context, second, "master")
+        assert "is master with experiment 1's change" in await pick_onto(context, first, "master")
