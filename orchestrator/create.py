@@ -11,6 +11,7 @@ from typing import cast
 
 from orchestrator.adopting import Adopted, adopt
 from orchestrator.branches import Repository
+from orchestrator.branches.surroundings import note_on_surroundings
 from orchestrator.corpus import Progress, own_data, prepare_corpus
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, LabLock
@@ -39,7 +40,7 @@ def choose_profile(wish: str) -> Profile:
 
 @dataclass(frozen=True, slots=True)
 class NewLab:
-    """A lab that was made; `notes` are sentences on what was recognised, kept and left out."""
+    """A lab that was made; `notes` are sentences on what was recognised, kept and left out, and on where it stands."""
 
     lab: Lab
     notes: tuple[str, ...]
@@ -76,7 +77,8 @@ async def create_lab(
                 "Choose a place that you can write to, with free disk space.",
             ) from error
         raise
-    return NewLab(lab, made.notes)
+    surroundings = note_on_surroundings(root)
+    return NewLab(lab, (*made.notes, surroundings) if surroundings else made.notes)
 
 
 def _from_nothing(lab: Lab, profile: Profile, progress: Progress | None) -> Adopted:

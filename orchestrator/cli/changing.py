@@ -110,7 +110,8 @@ def message(words: Namespace) -> int:
         raise UsageError(
             f"There is no lab {words.lab}.", f"Quote the text: autolab message {words.agent} 'TEXT' [LAB]."
         )
-    return _tell(send(find_lab(words.lab), "message", {"agent": words.agent, "text": words.text}))
+    text = words.text if words.text != "-" else _read_text("-", "The message", "Give it as text.")
+    return _tell(send(find_lab(words.lab), "message", {"agent": words.agent, "text": text}))
 
 
 def add(words: Namespace) -> int:

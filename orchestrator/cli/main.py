@@ -170,7 +170,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     lab(made)
     made = verb("message", "changing.message")
     made.add_argument("agent", metavar="AGENT", help="an agent, a role, a team, or all")
-    made.add_argument("text", metavar="TEXT")
+    made.add_argument("text", metavar="TEXT", help="what to say; - reads it from standard input")
     lab(made)
     return parser, parsers
 

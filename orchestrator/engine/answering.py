@@ -34,6 +34,7 @@ MOST_DEATHS = 2
 """So often a daemon may die while it carries a command out; then the command is refused."""
 
 KILL_PATIENCE_SECONDS = 45.0
+LONGEST_MESSAGE = 20_000  # characters
 
 
 class Hands(Protocol):
@@ -302,6 +303,9 @@ class Answering:
             raise Refused(f"There is no agent {agent!r}.", f"Send it to one of: {', '.join(sorted(known))}.")
         if not text.strip():
             raise Refused("The message is empty.", "Say something.")
+        if len(text) > LONGEST_MESSAGE:
+            told = f"The message has {len(text):,} characters, more than {LONGEST_MESSAGE:,}."
+            raise Refused(told, "Shorten it: agents read it whole with every job.")
         await self._context.store.add_letter(agent, text.strip(), actor)
         told = f"{'every agent' if agent == 'all' else agent} reads it at its next job"
         return f"{told}, but {BUILT_IN_HEARS_NOTHING}" if hears_nothing(agent, agents) else told

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import subprocess
 from pathlib import Path
 
 from tests.command_line import autolab
+from tests.conftest import CLI
 
 
 def test_a_person_steers_without_a_daemon_and_takes_it_back(lab: Path) -> None:
@@ -37,3 +40,13 @@ def test_refusals_are_one_sentence_with_a_remedy(lab: Path) -> None:
     ):
         told = autolab(*words)
         assert told.returncode == 1 and why in told.stderr and told.stdout == "", told
+
+
+def test_a_message_is_read_from_standard_input_and_has_a_bound(bare: Path) -> None:
+    words = [*CLI, "message", "all", "-", str(bare)]
+    told = subprocess.run(words, input="be bold\nand careful\n", capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    with sqlite3.connect(bare / "runs.db") as plain:
+        assert plain.execute("SELECT text FROM letters").fetchall() == [("be bold\nand careful",)]
+    long = subprocess.run(words, input="x" * 20_001, capture_output=True, text=True, check=False)
+    assert long.returncode == 1 and "has 20,001 characters, more than 20,000. Shorten it" in long.stderr, long.stderr
