@@ -278,12 +278,25 @@ def busy_fraction(slot: str, runs: list[Run], since: str, now: str) -> float:
     return round(min(1.0, busy / span), 4)
 
 
+async def _busy_since(reader: Reader) -> tuple[str, bool]:
+    """From when on it is counted how busy the slots are (UTC, ISO 8601), and whether that is the first run's start."""
+    window = (datetime.now(UTC) - timedelta(seconds=BUSY_WINDOW_SECONDS)).isoformat().replace("+00:00", "Z")
+    begun = await reader.row("SELECT min(started_at) AS at FROM runs")
+    first = begun["at"] if begun is not None else None
+    return (first, True) if first is not None and first > window else (window, False)
+
+
+async def busy_window(reader: Reader) -> str:
+    """What the share is of in which a slot was busy, in words."""
+    since, young = await _busy_since(reader)
+    minutes = seconds_since(since, utc_now()) / 60
+    return f"the {minutes:.0f} min since the first run" if young else "the last hour"
+
+
 async def slots_json(reader: Reader, slots: list[SlotRow]) -> list[dict[str, Any]]:
     """Slots with the experiment's run and the share of the last hour (or of the lab's life) in which each was busy."""
     now = utc_now()
-    window = (datetime.now(UTC) - timedelta(seconds=BUSY_WINDOW_SECONDS)).isoformat().replace("+00:00", "Z")
-    begun = await reader.row("SELECT min(started_at) AS at FROM runs")
-    since = max(window, begun["at"]) if begun and begun["at"] else window
+    since, _ = await _busy_since(reader)
     runs = await reader.runs_since(since)
     return [
         {"name": slot.name, "run": slot.run_id, "busy_fraction": busy_fraction(slot.name, runs, since, now)}

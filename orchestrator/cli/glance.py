@@ -21,6 +21,7 @@ from orchestrator.marks import scores_told
 from orchestrator.report.completion import completions
 from orchestrator.settings import read_settings
 from orchestrator.store.reader import Reader
+from orchestrator.store.states import State
 from orchestrator.team_settings import Team
 from orchestrator.vault_words import vault_account
 
@@ -51,11 +52,13 @@ def status(words: Namespace) -> int:
     lines += [("resting", f"{team}: {why}" if team else why) for team, why in facts["resting"].items()]
     for event in ask(lab, lambda reader: reader.newest_events("anomaly", MOST_ANOMALIES)):
         lines.append(("look at", f"{event.at[:16].replace('T', ' ')} {event.reason}"))
+    span = ask(lab, views.busy_window)
     for slot in facts["slots"]:
         work = f"run {slot['run']}" if slot["run"] is not None else "idle now"
-        lines.append(("slot", f"{slot['name']}  {work}, busy {slot['busy_fraction']:.0%} of the last hour"))
-    counts = ", ".join(f"{n} {state}" for state, n in facts["counts"].items() if n)
-    lines.append(("counts", counts))
+        lines.append(("slot", f"{slot['name']}  {work}, busy {slot['busy_fraction']:.0%} of {span}"))
+    if held := [agent.name for agent in ask(lab, Reader.agents) if agent.paused_by]:
+        lines.append(("paused", ", ".join(held)))
+    lines.append(("counts", _counted(facts["counts"]) or "no experiment yet"))
     if earlier := ask(lab, lambda reader: reader.history_counts()):
         tally = ", ".join(f"{n} {status}" for status, n in earlier.items())
         lines.append(
@@ -68,6 +71,12 @@ def status(words: Namespace) -> int:
         lines.append(("finished", f"{one.finished} of {one.jobs} jobs ({one.rate:.0%}) as {one.role}: {one.model}"))
     print_facts([(name, for_lab(told, lab)) for name, told in lines])
     return 0
+
+
+def _counted(counts: dict[str, int]) -> str:
+    """How many experiments are in each state. The start, which is promoted from the first, is none."""
+    without_start = {**counts, State.PROMOTED: counts.get(State.PROMOTED, 0) - 1}
+    return ", ".join(f"{number} {state}" for state, number in without_start.items() if number > 0)
 
 
 def _teams_at_work(lab: Lab) -> tuple[Team, ...]:

@@ -151,9 +151,13 @@ class Anomalies:
             "SELECT * FROM experiments WHERE id > 0 AND state NOT IN ('dropped', 'given_up', 'rejected', 'killed',"
             " 'lost') ORDER BY id"
         )
+        rivals = {team.name for team in self._context.settings.teams_at_work}
         first: dict[str, Experiment] = {}
         for one in map(Experiment.from_row, rows):
-            keys = [f"idea {idea_of(one.title)}", *([f"program {one.program}"] if one.program else [])]
+            # Teams that compete are to have the same good ideas.
+            whose = one.team if one.team in rivals and len(rivals) > 1 else ""
+            ideas = [f"idea {idea_of(one.title)}", *([f"program {one.program}"] if one.program else [])]
+            keys = [f"{whose} {idea}" for idea in ideas]
             twin = next((first[key] for key in keys if key in first), None)
             asked = one.decision is Decision.NONE and one.reverses is None  # master without its last win was there
             if twin is not None and one.state in WAITING and asked:

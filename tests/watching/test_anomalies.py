@@ -210,6 +210,20 @@ def test_what_waits_and_repeats_another_by_title_or_program_is_told(bare: Path) 
     in_lab(bare, play)
 
 
+def test_teams_that_compete_may_have_the_same_idea_and_a_team_that_repeats_its_own_is_told(bare: Path) -> None:
+    settings = bare / "autolab.toml"
+    settings.write_text(settings.read_text().replace("[lab]", '[lab]\nteams = ["offline", "specialists"]', 1))
+
+    async def play(context: Context) -> None:
+        idea = Proposal("An idea", "It may help.", "a test")
+        for team in ("offline", "specialists", "specialists"):
+            made = await context.store.add_experiment(idea, author="a test", team=team, state=State.QUEUED)
+        (sentence,) = await told(context)
+        assert f"experiment {made.id} (queued) repeats experiment {made.id - 1} (queued)" in sentence
+
+    in_lab(bare, play)
+
+
 def test_a_run_that_outlives_its_limits_is_stuck_and_a_paused_one_is_not(bare: Path) -> None:
     async def play(context: Context) -> None:
         store = context.store
