@@ -242,7 +242,7 @@ class Engine:
         root = self._context.lab.root
         raise LabError(
             f"The lab at {root} is gone: its directory, its database or its lock was deleted or moved.",
-            "Its runs have ended; start it where it is now.",
+            "Start it where it is now; the runs of one that was deleted have ended with it.",
         )
 
     async def _watch_slots(self) -> None:
