@@ -17,7 +17,7 @@ from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.events import Event, InputEvent, Key, MouseMove, Paste, Resize
-from textual.notifications import Notify
+from textual.notifications import Notification, Notify
 from textual.screen import Screen
 from textual.widgets._toast import Toast
 
@@ -96,26 +96,36 @@ class PacedApp(App[Result]):
     def _make_way(self, event: Notify) -> None:
         """The newest notices are seen, and what they stand over; of what one tells of, no older one says otherwise."""
         told = subject(event.notification.message)
-        for place, old in enumerate(reversed(list(self._notifications)), 2):
+        for place, old in enumerate(reversed(list(self._notifications)), 1):
             if place > MOST_NOTICES or (told is not None and subject(old.message) == told):
                 self._unnotify(old)
 
     def _refresh_notifications(self) -> None:
         super()._refresh_notifications()
-        self.call_later(self.call_after_refresh, self._widen_notices)  # Textual makes them in two steps
+        if any(self._too_wide(one.message) for one in self._notifications):
+            self.call_later(self.call_after_refresh, self._widen_notices)  # Textual makes them in two steps
+
+    def _too_wide(self, words: str) -> bool:
+        return path_width(words) > min(NOTICE_COLUMNS, self.size.width // 2) - EDGES
 
     def _widen_notices(self) -> None:
         """A path stands whole where the screen has room for it."""
         for toast in self.screen.query(Toast):
-            needed = path_width(toast._notification.message)
-            if needed > min(NOTICE_COLUMNS, self.size.width // 2) - EDGES:
-                toast.styles.width, toast.styles.max_width = needed + EDGES, "100%"
+            words = toast._notification.message
+            if self._too_wide(words):
+                toast.styles.width, toast.styles.max_width = path_width(words) + EDGES, "100%"
 
     def page_shown(self, page: Screen[Any]) -> None:
         """Another page: what was told before the key that has opened it is told no more."""
         if page is not self._page:
             self._page = page
-            for old in [one for one in self._notifications if one.raised_at < self._answered_at]:
+            old = [one for one in self._notifications if one.raised_at < self._answered_at]
+            if old:
+                self.call_after_refresh(self._untell, old)  # the page is laid out first
+
+    def _untell(self, notices: list[Notification]) -> None:
+        for old in notices:
+            if old in self._notifications:
                 self._unnotify(old)
 
     async def _answer(self, event: Event) -> None:

@@ -9,7 +9,7 @@ from textual.events import Paste
 
 from tests.tui.driving import on, orders, room, screen_text, until
 from tests.tui.room_lab import make_room_lab
-from tui.one_line import OneLine
+from tui.entry import Entry
 from tui.screens.adding import AddForm
 from tui.screens.command_line import CommandLine
 
@@ -34,7 +34,7 @@ async def test_every_line_of_a_paste_goes_into_the_line_that_is_typed(tmp_path: 
         await pilot.press("a")
         await on(pilot, AddForm)
         pilot.app.post_message(Paste("A title\nof two lines"))
-        title = pilot.app.screen.query_one("#title", OneLine)
+        title = pilot.app.screen.query_one("#title", Entry)
         await until(pilot, lambda: title.value == "A title of two lines")
 
 
@@ -47,4 +47,4 @@ async def test_a_paste_goes_where_the_cursor_stands(tmp_path: Path, pasted: str,
         await pilot.press("m", "a", "b", "left")
         pilot.app.post_message(Paste(pasted))
         await pilot.pause()
-        await until(pilot, lambda: pilot.app.screen.query_one(OneLine).value == there)
+        await until(pilot, lambda: pilot.app.screen.query_one(Entry).value == there)

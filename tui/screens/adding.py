@@ -20,7 +20,7 @@ from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import EDITABLE
 from orchestrator.team.offline import OFFLINE_WORKERS
-from tui.one_line import OneLine
+from tui.entry import Entry
 from tui.own_files import state_directory, write_whole
 from tui.present import plain
 from tui.screens.form import FormScreen
@@ -58,8 +58,8 @@ class AddForm(FormScreen):
         self._before = before
 
     def fields(self) -> list[tuple[str, Widget]]:
-        def line(name: str, value: str = "", hint: str = "") -> OneLine:
-            return OneLine(self._before.get(name, value), id=name, placeholder=hint, compact=True)
+        def line(name: str, value: str = "", hint: str = "") -> Entry:
+            return Entry(self._before.get(name, value), id=name, placeholder=hint, compact=True)
 
         return [
             ("title", line("title", hint="one change, in a few words")),

@@ -24,7 +24,7 @@ from orchestrator.store.filters import COLUMNS, Kind
 from orchestrator.store.reader import Reader
 from orchestrator.store.states import State
 from tui.completing import History, Known, Offer, no_way, offers
-from tui.one_line import OneLine
+from tui.entry import Entry
 from tui.own_files import state_directory, write_whole
 from tui.present import plain
 from tui.tones import fit
@@ -37,7 +37,7 @@ MOST_EXPERIMENTS = 3000
 HINT = "tab completes, up goes back; for example: kill 12, results muon, compare"
 
 
-class CommandEntry(OneLine):
+class CommandEntry(Entry):
     """Tab and arrows are about the whole line."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Button, Input, Label
 
-from tui.one_line import OneLine
+from tui.entry import Entry
 
 LIVE_SECONDS = 0.3
 
@@ -99,7 +99,7 @@ class Ask(ModalScreen[str | None]):
         with Vertical(classes="ask"):
             with Horizontal():
                 yield Label(self._prompt, markup=False)
-                yield OneLine(self._value, compact=True, select_on_focus=False)
+                yield Entry(self._value, compact=True, select_on_focus=False)
             if self._hint or self._wrong is not None:
                 yield Label(self._hint, classes="hint", markup=False)
 

@@ -23,7 +23,7 @@ from orchestrator.store.records import Command, Experiment
 from orchestrator.team.offline import only_offline_workers
 from tui import drafts
 from tui.drafts import Draft
-from tui.one_line import OneLine
+from tui.entry import Entry
 from tui.present import plain
 
 ANSWER_SECONDS = 120.0
@@ -85,9 +85,7 @@ class FormScreen(ModalScreen[str | None]):
                     yield widget
             with Horizontal(classes="field"):
                 yield Label("diff file")
-                yield OneLine(
-                    id="file", placeholder="empty, or the file of a unified diff against master", compact=True
-                )
+                yield Entry(id="file", placeholder="empty, or the file of a unified diff against master", compact=True)
             yield Static("", id="change", markup=False)
             yield Static("", id="trouble", markup=False)
             with Horizontal(classes="buttons"):

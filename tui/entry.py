@@ -12,7 +12,7 @@ def on_one_line(text: str) -> str:
     return text if len(lines) == 1 and lines[0] == text else " ".join(line.strip() for line in lines if line.strip())
 
 
-class OneLine(Input):
+class Entry(Input):
     """Textual's own line keeps the first line of a paste and drops the rest."""
 
     def on_paste(self, event: Paste) -> None:
