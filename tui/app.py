@@ -16,6 +16,7 @@ from orchestrator.actor import who
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.store.reader import Reader
+from orchestrator.store.records import Command
 from orchestrator.store.states import State
 from orchestrator.team.offline import BUILT_IN_HEARS_NOTHING, hears_nothing
 from tui.arranging import STRIP
@@ -24,7 +25,7 @@ from tui.deeds import Deeds
 from tui.keys import bindings, shown
 from tui.meaning import order_of
 from tui.memory import Memory, hidden_by, layout_of, restore
-from tui.opening import start_again, stopped_by, tell_of_neighbours
+from tui.opening import started_again, stopped_by, tell_of_neighbours
 from tui.own_outcomes import OwnOutcomes
 from tui.paced import PacedApp
 from tui.pages import Pages
@@ -73,26 +74,15 @@ class ControlRoom(PacedApp[str]):
     async def on_mount(self) -> None:
         if self._lab.exists and (self.read_only or daemon_of(self._lab) is not None):
             await self._open("")
-        elif self._lab.exists and (stop := await stopped_by(self._lab)) is not None:
-            self.push_screen(start_again(stop), self._asked_to_start)
-            self.call_later(self.first_screen_made)
         else:
-            self._set_up()
+            stop = await stopped_by(self._lab) if self._lab.exists else None
+            self.push_screen(Setup(self._lab), partial(self._open, begun=True, stop=stop))
             self.call_later(self.first_screen_made)
 
-    def _set_up(self) -> None:
-        self.push_screen(Setup(self._lab), partial(self._open, begun=True))
-
-    async def _asked_to_start(self, wanted: bool | None) -> None:
-        if wanted:
-            self._set_up()
-        else:
-            await self._open("")
-
-    async def _open(self, problem: str | None, begun: bool = False) -> None:
+    async def _open(self, problem: str | None, begun: bool = False, stop: Command | None = None) -> None:
         """The lab is there (or not: then `problem` says why, and the room opens if there is something to see).
 
-        `begun`: its daemon was started for this room.
+        `begun`: its daemon was started for this room, after somebody's order to `stop`, if there was one.
         """
         if problem is None or not self._lab.database.exists():
             self.exit(problem or "", return_code=1 if problem else 0)
@@ -124,6 +114,8 @@ class ControlRoom(PacedApp[str]):
         if problem:
             self.notify(problem, title="the daemon did not start", severity="error", timeout=15, markup=False)
         elif begun:
+            if stop is not None:
+                self.notify(started_again(stop), severity="warning", timeout=15, markup=False)
             await tell_of_neighbours(self, self._lab)
         self._looking = asyncio.create_task(self._look_for_ever(self._watch), name="watch")
         self.set_interval(REMEMBER_SECONDS, self._remember)

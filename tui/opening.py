@@ -1,4 +1,4 @@
-"""Before the room opens: a lab that a person has stopped is not started again by being looked at without a question."""
+"""What is told when the room opens: that a lab which somebody had stopped is at work again, and of labs beside it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from orchestrator.lab import Lab
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import AT_WORK, Command
 from tui.present import age, plain
-from tui.screens.dialogs import Confirm
 
 
 async def stopped_by(lab: Lab) -> Command | None:
@@ -29,14 +28,12 @@ async def stopped_by(lab: Lab) -> Command | None:
     return None
 
 
-def start_again(stop: Command) -> Confirm:
-    """The question; no leaves the lab at rest."""
+def started_again(stop: Command) -> str:
+    """What is told of a lab that somebody had stopped: it is at work again, and how it is looked at without."""
     when = age(stop.answered_at or stop.at)
-    return Confirm(
-        f"{plain(stop.actor)} stopped this lab {when} ago. Start it again?",
-        "Start it",
-        "Without it you look at what is there; S starts it later.",
-        no="Only look",
+    return (
+        f"{plain(stop.actor)} stopped this lab {when} ago; opening it has started it again. `:stop` lets it rest,"
+        " and `autolab-tui --read-only` only looks."
     )
 
 

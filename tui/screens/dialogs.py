@@ -26,10 +26,8 @@ class Confirm(ModalScreen[bool]):
         ("y", "dismiss(True)", "yes"),
     ]
 
-    def __init__(self, question: str, yes: str, about: str = "", no: str = "Cancel") -> None:
-        """`no` stands on the button that changes nothing."""
+    def __init__(self, question: str, yes: str, about: str = "") -> None:
         super().__init__()
-        self._no = no
         self._question = question
         self._yes = yes
         self._about = about
@@ -40,7 +38,7 @@ class Confirm(ModalScreen[bool]):
             if self._about:
                 yield Label(self._about, classes="hint", markup=False)
             with Horizontal():
-                yield Button(self._no, id="cancel", compact=True)
+                yield Button("Cancel", id="cancel", compact=True)
                 yield Button(self._yes, id="yes", variant="error", compact=True)
             yield Label("arrows choose, enter confirms, esc cancels", classes="hint")
 
