@@ -50,6 +50,12 @@ class GitFailed(LabError):
         self.status = status
         self.words = words
 
+    @property
+    def reason(self) -> str:
+        """The first thing that git said."""
+        lines = [line.removeprefix("error: ").strip() for line in self.words.splitlines() if line.strip()]
+        return lines[0] if lines else f"exit status {self.status}"
+
 
 def run_git(
     directory: Path,

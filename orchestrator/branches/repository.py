@@ -6,24 +6,22 @@ is thrown away: what a branch stood on before is kept under refs/autolab/kept/.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import shutil
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.branches import aside, naming
+from orchestrator.branches import aside, naming, own_checkout
 from orchestrator.branches.command import GitFailed, run_git, run_git_bytes
 from orchestrator.branches.leftovers import stale_locks
 from orchestrator.branches.merging import Conflict, apply_as_made, merged_tree
+from orchestrator.branches.own_checkout import Update
 from orchestrator.branches.refs import Heads
 from orchestrator.branches.sides import sides
 from orchestrator.errors import LabError
 
 MASTER = "refs/heads/master"
-CHECKOUT = "refs/autolab/checkout"
 LEAST_VERSION = (2, 38)
 EMAIL = "autolab@localhost"
 
@@ -34,14 +32,6 @@ class PatchDoesNotApply(LabError):
 
 class NotMeasuredAsItStands(LabError):
     """Merging this would give master a tree that no run has measured."""
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """What became of the lab's own checkout."""
-
-    updated: bool
-    sentence: str
 
 
 def _person(name: str) -> dict[str, str]:
@@ -87,7 +77,7 @@ class Repository:
             run_git(self.path, "config", "user.email", EMAIL)
         run_git(self.path, "add", "--force", "--", *files)  # whatever a .gitignore says
         run_git(self.path, "commit", "-q", "--allow-empty", "--no-verify", "-m", message, env=_person("Autolab"))
-        run_git(self.path, "update-ref", CHECKOUT, self.head(MASTER))
+        own_checkout.note(self.path, self.head(MASTER))
 
     @classmethod
     def open(cls, path: Path) -> Repository:
@@ -204,7 +194,7 @@ class Repository:
             counted = run_git(worktree, "apply", "--numstat", "-z", "-", stdin=content)
         except GitFailed as error:
             raise PatchDoesNotApply(
-                f"The patch is not a unified diff that git understands ({_reason(error)}).",
+                f"The patch is not a unified diff that git understands ({error.reason}).",
                 "Make it with `git diff` against master.",
             ) from error
         touched = [entry.split("\t", 2)[2] for entry in counted.split("\0") if entry.count("\t") >= 2]
@@ -224,7 +214,7 @@ class Repository:
             if apply_as_made(worktree, content, touched):
                 return
             raise PatchDoesNotApply(
-                f"The patch does not apply to master ({_reason(error)}).",
+                f"The patch does not apply to master ({error.reason}).",
                 "Make it anew with `git diff` against the present master.",
             ) from error
 
@@ -333,49 +323,8 @@ class Repository:
     # -- the lab's own checkout
 
     def update_checkout(self) -> Update:
-        """Bring the lab's files to the present master, unless a person has edits there; those are never touched.
-
-        CHECKOUT remembers the commit that the files were brought to last, so that a kill half-way is understood.
-        """
-        try:
-            branch = run_git(self.path, "symbolic-ref", "--quiet", "HEAD")
-        except GitFailed:
-            return Update(False, "the lab's checkout is on no branch; it is left alone")
-        if branch != MASTER:
-            return Update(False, f"the lab's checkout is on {branch.removeprefix('refs/heads/')}; it is left alone")
-        new = self.head(MASTER)
-        old = self.head(CHECKOUT) if self.exists(CHECKOUT) else new
-        moved = run_git(self.path, "diff", "--name-only", old, new).splitlines()
-        if not moved or not self._staged(new, moved):
-            run_git(self.path, "update-ref", CHECKOUT, new)
-            return Update(True, "the lab's checkout stands on master")
-        # Only the files that master changes need be clean; git leaves every other edit as it is.
-        edited = sorted({*self._staged(old, moved), *self._edited(moved)})
-        if edited:
-            return Update(
-                False, f"the lab's checkout stays where it is: a person's edits ({', '.join(edited)}) are left alone"
-            )
-        try:
-            run_git(self.path, "read-tree", "-m", "-u", old, new)
-        except GitFailed as error:
-            return Update(False, f"the lab's checkout stays where it is: {_reason(error)}")
-        run_git(self.path, "update-ref", CHECKOUT, new)
-        return Update(True, "the lab's checkout stands on the new master")
-
-    def _staged(self, commit: str, paths: list[str]) -> list[str]:
-        """Those of `paths` whose index entry differs from the commit's."""
-        return run_git(self.path, "diff-index", "--cached", "--name-only", commit, "--", *paths).splitlines()
-
-    def _edited(self, paths: list[str]) -> list[str]:
-        """Those of `paths` whose content differs from the index."""
-        with contextlib.suppress(GitFailed):  # says that files need an update: the next command lists them
-            run_git(self.path, "update-index", "-q", "--refresh")
-        return run_git(self.path, "diff-files", "--name-only", "--", *paths).splitlines()
-
-
-def _reason(error: GitFailed) -> str:
-    lines = [line.removeprefix("error: ").strip() for line in error.words.splitlines() if line.strip()]
-    return lines[0] if lines else f"exit status {error.status}"
+        """Bring the lab's files to the present master, unless a person has edits there; those are never touched."""
+        return own_checkout.update(self.path, MASTER, self.head(MASTER))
 
 
 def _require_version() -> None:
