@@ -186,7 +186,7 @@ class Steering:
                 now = self._priorities.get(number, experiment.priority if experiment is not None else 0)
                 value = now + (PRIORITY_STEP if action.name == "raise" else -PRIORITY_STEP)
                 self._priorities[number] = value
-                return "priority", {"id": number, "value": value}
+                return "priority", {**arguments, "id": number, "value": value}
             case "accept" if "off" not in arguments:
                 from orchestrator.review.wins import accepted_by  # brings more than the first screen needs
 

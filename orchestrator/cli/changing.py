@@ -22,7 +22,7 @@ from orchestrator.settings import read_settings
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Command, Experiment
 from orchestrator.store.states import State
-from orchestrator.undoable import require_last
+from orchestrator.undoable import given_with, require_last
 
 PATIENCE_SECONDS = 60.0
 MOST_FILE_BYTES = 16 * 2**20
@@ -154,17 +154,20 @@ def requeue(words: Namespace) -> int:
 def undo(words: Namespace) -> int:
     lab = find_lab(words.lab)
 
-    async def last() -> int:
+    async def last() -> list[int]:
+        """What was ordered last, with all that was ordered at once with it, newest first."""
         async with Reader(lab.database) as reader:
             try:
-                return (await require_last(reader, who())).command.id
+                return [one.command.id for one in await given_with(reader, await require_last(reader, who()))]
             except LabError as error:
                 with suppress(LabError):
                     older = await require_last(reader, who(), further=True)
                     raise LabError(str(error), f"z in the room goes further back, to {older.what}.") from None
                 raise
 
-    return _tell(send(lab, "undo", {"command": asyncio.run(last())}))
+    for order in asyncio.run(last()):
+        _tell(send(lab, "undo", {"command": order}))
+    return 0
 
 
 def set_key(words: Namespace) -> int:

@@ -76,6 +76,29 @@ async def test_marked_experiments_are_dropped_together_after_one_question(tmp_pa
         assert (await store.counts())[State.DROPPED] == 0
 
 
+async def test_priorities_that_were_raised_together_are_taken_back_together(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot, answered(lab) as store:
+
+        async def priorities() -> list[int]:
+            return sorted(one.priority for one in await store.in_states([State.PROPOSED]))
+
+        before = await priorities()
+        await pilot.press("4", "space", "space", "plus")
+        await until(pilot, lambda: "done for 2 experiments (13, 14)" in notices(pilot))
+        assert await priorities() == [one + 10 for one in before]
+        await pilot.press("z")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+        assert "Given at once with it" in screen_text(pilot)
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Dashboard))
+        for _ in range(100):
+            if await priorities() == before:
+                break
+            await pilot.pause(0.1)
+        assert await priorities() == before
+
+
 async def test_what_is_refused_for_some_of_the_marked_is_told_with_the_reason(tmp_path: Path) -> None:
     lab = await make_room_lab(tmp_path / "lab")
     async with room(lab) as pilot, answered(lab) as store:
