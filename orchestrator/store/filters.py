@@ -253,8 +253,8 @@ def _state(_: str, text: str) -> str:
     if "*" in word or word in set(State):
         return word
     near = difflib.get_close_matches(word, list(State), n=1)
-    hint = f"Did you mean `{near[0]}`? " if near else ""
-    raise UsageError(f"There is no state `{text}`.", f"{hint}`?` lists them.")
+    remedy = f"Did you mean `{near[0]}`?" if near else f"States: {', '.join(State)}."
+    raise UsageError(f"There is no state `{text}`.", remedy)
 
 
 # -- from terms to SQL

@@ -84,7 +84,7 @@ class AddForm(FormScreen):
     def order(self, patch: str) -> tuple[str, dict[str, Any]]:
         for name in ("title", "hypothesis"):
             if not self.text(name):
-                raise LabError(f"The experiment has no {name}.", "Say it in the form.")
+                raise LabError(f"The experiment has no {name}.", "Give it one.")
         words: dict[str, Any] = {
             "title": self.text("title"),
             "hypothesis": self.text("hypothesis"),
@@ -123,7 +123,7 @@ class EditForm(FormScreen):
         words: dict[str, Any] = {"id": self._edited.id}
         hypothesis = self.text("hypothesis")
         if not hypothesis:
-            raise LabError("The experiment has no hypothesis.", "Say it in the form.")
+            raise LabError("The experiment has no hypothesis.", "Give it one.")
         if hypothesis != self._edited.hypothesis.strip():
             words["hypothesis"] = hypothesis
         if patch:
