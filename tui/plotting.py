@@ -52,7 +52,9 @@ class Plotting:
             return
         run, base = subject.run, story.baseline_run
         under = self._curve(base, line) if base is not None and base != run.id else []
-        title = f"run {run.id} of {subject.experiment.label}, seed {run.seed}: {plain(subject.experiment.title)}"
+        title = (
+            f"experiment {subject.experiment.label}, run {run.id}: {plain(subject.experiment.title)}, seed {run.seed}"
+        )
         plot.show_curve(line, title, self._curve(run.id, line), under, f"master's run {base}")
 
     def _curve(self, run_id: int, line: Line) -> list[tuple[float, float]]:

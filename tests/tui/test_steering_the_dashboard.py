@@ -163,9 +163,9 @@ async def test_u_plots_the_lines_of_the_selected_run_one_after_the_other(tmp_pat
     async with room(lab) as pilot:
         await until(pilot, lambda: "5 best score" in screen_text(pilot))
         for words in (
-            "5 loss run 28 of 15, seed 1: The one that runs",
-            "5 learning rate run 28",
-            "5 tokens a second run 28",
+            "5 loss experiment 15, run 28: The one that runs, seed 1",
+            "5 learning rate experiment 15, run 28",
+            "5 tokens a second experiment 15, run 28",
         ):
             await pilot.press("u")
             await until(pilot, lambda words=words: words in screen_text(pilot))
