@@ -205,7 +205,8 @@ async def _of_own(reader: Reader, order: Command) -> Undo:
     if experiment is None or experiment.state not in WAITING:
         state = "not there" if experiment is None else str(experiment.state)
         number = "that you made" if experiment is None else str(experiment.id)
-        raise LabError(f"Experiment {number} is {state}; only what still waits is taken back.", "x stops its run.")
+        remedy = "" if experiment is None else f"`autolab end {number}`, or x in the room, stops its run."
+        raise LabError(f"Experiment {number} is {state}; only what still waits is taken back.", remedy)
     return Undo(order, f"experiment {_named(experiment)}", "it is dropped", "drop", {"id": experiment.id})
 
 

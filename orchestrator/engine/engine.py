@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from orchestrator.context import Context
-from orchestrator.engine.answering import Answering
+from orchestrator.engine.answering import TROUBLE_SECONDS, Answering
 from orchestrator.engine.pulse import beat
 from orchestrator.errors import LabError
 from orchestrator.measurement.judging import Judging
@@ -30,7 +30,6 @@ from orchestrator.watching.tracking import Tracking
 
 LOOK_SECONDS = 0.2
 READINGS_SECONDS = 2.0
-TROUBLE_SECONDS = 2.0
 STALL_SECONDS = 120.0
 REST_SECONDS = 5.0
 FOOTHOLD_SECONDS = 1.0
