@@ -149,6 +149,12 @@ def run(words: Namespace) -> int:
     from orchestrator.engine.engine import Ending
 
     lab = find_lab(words.lab)
+    alive = daemon_of(lab)
+    if alive is not None:
+        raise LabError(
+            f"The lab {lab.root} is at work already (process {alive.pid}).",
+            "Watch it with `autolab-tui`, or end it with `autolab stop`.",
+        )
     begin = time.monotonic()
     _tell_of_neighbours(lab)
     console = Console(highlight=False, soft_wrap=True)

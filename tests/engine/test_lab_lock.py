@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import psutil
 
 from orchestrator.lab import Lab, LabLock, daemon_of
+from orchestrator.store.records import utc_now
+from tests.command_line import autolab
 from tests.conftest import eventually
 
 KILLED = """
@@ -40,3 +43,17 @@ def test_a_killed_daemon_that_still_has_the_lock_is_not_at_work_and_the_next_one
     lock.release()
     daemon.wait()
     assert os.path.exists(lab.identity_file)
+
+
+def test_a_run_of_a_lab_at_work_is_refused_at_once_with_the_way_to_watch_it(bare: Path) -> None:
+    lab = Lab(bare)
+    lock = LabLock(lab)
+    lock.acquire()
+    try:
+        lab.identity_file.write_text(json.dumps({"pid": os.getpid(), "started_at": utc_now(), "mode": "daemon"}))
+        refused = autolab("run", str(bare), "--experiments", "1")
+    finally:
+        lock.release()
+    assert refused.returncode == 1 and refused.stdout == ""
+    assert f"is at work already (process {os.getpid()})" in refused.stderr and "Watch it with `" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
