@@ -124,6 +124,9 @@ def words(morning: Morning) -> list[Line]:
     lines: list[Line] = []
     if morning.own:
         lines += _titled("what came of people's own experiments", [_own(one) for one in morning.own])
+    if morning.measured:
+        worth: list[Line] = [[Said(f"{one.label} {plain(one.title)}: {plain(one.why)}")] for one in morning.measured]
+        lines += _titled("what wins are still worth", worth)
     lines += _titled("what was learned", _learned(morning))
     wrong: list[Line] = [
         [Said("! ", Tone.WARN), Said(f"{one.at[11:16]} ", Tone.DIM), Said(plain(one.reason))]

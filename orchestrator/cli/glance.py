@@ -20,7 +20,9 @@ from orchestrator.lab import Lab, find_lab
 from orchestrator.marks import scores_told
 from orchestrator.report.completion import completions
 from orchestrator.settings import read_settings
+from orchestrator.store.ablations import ablations, counts_told
 from orchestrator.store.reader import Reader
+from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
 from orchestrator.team_settings import Team
 from orchestrator.vault_words import vault_account
@@ -58,7 +60,7 @@ def status(words: Namespace) -> int:
         lines.append(("slot", f"{slot['name']}  {work}, busy {slot['busy_fraction']:.0%} of {span}"))
     if held := [agent.name for agent in ask(lab, Reader.agents) if agent.paused_by]:
         lines.append(("paused", ", ".join(held)))
-    lines.append(("counts", _counted(facts["counts"]) or "no experiment yet"))
+    lines.append(("counts", _counted(facts["counts"], ask(lab, ablations)) or "no experiment yet"))
     if earlier := ask(lab, lambda reader: reader.history_counts()):
         tally = ", ".join(f"{n} {status}" for status, n in earlier.items())
         lines.append(
@@ -73,10 +75,10 @@ def status(words: Namespace) -> int:
     return 0
 
 
-def _counted(counts: dict[str, int]) -> str:
+def _counted(counts: dict[str, int], measured: list[Experiment]) -> str:
     """How many experiments are in each state. The start, which is promoted from the first, is none."""
     without_start = {**counts, State.PROMOTED: counts.get(State.PROMOTED, 0) - 1}
-    return ", ".join(f"{number} {state}" for state, number in without_start.items() if number > 0)
+    return ", ".join(counts_told(without_start, measured))
 
 
 def _teams_at_work(lab: Lab) -> tuple[Team, ...]:

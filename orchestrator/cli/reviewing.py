@@ -15,6 +15,7 @@ from orchestrator.lab import find_lab
 from orchestrator.review.exporting import write_patch
 from orchestrator.review.morning import Morning, morning_of
 from orchestrator.review.wins import Win, require_patch, wins_of
+from orchestrator.store.ablations import MEASURED
 from orchestrator.store.states import State
 
 
@@ -78,6 +79,8 @@ def morning(words: Namespace) -> int:
         say_row(word, one.label, figure(-(one.delta or 0.0), "+.4f"), one.title)
     for one in told.own:
         say_row("own", one.label, one.state, one.title, one.why)
+    for one in told.measured:
+        say_row(MEASURED, one.label, one.title, one.why)
     for state, number in told.outcomes.items():
         taken = f", {len(told.reverts)} of them reverts" if state is State.PROMOTED and told.reverts else ""
         say_row("ended", f"{number} {state}{taken}")
@@ -104,6 +107,7 @@ def morning_json(told: Morning) -> dict[str, Any]:
         "reverts": [win_json(win) for win in told.reverts],
         "outcomes": {str(state): number for state, number in told.outcomes.items()},
         "own": [{"id": one.id, "title": one.title, "state": str(one.state), "reason": one.reason} for one in told.own],
+        "measured": [{"id": one.id, "title": one.title, "reason": one.reason} for one in told.measured],
         "runs": told.runs,
         "slots": told.slots,
         "tokens": told.tokens,

@@ -16,10 +16,12 @@ from orchestrator.store.states import State
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`base` is the experiment whose runs are the baseline."""
+    """`base` is the experiment whose runs are the baseline; `error` the standard error of the difference between both,
+    bits per byte."""
 
     decision: Decision
     base: Experiment
+    error: float
 
 
 async def runs_at_head(context: Context, experiment: Experiment) -> list[Run]:
@@ -51,7 +53,8 @@ async def standing(context: Context, experiment: Experiment, runs: Sequence[Run]
         decision = Decision(Action.DROP, f"{decision.reason}, but how far chance goes is not known: {ignores}")
     elif decision.action is Action.DROP and ignores is None:
         decision = await second_chance(context, experiment, decision, scores, beside, noise)
-    return Standing(decision, base)
+    error = noise.deviation * (1 / len(scores) + 1 / len(beside)) ** 0.5
+    return Standing(decision, base, error)
 
 
 async def baseline_experiment(context: Context, experiment: Experiment) -> Experiment | None:

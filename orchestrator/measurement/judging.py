@@ -10,7 +10,7 @@ import asyncio
 
 from orchestrator.context import Context
 from orchestrator.evidence import Action
-from orchestrator.measurement.contest import baseline_experiment, runs_at_head, scores_on, standing
+from orchestrator.measurement.contest import Standing, baseline_experiment, runs_at_head, scores_on, standing
 from orchestrator.measurement.likeness import seed_ignored
 from orchestrator.measurement.masters import follow_masters, ref_of
 from orchestrator.measurement.measuring import discard_weights
@@ -101,9 +101,7 @@ class Judging:
         if found is None:
             return None  # its baseline is still being measured
         if found.decision.action is Action.DROP:
-            return await self._context.store.move(
-                experiment.id, State.DISCARDED, _lost(experiment, found.decision.reason)
-            )
+            return await self._context.store.move(experiment.id, State.DISCARDED, _lost(experiment, found))
         if not await self._stands_on_master(experiment):
             return await bring_up_to_master(self._context, experiment)
         return await self._context.store.move(experiment.id, State.CONFIRMING, found.decision.reason)
@@ -132,9 +130,7 @@ class Judging:
         if found is None or found.decision.action in (Action.RUN, Action.BASELINE):
             return None
         if found.decision.action is Action.DROP:
-            return await self._context.store.move(
-                experiment.id, State.NOT_CONFIRMED, _lost(experiment, found.decision.reason)
-            )
+            return await self._context.store.move(experiment.id, State.NOT_CONFIRMED, _lost(experiment, found))
         promoted_as = SIMPLIFICATION if found.decision.simplifies else ""
         return await self.merge(experiment, found.decision.reason, "autolab", promoted_as)
 
@@ -228,12 +224,14 @@ class Judging:
         await follow_masters(self._context, self.update_checkout)
 
 
-def _lost(experiment: Experiment, reason: str) -> str:
+def _lost(experiment: Experiment, found: Standing) -> str:
     """Why an experiment is not merged; a measurement without a win says what that win is still worth."""
+    reason = found.decision.reason
     if experiment.reverses is None or experiment.delta is None:
         return reason
+    worth = f"{experiment.delta:+.4f} ± {found.error:.4f}"
     figures = reason.partition(": ")[2] or reason
-    return f"experiment {experiment.reverses} measures as worth {experiment.delta:+.4f} by now; without it: {figures}"
+    return f"experiment {experiment.reverses} measures as worth {worth} by now; without it: {figures}"
 
 
 def _listed(scores: list[float]) -> str:

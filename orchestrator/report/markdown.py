@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from orchestrator.figures import figure
 from orchestrator.marks import SIGN_CHANGED
 from orchestrator.report.facts import Facts
+from orchestrator.store.ablations import counts_told
 from orchestrator.store.records import Experiment, seconds_since
 from orchestrator.store.states import RAN
 
@@ -24,6 +25,9 @@ def markdown(facts: Facts, picture: str | None) -> str:
         parts += ["## Near misses", _misses(facts)]
     if facts.own:
         parts += ["## People's own experiments that were not merged", _own(facts)]
+    if facts.still_worth:
+        lines = [f"- {one.id} {inline(one.title)}: {inline(one.why)}" for one in facts.still_worth]
+        parts += ["## What wins are still worth", "\n".join(lines)]
     parts += ["## What came of everything", _outcomes(facts)]
     if facts.anomalies:
         parts += ["## Anomalies", "\n".join(f"- {one.at[:16]} {inline(one.reason)}" for one in facts.anomalies)]
@@ -122,7 +126,8 @@ def _own(facts: Facts) -> str:
 
 
 def _outcomes(facts: Facts) -> str:
-    lines = ["- " + ", ".join(f"{n} {state}" for state, n in facts.counts.items())]
+    counts = {str(state): number for state, number in facts.counts.items()}
+    lines = ["- " + ", ".join(counts_told(counts, list(facts.still_worth)))]
     if facts.failures:
         lines.append("- Runs without a score: " + ", ".join(f"{n} {kind}" for kind, n in facts.failures.items()))
     if facts.early_stopping:

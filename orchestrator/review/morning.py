@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from orchestrator import views
 from orchestrator.review.wins import Win, wins_of
+from orchestrator.store.ablations import ABLATED, ablations
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event, Experiment, Note, Run, SlotRow, seconds_since, utc_now
 from orchestrator.store.states import ENDED, RAN, State
@@ -38,6 +39,7 @@ class Morning:
     waiting: int
     believed: float | None  # of the gains of all that was merged, together
     own: tuple[Experiment, ...] = ()  # people's, not merged, that have ended meanwhile; the newest first
+    measured: tuple[Experiment, ...] = ()  # what wins are still worth, found meanwhile
 
     @property
     def seconds(self) -> float:
@@ -55,11 +57,11 @@ class Morning:
     @property
     def eventful(self) -> bool:
         """Whether there is anything to tell."""
-        return bool(self.merged or self.outcomes or self.learned or self.anomalies)
+        return bool(self.merged or self.outcomes or self.learned or self.anomalies or self.measured)
 
     @property
     def ran(self) -> int:
-        return sum(number for state, number in self.outcomes.items() if state in RAN)
+        return sum(number for state, number in self.outcomes.items() if state in RAN) + len(self.measured)
 
 
 async def morning_of(reader: Reader, since: str, now: str | None = None) -> Morning:
@@ -70,6 +72,7 @@ async def morning_of(reader: Reader, since: str, now: str | None = None) -> Morn
         "SELECT after, count(DISTINCT experiment_id) AS n FROM events WHERE kind = 'state' AND at > ?"
         " AND (after != 'dropped' OR experiment_id IN (SELECT id FROM experiments WHERE state = 'dropped'))"
         " AND (after != 'promoted' OR experiment_id NOT IN (SELECT id FROM experiments WHERE branch = 'master'))"
+        f" AND experiment_id NOT IN (SELECT id FROM experiments WHERE {ABLATED})"
         " GROUP BY after",  # a drop that was undone is none, and nobody has won a starting point
         (since,),
     )
@@ -81,8 +84,8 @@ async def morning_of(reader: Reader, since: str, now: str | None = None) -> Morn
     )
     anomalies = await reader.rows("SELECT * FROM events WHERE kind = 'anomaly' AND at > ? ORDER BY seq DESC", (since,))
     own = await reader.rows(
-        f"SELECT * FROM experiments WHERE author LIKE '%@%' AND updated_at > ? AND state IN ({_LOST}) ORDER BY"
-        " updated_at DESC LIMIT ?",
+        f"SELECT * FROM experiments WHERE author LIKE '%@%' AND updated_at > ? AND state IN ({_LOST})"
+        f" AND NOT {ABLATED} ORDER BY updated_at DESC LIMIT ?",
         (since, MOST_OWN),
     )
     runs = await reader.runs_since(since)
@@ -109,6 +112,7 @@ async def morning_of(reader: Reader, since: str, now: str | None = None) -> Morn
         waiting=len(queue),
         believed=sum(believed) if believed else None,
         own=tuple(Experiment.from_row(row) for row in own),
+        measured=tuple(await ablations(reader, since)),
     )
 
 

@@ -22,6 +22,7 @@ from orchestrator.measurement.contest import runs_at_head
 from orchestrator.measurement.likeness import baseline_ignores_seed
 from orchestrator.measurement.masters import called
 from orchestrator.runs import Limits
+from orchestrator.store.ablations import ABLATED
 from orchestrator.store.records import IN_USE, Decision, Experiment, Level, seconds_since, utc_now
 from orchestrator.store.states import RAN, WAITING, State
 from orchestrator.team_settings import Team
@@ -262,7 +263,7 @@ class Anomalies:
         row = await store.row(
             "SELECT count(*) AS n FROM experiments AS e WHERE id > 0 AND (? OR team = ?) AND state != 'promoted'"
             f" AND state IN ({', '.join('?' for _ in RAN)}) AND EXISTS (SELECT 1 FROM events WHERE experiment_id = e.id"
-            " AND kind = 'state' AND after = e.state AND at > ?)",
+            f" AND kind = 'state' AND after = e.state AND at > ?) AND NOT {ABLATED}",
             [team.alone, team.name, *map(str, RAN), gained["at"] or master.at],
         )
         assert row is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -91,9 +92,8 @@ def test_an_ablation_says_what_the_win_is_still_worth_and_is_no_idea_that_failed
 
     entry = results(lab)[number]
     assert entry["state"] == "discarded" and isinstance(entry["delta"], float) and entry["delta"] > 0.1
-    assert str(entry["reason"]).startswith(
-        f"experiment {first} measures as worth {entry['delta']:+.4f} by now; without it: "
-    )
+    said = rf"experiment {first} measures as worth \{entry['delta']:+.4f} ± 0\.\d{{4}} by now; without it: "
+    assert re.match(said, str(entry["reason"]))
     notebook = git(lab, "show", "notebook:notebook.md")
     worth, rest = notebook.split("## What wins are still worth")[1].split("## Near misses")
     assert f"master without {first} ({number}): {entry['delta']:+.4f}" in worth

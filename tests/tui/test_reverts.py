@@ -14,7 +14,7 @@ from orchestrator.cli.reviewing import morning_json, win_json
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
 from orchestrator.measurement.judging import Judging
-from orchestrator.patches.reverting import revert
+from orchestrator.patches.reverting import ablate, revert
 from orchestrator.report.facts import facts_of
 from orchestrator.report.markdown import markdown
 from orchestrator.report.notebook import notebook
@@ -25,6 +25,7 @@ from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Writer
 from orchestrator.views import baseline_of
+from tests.command_line import autolab
 from tests.tui.answering import context_of
 from tests.tui.driving import on, room, screen_text, until
 from tests.tui.test_wins import make_wins, measure
@@ -82,6 +83,34 @@ async def test_report_and_notebook_tell_what_was_taken_out(lab: Lab) -> None:
         wins = notebook(found, [], [], []).split("## Wins")[1].split("##")[0]
         assert "1 Set WEIGHT\\_DECAY = 0.05" in wins and "taken out of master again by 3" in wins
         assert "Revert" not in wins
+
+
+async def test_a_measurement_without_a_win_is_told_as_one_and_not_as_an_idea_that_failed(tmp_path: Path) -> None:
+    lab = await make_wins(tmp_path / "lab")
+    async with Writer(lab.database) as store:
+        context = context_of(lab, store)
+        first = await store.experiment(1)
+        assert first is not None
+        await ablate(context, first, ADA)
+        await measure(store, 3, [RunKind.SCREEN], 3.6)
+        await store.move(3, State.SCORED, "scored")
+        await Judging(context).judge()
+        found = await store.experiment(3)
+        assert found is not None and found.state is State.DISCARDED and " ± " in found.reason
+        morning = await morning_of(store, LONG_AGO)
+        assert morning.outcomes == {State.PROMOTED: 2} and morning.own == ()
+        assert [one.id for one in morning.measured] == [3] and morning.ran == 3
+        report = markdown(await facts_of(lab, store), None)
+        assert "## What wins are still worth" in report and "1 measured" in report and "discarded" not in report
+    lines = autolab("results", str(lab.root)).stdout.splitlines()
+    assert next(line for line in lines if line.startswith("3\t")).split("\t")[1] == "measured"
+    counts = next(line for line in autolab("status", str(lab.root)).stdout.splitlines() if line.startswith("counts"))
+    assert "1 measured" in counts and "discarded" not in counts
+    told = autolab("morning", str(lab.root), "--hours", "90000").stdout
+    assert any(line.startswith("measured\t3\tWithout experiment 1") for line in told.splitlines())
+    assert "discarded" not in told
+    shown = autolab("show", "3", str(lab.root)).stdout.splitlines()
+    assert any(line.split() == ["state", "measured"] for line in shown)
 
 
 def shows(pilot: Pilot[str], words: str) -> bool:

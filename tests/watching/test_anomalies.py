@@ -14,7 +14,7 @@ from orchestrator.context import Context
 from orchestrator.daemon import opened
 from orchestrator.lab import Lab
 from orchestrator.patches.submitting import PERSON_PRIORITY
-from orchestrator.store.records import RunKind
+from orchestrator.store.records import REVERSAL, RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal
 from orchestrator.team import briefs
@@ -38,13 +38,17 @@ async def ended(
     outcome: str = "scored",
     program: str = "",
     variable: str = "",
+    source: str = "a test",
 ) -> int:
     """An experiment that ran once and ended so."""
     store = context.store
     start = await store.experiment(0)
     assert start is not None
     made = await store.add_experiment(
-        Proposal("An idea", "It may help.", "a test", variable), author="a test", team="none", state=State.QUEUED
+        Proposal("An idea", "It may help.", source, variable, patch="a patch"),
+        author="a test",
+        team="none",
+        state=State.QUEUED,
     )
     commit = f"{made.id:040x}"
     ready = await store.move(
@@ -105,6 +109,19 @@ def test_two_programs_with_the_very_same_score_are_told_and_a_repeated_program_i
         last = await ended(context, State.DISCARDED, "no better", 3.25, program="other")
         (sentence,) = await told(context)
         assert f"and {last} score exactly the same (3.250000)" in sentence
+
+    in_lab(bare, play)
+
+
+def test_what_only_measures_a_win_is_no_outcome_of_a_plateau(bare: Path) -> None:
+    async def play(context: Context) -> None:
+        for number in range(context.settings.team.plateau):
+            source = f"{REVERSAL}1" if number == 0 else "a test"
+            await ended(context, State.DISCARDED, "no better", 3.0 + number / 1000, source=source)
+        assert await told(context) == []
+        await ended(context, State.DISCARDED, "no better", 3.5)
+        (sentence,) = await told(context)
+        assert "no win in the last" in sentence
 
     in_lab(bare, play)
 
