@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Callable
 
@@ -12,11 +13,13 @@ from rich.text import Text
 
 from orchestrator.cli.asking import ask, print_json
 from orchestrator.cli.hints import for_lab
-from orchestrator.cli.saying import say
+from orchestrator.cli.saying import say, say_row
 from orchestrator.comparison import CONFIDENCE, Comparison, Estimate, TeamFigures, comparison_json, comparison_of
 from orchestrator.figures import figure
 from orchestrator.lab import Lab, find_lab
 from orchestrator.runs.log_text import in_one_line
+
+JOBS = ("team", "role", "model", "jobs ended", "completed")
 
 
 def compare(words: Namespace) -> int:
@@ -34,6 +37,9 @@ def _print(found: Comparison, lab: Lab) -> None:
     if not found.teams:
         say(for_lab("No team has worked here yet; `autolab start` begins.", lab))
         return
+    if not sys.stdout.isatty():
+        _print_plainly(found)
+        return
     table = Table("", box=box.SIMPLE, pad_edge=False)
     for one in found.teams:
         table.add_column(Text(in_one_line(one.team)), justify="right")
@@ -41,7 +47,7 @@ def _print(found: Comparison, lab: Lab) -> None:
         table.add_row(name, *(told(one) for one in found.teams))
     console.print(table)
     jobs = Table(box=box.SIMPLE, pad_edge=False)
-    for name in ("team", "role", "model", "jobs ended", "completed"):
+    for name in JOBS:
         jobs.add_column(name, justify="right" if name in ("jobs ended", "completed") else "left", overflow="fold")
     for part in found.completions:
         jobs.add_row(
@@ -53,6 +59,17 @@ def _print(found: Comparison, lab: Lab) -> None:
         )
     console.print(jobs)
     say(f"low .. high holds the figure with {CONFIDENCE:.0%} probability; docs/teams.md says how it is reckoned.")
+
+
+def _print_plainly(found: Comparison) -> None:
+    """For a pipe: both tables with tabs between their columns, an empty line between them."""
+    say_row("figure", *(one.team for one in found.teams))
+    for name, told in FIGURES:
+        say_row(name, *(told(one).replace("\n", ", ") for one in found.teams))
+    say()
+    say_row(*JOBS)
+    for part in found.completions:
+        say_row(part.team, part.role, part.model, part.finished + part.failed, percent(part.share))
 
 
 def _leads(one: TeamFigures) -> str:

@@ -10,13 +10,25 @@ from typing import Any
 from orchestrator.cli.asking import ask, print_json
 from orchestrator.cli.changing import send
 from orchestrator.cli.saying import say, say_row
+from orchestrator.cli.tables import print_table
+from orchestrator.columns import Column
 from orchestrator.figures import figure
 from orchestrator.lab import find_lab
 from orchestrator.review.exporting import write_patch
-from orchestrator.review.morning import Morning, morning_of
+from orchestrator.review.morning import Morning, began, morning_of
 from orchestrator.review.wins import Win, require_patch, wins_of
 from orchestrator.store.ablations import MEASURED
+from orchestrator.store.records import seconds_since
 from orchestrator.store.states import State
+
+WIN_COLUMNS = (
+    Column("order", 5, right=True, rank=2),
+    Column("id", 4, right=True),
+    Column("val_bpb", 7, right=True),
+    Column("gain", 7, right=True),
+    Column("review", 12, share=1),
+    Column("title", 24, share=2),
+)
 
 
 def review(words: Namespace) -> int:
@@ -24,10 +36,15 @@ def review(words: Namespace) -> int:
     if words.json:
         print_json([win_json(win) for win in wins])
         return 0
+    if not wins:
+        say("Master has taken no change yet.")
+        return 0
+    rows = []
     for win in wins:
         one, entry = win.experiment, win_json(win)
         gain = "-" if entry["gain"] is None else figure(entry["gain"], "+.4f")
-        say_row(win.order, one.label, figure(one.val_bpb or 0.0), gain, _decided(win), one.title)
+        rows.append((win.order, one.label, figure(one.val_bpb or 0.0), gain, _decided(win), one.title))
+    print_table(WIN_COLUMNS, rows)
     return 0
 
 
@@ -66,13 +83,15 @@ def win_json(win: Win) -> dict[str, Any]:
 
 
 def morning(words: Namespace) -> int:
+    lab = find_lab(words.lab)
     since = datetime.now(UTC) - timedelta(hours=words.hours)
     at = since.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    told = ask(find_lab(words.lab), lambda reader: morning_of(reader, at))
+    told = ask(lab, lambda reader: morning_of(reader, at))
     if words.json:
         print_json(morning_json(told))
         return 0
     then, now = (figure(value) if value is not None else "-" for value in (told.best_then, told.best_now))
+    say_row("since", _since(told, words.hours, ask(lab, began)))
     say_row("best", f"{then} -> {now}")
     for win in told.merged:
         one, word = win.experiment, "reverted" if win.is_revert else "merged"
@@ -94,6 +113,15 @@ def morning(words: Namespace) -> int:
     for one in told.next:
         say_row("next", one.label, one.state, one.title)
     return 0
+
+
+def _since(told: Morning, hours: float, birth: str | None) -> str:
+    """How far back it goes; a lab that is younger is told of from its beginning."""
+    if birth is None or birth <= told.since:
+        return f"{told.since[:16].replace('T', ' ')} UTC, the last {hours:g} h"
+    age = seconds_since(birth, told.now)
+    ago = f"{age / 3600:.0f} h" if age >= 3600 else f"{age / 60:.0f} min"
+    return f"the lab began, {ago} ago ({birth[:16].replace('T', ' ')} UTC)"
 
 
 def morning_json(told: Morning) -> dict[str, Any]:

@@ -127,7 +127,9 @@ async def _newest_run(reader: Reader, experiment_id: int) -> Run:
     await _known(reader, experiment_id)
     runs = await reader.runs_of(experiment_id)
     if not runs:
-        raise LabError(f"Experiment {experiment_id} has not run yet.", "Its patch: `autolab diff`.")
+        raise LabError(
+            f"Experiment {experiment_id} has not run yet.", f"`autolab show {experiment_id}` tells where it stands."
+        )
     return runs[-1]
 
 
@@ -154,7 +156,9 @@ def diff(words: Namespace) -> int:
     if words.json:
         print_json({"id": experiment.id, "diff": text})
     elif not text:
-        raise LabError(f"Experiment {experiment.id} has no patch yet.", "`autolab show` tells where it stands.")
+        raise LabError(
+            f"Experiment {experiment.id} has no patch.", f"`autolab show {experiment.id}` tells where it stands."
+        )
     else:
         say_patch(text)
     return 0

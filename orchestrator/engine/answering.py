@@ -281,8 +281,9 @@ class Answering:
     async def _promote(self, experiment: Experiment, actor: str) -> str:
         if experiment.state not in (State.DISCARDED, State.NOT_CONFIRMED):
             raise Refused(
-                f"Experiment {experiment.id} is {experiment.state}; only a measured one can be promoted by hand.",
-                "Wait for its outcome.",
+                f"Experiment {experiment.id} is {experiment.state}; only one that was measured and not merged can be"
+                " promoted by hand.",
+                _instead_of_promoting(experiment),
             )
         master = await self._context.store.master(experiment.line)
         if master is None or experiment.parent != master.commit_id:
@@ -316,6 +317,15 @@ class Answering:
         self._stops.append(command)
         self._stop(now)
         return None
+
+
+def _instead_of_promoting(experiment: Experiment) -> str:
+    """What helps where there is nothing to promote."""
+    if experiment.state is State.PROMOTED:
+        return "Master holds it already; `autolab review` lists what master has taken."
+    if experiment.state in ENDED:
+        return f"`autolab requeue {experiment.id}` tries it again."
+    return f"Wait for its outcome: `autolab show {experiment.id}` tells where it stands."
 
 
 async def answer_without_daemon(context: Context) -> None:

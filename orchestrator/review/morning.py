@@ -126,6 +126,12 @@ async def _score_at(reader: Reader, at: str) -> float | None:
     return None if row is None else row["val_bpb"]
 
 
+async def began(reader: Reader) -> str | None:
+    """When the lab was made: when its starting point was (UTC, ISO 8601)."""
+    start = await reader.experiment(0)
+    return None if start is None else start.created_at
+
+
 async def _first_run(reader: Reader) -> str | None:
     row = await reader.row("SELECT min(started_at) AS at FROM runs")
     return None if row is None else row["at"]

@@ -142,6 +142,8 @@ async def require_patch(reader: Reader, experiment_id: int) -> Experiment:
         raise no_experiment(experiment_id)
     if experiment.commit_id is None:
         if experiment.state in ENDED:
-            raise LabError(f"Experiment {experiment_id} ended without a patch.", "`autolab show` tells why.")
+            raise LabError(
+                f"Experiment {experiment_id} ended without a patch.", f"`autolab show {experiment_id}` tells why."
+            )
         raise LabError(f"Experiment {experiment_id} has no patch yet.", "A worker writes it when its turn comes.")
     return experiment

@@ -1,0 +1,56 @@
+"""The verbs that read, in a pipe: headings, columns between tabs, and a word where there is nothing to list."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import autolab
+from tests.tui.lab_maker import make_lab
+from tests.tui.room_lab import make_empty_lab
+from tests.tui.test_wins import make_wins
+
+
+@pytest.fixture
+def young(tmp_path: Path) -> str:
+    """A lab made just now, without a win."""
+    return str(asyncio.run(make_empty_lab(tmp_path / "young")).root)
+
+
+@pytest.fixture
+def won(tmp_path: Path) -> str:
+    """A lab with two wins."""
+    return str(asyncio.run(make_wins(tmp_path / "won")).root)
+
+
+def test_a_review_has_headings_and_tells_of_no_wins(young: str, won: str) -> None:
+    nothing = autolab("review", young)
+    assert nothing.returncode == 0 and nothing.stdout == "Master has taken no change yet.\n"
+    assert json.loads(autolab("review", young, "--json").stdout) == []
+    heading, *rows = [line.split("\t") for line in autolab("review", won).stdout.splitlines()]
+    assert heading == ["order", "id", "val_bpb", "gain", "review", "title"]
+    assert [row[1] for row in rows] == ["1", "2"] and all(len(row) == len(heading) for row in rows)
+
+
+def test_a_comparison_is_in_columns_like_the_other_tables(tmp_path: Path) -> None:
+    lab = asyncio.run(make_lab(tmp_path / "lab", 6))
+    teams, jobs = autolab("compare", str(lab.root)).stdout.split("\n\n")
+    heading, *rows = [line.split("\t") for line in teams.splitlines()]
+    assert heading[0] == "figure" and len(heading) > 1
+    assert rows[0][0] == "outcomes" and all(len(row) == len(heading) for row in rows)
+    assert jobs.splitlines()[0].split("\t") == ["team", "role", "model", "jobs ended", "completed"]
+
+
+def test_a_morning_goes_back_no_further_than_the_lab(young: str) -> None:
+    first = autolab("morning", young).stdout.splitlines()[0]
+    assert first.startswith("since\tthe lab began, 0 min ago (")
+
+
+def test_what_cannot_be_promoted_or_read_is_answered_with_a_command_that_works(bare: Path, young: str) -> None:
+    refused = autolab("promote", "0", str(bare))
+    assert refused.returncode == 1 and "Master holds it already" in refused.stderr
+    unread = autolab("log", "0", young)
+    assert unread.returncode == 1 and f"`autolab show 0 {young}`" in unread.stderr
