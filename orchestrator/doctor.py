@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.daemon_log import death_of
@@ -148,7 +148,7 @@ def _lab(lab: Lab) -> list[Finding]:
         findings += [_command(target, lab.root), _seed(target, lab.root)]
     if settings.alerts.webhook_url_env is not None:
         findings.append(_webhook(settings.alerts.webhook_url_env))
-    return findings + [_model(name, settings) for name in sorted(settings.models)]
+    return findings + _models(settings)
 
 
 def _daemon(lab: Lab) -> Finding:
@@ -181,6 +181,15 @@ def _seed(target: ScriptTarget, root: Path) -> Finding:
     if reads_seed(target, root):
         return Finding("seed", True, f"the program reads {SEED_VARIABLE}")
     return Finding("seed", False, SEED_UNREAD, f"{target.seeding[:1].upper()}{target.seeding[1:]}; commit that.")
+
+
+def _models(settings: Settings) -> list[Finding]:
+    """Each model; one is needed where a role of a team at work has no other that can be used."""
+    found = {name: _model(name, settings) for name in sorted(settings.models)}
+    silent = {name for name, finding in found.items() if not finding.ok}
+    asked = [frozenset(names) for team in settings.teams_at_work for names in team.models.values()]
+    needed = frozenset[str]().union(*(names for names in asked if names <= silent))
+    return [replace(finding, needed=name in needed) for name, finding in found.items()]
 
 
 def _model(name: str, settings: Settings) -> Finding:

@@ -57,3 +57,13 @@ def test_each_model_is_told_with_what_it_can_do_and_a_remedy_where_it_cannot(lab
     assert KEY[:12] not in told.stdout + told.stderr + json.dumps(found)
     assert "--enable-auto-tool-choice" in told.stdout, "the remedy is told also where the model can be used"
     assert sum(request.body["model"] == "sound" for request in server.requests) == 2, "one exchange each time"
+
+
+def test_a_lab_whose_team_has_no_model_that_answers_fails_the_examination(bare: Path) -> None:
+    settings, text = bare / "autolab.toml", (bare / "autolab.toml").read_text()
+    dead = '\n[models.dead]\nkind = "openai"\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"\n'
+    settings.write_text(text + dead)
+    assert autolab("doctor", str(bare)).returncode == 0, "no team asks it"
+    settings.write_text(text.replace('\nmodel = "offline"\n', '\nmodel = "dead"\n', 1) + dead)
+    told = autolab("doctor", str(bare))
+    assert told.returncode == 1 and "MIND  model dead" in told.stdout, told.stdout + told.stderr
