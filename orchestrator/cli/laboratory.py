@@ -42,6 +42,7 @@ def init(words: Namespace) -> int:
         TaskProgressColumn(),
         console=Console(stderr=True),
         transient=True,
+        disable=not sys.stderr.isatty(),  # elsewhere all that is left of it is an empty line
     ) as bar:
         task = bar.add_task("preparing", total=None)
 

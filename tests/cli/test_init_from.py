@@ -164,3 +164,9 @@ def test_wrong_words_are_exit_2(tmp_path: Path) -> None:
     words = ("init", str(tmp_path / "lab"), "--from", ".")
     refused(autolab(*words, "--target-budget", "long"), 2, "seconds above 0")
     refused(autolab(*words, "--target-direction", "up"), 2, "minimise")
+
+
+def test_a_lab_that_is_there_is_refused_in_one_line(bare: Path) -> None:
+    refused = autolab("init", str(bare), "--profile", "cpu")
+    assert refused.returncode == 1 and refused.stdout == ""
+    assert len(refused.stderr.splitlines()) == 1, refused.stderr
