@@ -8,6 +8,7 @@ from orchestrator.columns import Column
 from orchestrator.figures import figure
 from orchestrator.marks import behind
 from orchestrator.runs.log_text import inert
+from orchestrator.store.ablations import ABLATION, is_ablation
 from orchestrator.store.records import Event, Experiment, Run, seconds_since
 from orchestrator.store.states import State
 from orchestrator.views import valid_runs
@@ -34,6 +35,9 @@ SYMBOLS: dict[State, str] = {
     State.NOT_CONFIRMED: "≈",
 }
 """A sign of its own for each state, beside its word: colour only repeats what is said."""
+
+ABLATED = f"∆ {ABLATION}"
+"""In the place of a state: master without one of its wins, once its worth is known."""
 
 UNMEASURED = "○ unmeasured"
 """In the place of a state: a start, or a person's own commit, before it has a score."""
@@ -88,7 +92,10 @@ def state_cell(state: State) -> Said:
 
 
 def standing(experiment: Experiment) -> Said:
-    """Its state; a start, or a commit of a person's on master, has none of its own until it was measured."""
+    """Its state; a start, or a commit of a person's on master, has none of its own until it was measured, and what only
+    measured master without a win is no idea that failed."""
+    if is_ablation(experiment.state, experiment.source):
+        return Said(ABLATED, Tone.PLAIN)
     if experiment.state is State.PROMOTED and experiment.val_bpb is None:
         return Said(UNMEASURED, Tone.DIM)
     return state_cell(experiment.state)

@@ -19,8 +19,9 @@ from orchestrator.figures import figure
 from orchestrator.lab import Lab, find_lab
 from orchestrator.marks import scores_told
 from orchestrator.report.completion import completions
+from orchestrator.review.wins import ablations
 from orchestrator.settings import read_settings
-from orchestrator.store.ablations import ablations, counts_told
+from orchestrator.store.ablations import counts_told
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import State

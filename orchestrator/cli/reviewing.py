@@ -17,7 +17,7 @@ from orchestrator.lab import find_lab
 from orchestrator.review.exporting import write_patch
 from orchestrator.review.morning import Morning, began, morning_of
 from orchestrator.review.wins import Win, require_patch, wins_of
-from orchestrator.store.ablations import MEASURED
+from orchestrator.store.ablations import ABLATION
 from orchestrator.store.records import seconds_since
 from orchestrator.store.states import State
 
@@ -99,7 +99,7 @@ def morning(words: Namespace) -> int:
     for one in told.own:
         say_row("own", one.label, one.state, one.title, one.why)
     for one in told.measured:
-        say_row(MEASURED, one.label, one.title, one.why)
+        say_row(ABLATION, one.label, one.title, one.why)
     for state, number in told.outcomes.items():
         taken = f", {len(told.reverts)} of them reverts" if state is State.PROMOTED and told.reverts else ""
         say_row("ended", f"{number} {state}{taken}")

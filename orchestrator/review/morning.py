@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator import views
-from orchestrator.review.wins import Win, wins_of
-from orchestrator.store.ablations import ABLATED, ablations
+from orchestrator.review.wins import Win, ablations, wins_of
+from orchestrator.store.ablations import ABLATED
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event, Experiment, Note, Run, SlotRow, seconds_since, utc_now
 from orchestrator.store.states import ENDED, RAN, State

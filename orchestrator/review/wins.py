@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.errors import LabError
 from orchestrator.given import no_experiment
+from orchestrator.store.ablations import ABLATED
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import REVERSAL, Decision, Experiment, Run
 from orchestrator.store.states import ENDED, State
@@ -133,6 +134,12 @@ async def wins_of(reader: Reader) -> list[Win]:
 async def _marks(reader: Reader) -> dict[int, Accepted]:
     rows = await reader.rows("SELECT key, value FROM meta WHERE key LIKE 'accepted %' AND value != ''")
     return {int(row["key"].split()[1]): Accepted(**json.loads(row["value"])) for row in rows}
+
+
+async def ablations(reader: Reader, since: str = "") -> list[Experiment]:
+    """Measurements of master without a win that have ended since then (UTC, ISO 8601; empty: ever), oldest first."""
+    rows = await reader.rows(f"SELECT * FROM experiments WHERE {ABLATED} AND updated_at > ? ORDER BY id", (since,))
+    return [Experiment.from_row(row) for row in rows]
 
 
 async def require_patch(reader: Reader, experiment_id: int) -> Experiment:

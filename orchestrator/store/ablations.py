@@ -5,11 +5,10 @@ Their state is that of any experiment that is not merged; what is told of them t
 
 from __future__ import annotations
 
-from orchestrator.store.reader import Reader
 from orchestrator.store.records import REVERSAL, Decision, Experiment
 from orchestrator.store.states import State
 
-MEASURED = "measured"
+ABLATION = "measured"
 """What people read in place of the state of one that has ended with its figure."""
 
 UNMERGED = (State.DISCARDED, State.NOT_CONFIRMED)
@@ -21,19 +20,13 @@ ABLATED = (
 """The condition in SQL, of rows of `experiments`."""
 
 
-def has_measured(state: str, source: str) -> bool:
+def is_ablation(state: str, source: str) -> bool:
     """Whether an experiment of this state and source has found what a win is still worth."""
     return state in UNMERGED and source.startswith(REVERSAL)
 
 
-async def ablations(reader: Reader, since: str = "") -> list[Experiment]:
-    """Those that have ended since then (UTC, ISO 8601; empty: ever), oldest first."""
-    rows = await reader.rows(f"SELECT * FROM experiments WHERE {ABLATED} AND updated_at > ? ORDER BY id", (since,))
-    return [Experiment.from_row(row) for row in rows]
-
-
-def counts_told(counts: dict[str, int], measured: list[Experiment]) -> list[str]:
-    """How many experiments are in each state, in words; the measurements by themselves, at the end."""
-    ideas = {state: number - sum(one.state == state for one in measured) for state, number in counts.items()}
+def counts_told(counts: dict[str, int], ablations: list[Experiment]) -> list[str]:
+    """How many experiments are in each state, in words; the ablations by themselves, at the end."""
+    ideas = {state: number - sum(one.state == state for one in ablations) for state, number in counts.items()}
     told = [f"{number} {state}" for state, number in ideas.items() if number > 0]
-    return [*told, *([f"{len(measured)} {MEASURED}"] if measured else [])]
+    return [*told, *([f"{len(ablations)} {ABLATION}"] if ablations else [])]

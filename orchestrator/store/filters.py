@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from orchestrator.errors import UsageError
+from orchestrator.store.ablations import ABLATED, ABLATION
 from orchestrator.store.states import State
 
 Value = str | float
@@ -70,6 +71,8 @@ _OPEN = re.compile(r"[a-z_±]+(?:<=|>=|!=|=|<|>)")
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|d)")
 _SECONDS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
 _NOTHING = ("none", "null", "-")
+STATES = (*State, ABLATION)
+"""What may be asked of a state: those of the store, and the word by which an ablation is told instead of its own."""
 MOST_RUNS = 1e6
 """By its root, of an experiment: more than any has."""
 
@@ -182,7 +185,7 @@ def _states_joined(words: list[str]) -> list[str]:
         before = _TERM.fullmatch(joined[-1]) if joined else None
         if before is not None and before[1] == "state" and before[3]:
             last = f"{before[3].rpartition(',')[2]} {word}".partition(",")[0]
-            if _state_word(last) in set(State):
+            if _state_word(last) in STATES:
                 joined[-1] += f"_{word}"
                 continue
         joined.append(word)
@@ -250,10 +253,10 @@ def _state_word(text: str) -> str:
 
 def _state(_: str, text: str) -> str:
     word = _state_word(text)
-    if "*" in word or word in set(State):
+    if "*" in word or word in STATES:
         return word
-    near = difflib.get_close_matches(word, list(State), n=1)
-    remedy = f"Did you mean `{near[0]}`?" if near else f"States: {', '.join(State)}."
+    near = difflib.get_close_matches(word, STATES, n=1)
+    remedy = f"Did you mean `{near[0]}`?" if near else f"States: {', '.join(STATES)}."
     raise UsageError(f"There is no state `{text}`.", remedy)
 
 
@@ -286,6 +289,8 @@ def _one(term: Term, value: Value | None, noise: float | None) -> Condition:
         return f"(julianday('now') - julianday({column.sql})) * 86400 {sign} ?", [seconds]
     if column.kind is Kind.NUMBER:
         return _error(sign, float(value), noise) if term.column == "error" else (f"{column.sql} {sign} ?", [value])
+    if column.kind is Kind.STATE and value == ABLATION:
+        return ABLATED, []
     pattern = _plain(str(value)).replace("*", "%")
     return f"{column.sql} LIKE ? ESCAPE '!'", [pattern]
 

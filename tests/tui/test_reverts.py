@@ -111,6 +111,10 @@ async def test_a_measurement_without_a_win_is_told_as_one_and_not_as_an_idea_tha
     assert "discarded" not in told
     shown = autolab("show", "3", str(lab.root)).stdout.splitlines()
     assert any(line.split() == ["state", "measured"] for line in shown)
+    ablations = autolab("results", str(lab.root), "--where", "state=measured").stdout
+    assert [line.split("\t")[0] for line in ablations.splitlines()[1:]] == ["3"]
+    async with room(lab, (120, 40)) as pilot:
+        await until(pilot, partial(shows, pilot, "∆ measured"))
 
 
 def shows(pilot: Pilot[str], words: str) -> bool:

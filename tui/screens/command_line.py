@@ -20,7 +20,7 @@ from orchestrator.lab import Lab
 from orchestrator.live_settings import as_toml, flat, is_live
 from orchestrator.review.citing import papers_of
 from orchestrator.settings import read_settings
-from orchestrator.store.filters import COLUMNS, Kind
+from orchestrator.store.filters import COLUMNS, STATES, Kind
 from orchestrator.store.reader import Reader
 from orchestrator.store.states import State
 from tui.completing import History, Known, Offer, no_way, offers
@@ -32,7 +32,7 @@ from tui.tones import fit
 SHOWN = 5
 OPEN_ENDS = ("=", "~", "<")  # of a filter: its value comes next
 _SIGNS = {Kind.TEXT: "~", Kind.STATE: "=", Kind.NUMBER: "<", Kind.AGE: "<"}
-FILTERS = [f"{name}{_SIGNS[column.kind]}" for name, column in COLUMNS.items()] + [f"state={state}" for state in State]
+FILTERS = [f"{name}{_SIGNS[column.kind]}" for name, column in COLUMNS.items()] + [f"state={state}" for state in STATES]
 MOST_EXPERIMENTS = 3000
 HINT = "tab completes, up goes back; for example: kill 12, results muon, compare"
 
