@@ -20,7 +20,7 @@ from orchestrator.store.records import Command
 from orchestrator.store.states import State
 from orchestrator.team.offline import BUILT_IN_HEARS_NOTHING, hears_nothing
 from tui.arranging import STRIP
-from tui.commands import ON_THE_COMMAND_LINE, NotUnderstood, Order, understand
+from tui.commands import ON_THE_COMMAND_LINE, NotUnderstood, Order, not_understood, understand
 from tui.deeds import Deeds
 from tui.keys import bindings, shown
 from tui.meaning import order_of
@@ -32,11 +32,12 @@ from tui.pages import Pages
 from tui.panes.rows import Rows
 from tui.present import event_text
 from tui.screens.dashboard import Dashboard
-from tui.screens.dialogs import Ask
+from tui.screens.dialogs import Write
 from tui.screens.room import RoomScreen
 from tui.screens.setup import Setup
 from tui.steering import Steering, message_order
 from tui.tables import Tables
+from tui.typed_before import TypedBefore
 from tui.watch import WINDOW, Snapshot, Watch
 
 LOOK_SECONDS = 0.2
@@ -58,6 +59,7 @@ class ControlRoom(PacedApp[str]):
         self.read_only = read_only
         self._lab = lab
         self._reader: Reader | None = None
+        self._commands, self._messages = TypedBefore("commands"), TypedBefore("messages")
         self._watch: Watch | None = None
         self._steering: Steering | None = None
         self._pages: Pages | None = None
@@ -273,24 +275,27 @@ class ControlRoom(PacedApp[str]):
         marked = screen.marked if isinstance(screen, RoomScreen) else ()
 
         def given(text: str | None) -> None:
-            if text is not None:
+            if text:
                 self._understood(lambda: understand(text, selected, marked))
+
+        def wrong(text: str) -> str | None:
+            return not_understood(text, selected, marked) if text else None
 
         from tui.screens.command_line import CommandLine
 
         assert self._reader is not None
-        self.push_screen(CommandLine(self._lab, self._reader, begun), given)
+        self.push_screen(CommandLine(self._lab, self._reader, self._commands, wrong, begun), given)
 
     def _ask_message(self, agent: str) -> None:
         def given(text: str | None) -> None:
-            if text and text.strip():
-                self._carry_out(message_order(agent, text.strip()))
+            if text:
+                self._carry_out(message_order(agent, text))
 
         hint = "read at the next job" + ("; select an agent first (2) to write to it alone" if agent == "all" else "")
         agents = self.dashboard.snapshot.agents if self.dashboard.snapshot is not None else []
         if hears_nothing(agent, agents):
             hint = BUILT_IN_HEARS_NOTHING
-        self.push_screen(Ask(f"to {agent}:", "", hint), given)
+        self.push_screen(Write(f"to {agent}:", hint, self._messages), given)
 
     # -- carrying out
 

@@ -11,9 +11,33 @@ from typing import Any
 from orchestrator.actions import BY_VERB, Action, Kind
 from orchestrator.errors import LabError, UsageError
 from orchestrator.given import experiment_number, is_digits, priority, told
+from orchestrator.store.filters import understood
 
 ON_THE_COMMAND_LINE = ("init", "run", "trackio")
 """Verbs that need a terminal to themselves, or a lab that is not there yet."""
+
+
+PLACES = {
+    "id": " ID",
+    "id or agent?": " [ID | AGENT]",
+    "id value": " ID N",
+    "id base": " ID BASE",
+    "text": " AGENT TEXT",
+    "key value": " KEY VALUE",
+    "paper": " [ID]",
+}
+"""What follows a verb, for what its action takes."""
+
+
+def usage(action: Action) -> str:
+    """`:verb ID ...`; empty for what has no verb."""
+    return "" if action.verb is None else f":{action.verb}{PLACES.get(action.takes, '')}"
+
+
+def usage_of(line: str) -> str:
+    """How the command that a line begins with is written, and what it does; empty where it begins with none."""
+    action = BY_VERB.get(line.split(" ")[0])
+    return "" if action is None else f"{usage(action)}  {action.help}"
 
 
 class NotUnderstood(Exception):
@@ -51,6 +75,17 @@ def understand(text: str, selected: int | None, marked: Sequence[int] = ()) -> O
     if "words" in arguments:
         arguments["raw"] = text.strip().partition(" ")[2].strip()  # a filter has quotes of its own
     return Order(action, arguments)
+
+
+def not_understood(text: str, selected: int | None, marked: Sequence[int] = ()) -> str | None:
+    """What is the matter with a line; None when it is understood."""
+    try:
+        order = understand(text, selected, marked)
+        if order.action.name in ("results", "queue") and order.arguments["words"][:1] != ["sort"]:
+            understood(order.arguments["raw"])
+    except (NotUnderstood, LabError) as error:
+        return str(error)
+    return None
 
 
 def marked_arguments(action: Action, marked: Sequence[int]) -> dict[str, Any]:

@@ -135,23 +135,3 @@ def _matching(before: str, last: str, candidates: Iterable[tuple[str, str]]) -> 
         elif sought and sought in f"{word} {about}".lower():
             holds.append(Offer(before + word, about))
     return (begins or holds)[:MOST]
-
-
-class History:
-    """The lines that were given before, walked with up and down; what is being typed comes back at the end."""
-
-    def __init__(self, lines: Sequence[str] = ()) -> None:
-        self._lines = list(lines)
-        self._place = len(self._lines)
-        self._typed = ""
-
-    def step(self, by: int, typed: str) -> str:
-        """-1: the line before, 1: the line after."""
-        if self._place == len(self._lines):
-            self._typed = typed
-        self._place = max(0, min(len(self._lines), self._place + by))
-        return self._typed if self._place == len(self._lines) else self._lines[self._place]
-
-    def with_line(self, line: str, most: int = 200) -> list[str]:
-        """The lines with this one at the end, once."""
-        return [*(one for one in self._lines if one != line), line][-most:]

@@ -27,7 +27,7 @@ from tests.tui.driving import notices, on, room, screen_text, until
 from tests.tui.states_lab import UNDERWAY, make_states_lab
 from tui.screens.adding import AddForm, EditForm
 from tui.screens.dashboard import Dashboard
-from tui.screens.dialogs import Ask, Confirm
+from tui.screens.dialogs import Confirm, Write
 from tui.screens.experiment import ExperimentScreen
 from tui.steering import POINTLESS
 
@@ -244,12 +244,12 @@ async def test_what_is_of_no_experiment_is_done_too_and_waits_while_the_daemon_i
         await pilot.press("escape")
         await on(pilot, Dashboard)
         await pilot.press("m")
-        await on(pilot, Ask)
+        await on(pilot, Write)
         await pilot.press("escape")
         await pilot.press("colon", *"import", "enter")
         await until(pilot, lambda: "`import` takes one file" in notices(pilot))
         await pilot.press("colon", *"trackio", "enter")
-        await until(pilot, lambda: "on the command line only" in notices(pilot))
+        await until(pilot, lambda: "on the command line only" in screen_text(pilot))
     async with room(lab, (120, 40), alive=False) as pilot:
         await pilot.press("P")
         await until(pilot, lambda: "The daemon is not running: the order waits" in notices(pilot))

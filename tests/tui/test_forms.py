@@ -17,7 +17,7 @@ from orchestrator.store.writer import Writer
 from roles.offline.model import NAME
 from tests.conftest import eventually
 from tests.tui.answering import answered
-from tests.tui.driving import notices, on, posted, room, screen_text, until
+from tests.tui.driving import notices, on, orders, posted, room, screen_text, until
 from tests.tui.room_lab import a_real_master, make_room_lab
 from tests.tui.seat import Seat, held_lab
 from tests.tui.seat import room as room_words
@@ -205,6 +205,27 @@ async def test_the_command_line_completes_and_remembers(tmp_path: Path) -> None:
         assert pilot.app.screen.query_one(Input).value == "drop 14"
         await pilot.press("escape")
         await on(pilot, Dashboard)
+
+
+async def test_a_line_that_is_not_understood_stays_to_be_mended_under_the_way_it_is_written(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, (80, 24)) as pilot:
+        await pilot.press("colon", *"priority ")
+        await until(pilot, lambda: ":priority ID N" in screen_text(pilot))
+        await pilot.press(*"14 x", "enter")
+        await until(pilot, lambda: "A priority is a whole number" in screen_text(pilot))
+        await on(pilot, CommandLine)
+        await pilot.press("backspace", "7")
+        await until(pilot, lambda: ":priority ID N" in screen_text(pilot))
+        await pilot.press("escape", "colon", *"results state=nothing", "enter")
+        await until(pilot, lambda: "There is no state `nothing`" in screen_text(pilot))
+        await pilot.press("escape")
+        await on(pilot, Dashboard)
+        await pilot.press("colon", "up")
+        assert pilot.app.screen.query_one(Input).value == "results state=nothing"
+        await pilot.press("up", "down", "enter", "escape", "colon", *"priority 14 7", "enter")
+        [order] = await orders(pilot, lab)
+        assert (order.verb, order.arguments) == ("priority", {"id": 14, "value": 7})
 
 
 EDITOR = """#!{python}

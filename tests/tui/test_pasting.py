@@ -21,7 +21,7 @@ async def test_every_line_of_a_paste_goes_into_the_line_that_is_typed(tmp_path: 
         pilot.app.post_message(Paste("first para\nsecond para\r\n\n  third"))
         await pilot.press("enter")
         [message] = await orders(pilot, lab)
-        assert message.arguments == {"agent": "all", "text": "first para second para third"}
+        assert message.arguments == {"agent": "all", "text": "first para\nsecond para\n\n  third"}
         await pilot.press("3", "slash")
         pilot.app.post_message(Paste("Idea\nnumber 7"))
         await pilot.press("enter")
@@ -39,7 +39,7 @@ async def test_every_line_of_a_paste_goes_into_the_line_that_is_typed(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("pasted", "there"), [(" one line ", "a one line b"), ("one\ntwo\n", "aone twob"), ("\n", "ab")]
+    ("pasted", "there"), [(" one line ", "a one line b"), ("one\ntwo\n", "aone↵twob"), ("\n", "ab")]
 )
 async def test_a_paste_goes_where_the_cursor_stands(tmp_path: Path, pasted: str, there: str) -> None:
     lab = await make_room_lab(tmp_path / "lab")
@@ -48,3 +48,16 @@ async def test_a_paste_goes_where_the_cursor_stands(tmp_path: Path, pasted: str,
         pilot.app.post_message(Paste(pasted))
         await pilot.pause()
         await until(pilot, lambda: pilot.app.screen.query_one(Entry).value == there)
+
+
+async def test_a_message_that_was_left_or_sent_comes_back_with_its_lines(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, (80, 24)) as pilot:
+        await pilot.press("m", *"try ")
+        pilot.app.post_message(Paste("less\nof everything"))
+        await pilot.press("escape", "m", "up", "enter")
+        [message] = await orders(pilot, lab)
+        assert message.arguments["text"] == "try less\nof everything"
+        await pilot.press("m", "up", *" now", "enter")
+        second = (await orders(pilot, lab, 2))[1]
+        assert second.arguments["text"] == "try less\nof everything now"

@@ -158,7 +158,7 @@ async def test_a_setting_is_changed_in_place_and_others_say_where(tmp_path: Path
         await pilot.press("escape", "escape", "colon", *"set team.wave 6", "enter")
         await until(pilot, lambda: "team.wave is 6, was 8" in notices(pilot))
         await pilot.press("colon", *"set team.wave", "enter")
-        await until(pilot, lambda: "takes a setting and its value" in notices(pilot))
+        await until(pilot, lambda: "takes a setting and its value" in screen_text(pilot))
 
 
 async def test_settings_that_cannot_be_read_are_told_to_the_end_of_the_sentence(tmp_path: Path) -> None:

@@ -19,13 +19,14 @@ from orchestrator.settings_text import settings_text
 from orchestrator.store.calls import Account, Turn
 from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal, Writer
-from tui.completing import History, Known, no_way, offers
+from tui.completing import Known, no_way, offers
 from tui.drafts import Draft, editor, told, unified_diff
 from tui.screens.command_line import FILTERS
 from tui.settings_rows import comments_of
 from tui.story import facts_table
 from tui.theme import DARK
 from tui.transcripts import answers_in, next_outcome, pretty, since, turn_lines
+from tui.typed_before import History, TypedBefore, with_line
 
 
 def turn(*tools: tuple[str, str], reply: str = "It stands.", at: str = "2026-01-01T10:00:05.000Z") -> Turn:
@@ -197,7 +198,17 @@ def test_history_goes_back_and_comes_back_to_what_was_being_typed() -> None:
         "kill 1",
     ]
     assert [history.step(1, "kill 1"), history.step(1, "drop 2")] == ["drop 2", "pa"]
-    assert history.with_line("kill 1") == ["drop 2", "kill 1"]
+    assert with_line(["kill 1", "drop 2"], "kill 1") == ["drop 2", "kill 1"]
+
+
+def test_what_was_left_with_esc_is_the_newest_line_until_another_is_given() -> None:
+    before = TypedBefore("messages")
+    before.given("one")
+    before.left("half a tho")
+    assert before.history().step(-1, "") == "half a tho"
+    assert TypedBefore("messages").history().step(-1, "") == "one"
+    before.given("two")
+    assert [before.history().step(-by, "") for by in (1, 2)] == ["two", "one"]
 
 
 async def test_the_lines_of_a_hypothesis_stay_on_the_page_of_its_experiment(tmp_path: Path) -> None:

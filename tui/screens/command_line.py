@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,11 +24,12 @@ from orchestrator.settings import read_settings
 from orchestrator.store.filters import COLUMNS, STATES, Kind
 from orchestrator.store.reader import Reader
 from orchestrator.store.states import State
-from tui.completing import History, Known, Offer, no_way, offers
-from tui.entry import Entry
-from tui.own_files import state_directory, write_whole
+from tui.commands import usage_of
+from tui.completing import Known, Offer, no_way, offers
+from tui.entry import HistoryEntry
 from tui.present import plain
 from tui.tones import fit
+from tui.typed_before import TypedBefore
 
 SHOWN = 5
 OPEN_ENDS = ("=", "~", "<")  # of a filter: its value comes next
@@ -37,29 +39,30 @@ MOST_EXPERIMENTS = 3000
 HINT = "tab completes, up goes back; for example: kill 12, results muon, compare"
 
 
-class CommandEntry(Entry):
+class CommandEntry(HistoryEntry):
     """Tab and arrows are about the whole line."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "screen.complete(1)", "complete"),
         Binding("shift+tab", "screen.complete(-1)", "complete"),
-        Binding("up", "screen.history(-1)", "before"),
-        Binding("down", "screen.history(1)", "after"),
     ]
 
 
 class CommandLine(ModalScreen[str | None]):
-    """Dismissed with the line, or None when left with esc."""
+    """Dismissed with a line that is understood, or None when left with esc."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "cancel"),
+        Binding("escape", "leave", "cancel"),
     ]
 
-    def __init__(self, lab: Lab, reader: Reader, begun: str = "") -> None:
+    def __init__(
+        self, lab: Lab, reader: Reader, before: TypedBefore, wrong: Callable[[str], str | None], begun: str = ""
+    ) -> None:
+        """`wrong` says what is the matter with a line: it stays then, to be mended."""
         super().__init__()
-        self._lab, self._reader, self._begun = lab, reader, begun
+        self._lab, self._reader, self._before, self._wrong, self._begun = lab, reader, before, wrong, begun
         self._known = Known()
-        self._history = History(remembered())
+        self._history = before.history()
         self._offers: list[Offer] = []
         self._chosen: int | None = None  # which of them tab has put into the line
 
@@ -69,7 +72,7 @@ class CommandLine(ModalScreen[str | None]):
             with Horizontal():
                 yield Label(":", markup=False)
                 yield CommandEntry(self._begun, compact=True, select_on_focus=False)
-            yield Label(HINT, classes="hint", markup=False)
+            yield Label(self._hint(self._begun), classes="hint", markup=False)
 
     async def on_mount(self) -> None:
         self._look()
@@ -122,7 +125,11 @@ class CommandLine(ModalScreen[str | None]):
         text.rstrip()
         self.query_one(".offers", Static).update(text)
 
+    def _hint(self, line: str) -> str:
+        return fit(usage_of(line) or HINT, max(10, self.app.size.width - 6))
+
     def on_input_changed(self, event: Input.Changed) -> None:
+        self._say(self._hint(event.value))
         if self._chosen is None or event.value.rstrip() != self._offers[self._chosen].line:
             self._look()
 
@@ -155,10 +162,21 @@ class CommandLine(ModalScreen[str | None]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         line = event.value.strip()
-        if line:
-            with contextlib.suppress(OSError):  # a home that cannot be written keeps no history
-                write_whole(state_directory() / "commands", "\n".join(self._history.with_line(line)) + "\n")
+        trouble = self._wrong(line)
+        if trouble is not None:
+            self._say(trouble, wrong=True)
+            return
+        self._before.given(line)
         self.dismiss(line)
+
+    def _say(self, words: str, *, wrong: bool = False) -> None:
+        hint = self.query_one(".hint", Label)
+        hint.update(words)
+        hint.set_class(wrong, "wrong")
+
+    def action_leave(self) -> None:
+        self._before.left(self._line.value.strip())
+        self.dismiss(None)
 
 
 def result_files(lab: Lab) -> list[tuple[str, str]]:
@@ -169,11 +187,3 @@ def result_files(lab: Lab) -> list[tuple[str, str]]:
             for path in sorted(path for path in place.iterdir() if path.suffix == ".tsv"):
                 found.append((shlex.quote(path.name if about != "in the lab" else str(path)), about))
     return found
-
-
-def remembered() -> list[str]:
-    """The lines that this person gave before, in any lab."""
-    try:
-        return (state_directory() / "commands").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []

@@ -12,9 +12,11 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Button, Input, Label
 
-from tui.entry import Entry
+from tui.entry import Entry, WordsEntry, without_signs
+from tui.typed_before import TypedBefore
 
 LIVE_SECONDS = 0.3
+UP = "up brings back what was written before, or left with esc"
 
 
 class Confirm(ModalScreen[bool]):
@@ -124,3 +126,37 @@ class Ask(ModalScreen[str | None]):
         if self._live is not None and line != self._told and (self._wrong is None or self._wrong(line) is None):
             self._told = line
             self._live(line)
+
+
+class Write(ModalScreen[str | None]):
+    """Words to somebody, with what was written before under up and down; None when left with esc.
+
+    Lines that are pasted stay lines.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "cancel")]
+
+    def __init__(self, prompt: str, hint: str, before: TypedBefore) -> None:
+        super().__init__()
+        self._prompt, self._hint, self._before = prompt, hint, before
+        self._history = before.history()
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="ask"):
+            with Horizontal():
+                yield Label(self._prompt, markup=False)
+                yield WordsEntry(compact=True, select_on_focus=False)
+            yield Label(f"{self._hint}; {UP}", classes="hint", markup=False)
+
+    def action_history(self, by: int) -> None:
+        entry = self.query_one(Input)
+        entry.value = self._history.step(by, entry.value)
+        entry.cursor_position = len(entry.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self._before.given(event.value.strip())
+        self.dismiss(without_signs(event.value))
+
+    def action_leave(self) -> None:
+        self._before.left(self.query_one(Input).value.strip())
+        self.dismiss(None)

@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from orchestrator.actions import ACTIONS, BY_NAME, Action
 from orchestrator.store.states import State
+from tui.commands import usage
 from tui.keys import shown
 from tui.present import ABLATED, UNMEASURED, state_text
 
@@ -47,26 +48,11 @@ def help_rows(page: Sequence[str] = ()) -> list[Row]:
 
 
 def _row(action: Action) -> Row:
-    return " ".join(shown(key) for key in _short(action)), _command(action), action.help
+    return " ".join(shown(key) for key in _short(action)), usage(action), action.help
 
 
 def _short(action: Action) -> tuple[str, ...]:
     return ("0..9",) if action.name == "pane" else action.keys
-
-
-def _command(action: Action) -> str:
-    if action.verb is None:
-        return ""
-    takes = {
-        "id": " ID",
-        "id or agent?": " [ID | AGENT]",
-        "id value": " ID N",
-        "id base": " ID BASE",
-        "text": " AGENT TEXT",
-        "key value": " KEY VALUE",
-        "paper": " [ID]",
-    }.get(action.takes, "")
-    return f":{action.verb}{takes}"
 
 
 class Help(ModalScreen[None]):
