@@ -24,9 +24,9 @@ class Column:
 def fitted(columns: Sequence[Column], width: int, empty: frozenset[int] = frozenset()) -> list[tuple[int, int]]:
     """(index, width) of the columns that are shown, in their order; together with the gaps at most `width`.
 
-    `empty` are columns that would show nothing; those with a rank are left out.
+    `empty` are columns that would show nothing; those with a rank above 0 are left out.
     """
-    kept = [i for i, column in enumerate(columns) if width >= column.above and (i not in empty or not column.rank)]
+    kept = [i for i, column in enumerate(columns) if width >= column.above and (i not in empty or column.rank <= 0)]
     while len(kept) > 1 and _needed([columns[i].width for i in kept]) > width:
         kept.remove(max(kept, key=lambda i: (columns[i].rank, i)))
     widths = {i: min(columns[i].width, max(0, width)) for i in kept}

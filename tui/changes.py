@@ -44,10 +44,9 @@ class Changing:
         if since is None:
             return None
         if since != self._since:
-            self._since, self._counts = since, Counter()
+            self._since, self._counts, self._best_then = since, Counter(), None
             before = await reader.row("SELECT seq FROM events WHERE at <= ? ORDER BY seq DESC LIMIT 1", (since,))
             self._seq = before["seq"] if before is not None else 0
-            self._best_then = await _best_at(reader, since)
         rows = await reader.rows(
             f"SELECT iif(kind = 'state', iif(after = 'promoted' AND {_OF_A_REVERT}, 'reverted', after), kind) AS what,"
             " count(*) AS n, max(seq) AS newest, total(kind = 'state' AND before = 'dropped') AS undone FROM events"
@@ -58,6 +57,8 @@ class Changing:
             self._counts[row["what"] or ""] += row["n"]
             self._counts[State.DROPPED] -= int(row["undone"])  # or requeued: it is on its way again
             self._seq = max(self._seq, row["newest"])
+        if rows or self._best_then is None:  # master's score then is known better with each run of it since
+            self._best_then = await _best_at(reader, since)
         counts = self._counts
         ends = [state for state in ENDED if state is not State.PROMOTED]
         return Changes(

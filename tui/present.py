@@ -72,7 +72,7 @@ RESULT_COLUMNS = (
     Column("believed", 8, right=True, rank=6, above=90),
     Column("±", 6, rank=4),
     Column("team", 11, rank=4, above=74),  # filled where several teams are at work
-    Column("title", 18, share=8, most=56),
+    Column("title", 18, share=8, most=56, rank=-1),
     Column("why", 20, share=2, rank=5, above=100),
     Column("source", 26, share=1, most=40, rank=7, above=150),
 )

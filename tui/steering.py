@@ -16,6 +16,7 @@ from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import TOGETHER
+from orchestrator.store.states import ACTIVE, ENDED, WAITING, State
 from tui.commands import Order
 from tui.completing import MEANT
 from tui.present import plain
@@ -39,6 +40,18 @@ POINTLESS = {
     "accept": "only wins are reviewed",
 }
 """Why an action is not for an experiment whose state is not among those that it is for."""
+
+REMEDIES: tuple[tuple[frozenset[str], frozenset[State], str], ...] = (
+    (frozenset({"drop", "requeue"}), frozenset(ACTIVE), "`:kill {}` ends its run"),
+    (frozenset({"kill", "end"}), frozenset(WAITING), "`:drop {}` takes it out of the queue"),
+    (frozenset({"requeue"}), frozenset(WAITING), "`:priority {} N` lets it run earlier"),
+    (frozenset({"promote"}), frozenset((*WAITING, *ACTIVE)), "wait for its outcome"),
+    (frozenset({"promote"}), ENDED - {State.PROMOTED}, "`:requeue {}` tries it again"),
+    (frozenset({"drop", "priority", "kill", "end"}), ENDED - {State.PROMOTED}, "`:requeue {}` queues it again"),
+    (frozenset({"requeue"}), frozenset({State.PROMOTED}), "`:revert {}` takes it out of master"),
+    (frozenset({"promote", "revert", "ablate", "accept"}), frozenset(State), "b lists what master has taken"),
+)
+"""What a person can do instead; the first that holds for verb and state."""
 
 DOWN = "The daemon is not running: the order waits until it is back (S starts it)."
 
@@ -66,7 +79,7 @@ class Steering:
             await self._send(action, arguments)
             return
         if (refused := await self._pointless(action, arguments.get("id"))) is not None:
-            self._app.notify(refused, title=action.footer or action.name, severity="warning", markup=False)
+            self._refuse(action, refused)
             return
         now = "--now" in arguments.get("words", ())
         question = action.confirm.format(arguments.get("id", ""))
@@ -76,6 +89,9 @@ class Steering:
                 "Stop the lab now? Runs under way are killed; they run again after the next start." if now else question
             )
         self._ask(question, await self._title(arguments.get("id")), action, lambda: self._send(action, arguments))
+
+    def _refuse(self, action: Action, words: str) -> None:
+        self._app.notify(words, title=f"{action.verb or action.name}: refused", severity="warning", markup=False)
 
     def _ask(self, question: str, about: str, action: Action, then: Callable[[], Any]) -> None:
         def answered(sure: bool | None) -> None:
@@ -92,7 +108,7 @@ class Steering:
         ids = [number for number in arguments["ids"] if reasons[number] is None]
         left_out = [reason for reason in reasons.values() if reason is not None]
         if not ids:
-            self._app.notify(left_out[0], title=action.footer or action.name, severity="warning", markup=False)
+            self._refuse(action, left_out[0])
             return
         arguments = {**arguments, "ids": ids}
         titles = [f"{number}  {await self._title(number)}" for number in ids[:MOST_TITLES]]
@@ -113,7 +129,9 @@ class Steering:
             )
         if meant is None or experiment.state in meant:
             return None
-        return f"Experiment {experiment.label} is {experiment.state.replace('_', ' ')}: {POINTLESS[verb]}."
+        sentence = f"Experiment {experiment.label} is {experiment.state.replace('_', ' ')}: {POINTLESS[verb]}"
+        ways = (way for verbs, states, way in REMEDIES if verb in verbs and experiment.state in states)
+        return "; ".join([sentence, *(way.format(experiment.id) for way in list(ways)[:1])]) + "."
 
     async def _send_several(self, action: Action, arguments: dict[str, Any]) -> None:
         """One command for each, all left before the first answer is waited for; one notice for all."""

@@ -9,13 +9,22 @@ from orchestrator.store.states import ENDED
 TOLD = ("master", "lab", "command", "letter", "note", "anomaly")
 MOST = 500
 
+_ANSWERED = (
+    "(kind IN ('lab', 'agent') AND EXISTS (SELECT 1 FROM events AS next WHERE next.seq = events.seq + 1"
+    " AND next.kind = 'command' AND next.actor = events.actor))"
+)
+
 
 async def events_of_interest(reader: Reader, since: str) -> list[Event]:
-    """All of them since then (UTC, ISO 8601; empty: ever), newest first, at most MOST. Raises LabError."""
+    """All of them since then (UTC, ISO 8601; empty: ever), newest first, at most MOST. Raises LabError.
+
+    An order that halts the queue or an agent is one event here, not that and its answer.
+    """
     ends = [str(state) for state in ENDED]
     rows = await reader.rows(
         f"SELECT * FROM events WHERE at > ? AND (kind IN ({', '.join('?' * len(TOLD))}) OR kind = 'agent'"
-        f" OR kind = 'state' AND after IN ({', '.join('?' * len(ends))})) ORDER BY seq DESC LIMIT ?",
+        f" OR kind = 'state' AND after IN ({', '.join('?' * len(ends))})) AND NOT {_ANSWERED}"
+        " ORDER BY seq DESC LIMIT ?",
         (since, *TOLD, *ends, MOST),
     )
     return [Event.from_row(row) for row in rows]

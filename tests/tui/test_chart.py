@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -39,6 +40,9 @@ def test_a_small_terminal_keeps_what_matters_of_a_result() -> None:
     assert shown(68) == ["id", "state", "val_bpb", "delta", "±", "title"]
     assert "why" in shown(120) and "±" in shown(120)
     assert [AGENT_COLUMNS[index].heading for index, _ in fitted(AGENT_COLUMNS, 43)][:3] == ["agent", "state", "job"]
+    kept = [replace(one, rank=-1) if one.heading == "delta" else one for one in RESULT_COLUMNS]  # sorted by it
+    narrow = [RESULT_COLUMNS[index].heading for index, _ in fitted(kept, 54)]
+    assert narrow == ["id", "state", "delta", "title"], "the column of the order leaves the titles their room"
     assert shown(180) == [column.heading for column in RESULT_COLUMNS]
 
 

@@ -259,6 +259,9 @@ async def test_changes_are_counted_once_and_from_the_moment_on(tmp_path: Path) -
         await store.move(made.id, State.PROPOSED, "undone", actor="ada@box")
         found = await changing.look(store, since)
         assert found is not None and found.ended == 0, "a drop that was undone is no change"
+        for kind, words in (("lab", "the queue is paused"), ("command", "pause: the queue is paused")):
+            await store.event(kind, "ada@box", words)
+        assert [event.kind for event in await events_of_interest(store, since)][:2] == ["command", "anomaly"]
         assert (await morning_of(store, since)).outcomes == {}
 
 

@@ -151,7 +151,7 @@ async def test_the_room_tells_the_answer_and_with_the_daemon_down_that_the_order
         pilot.app.clear_notifications()
         if BY_NAME[name].confirm:  # what would be refused is not asked about first
             await begin(pilot, lab, name, experiments[other], asked=False)
-            words = f"is {other.replace('_', ' ')}: {POINTLESS[verb_of(name)]}."
+            words = f"is {other.replace('_', ' ')}: {POINTLESS[verb_of(name)]}"
             await until(pilot, lambda: words in notices(pilot))
             assert not isinstance(pilot.app.screen, Confirm)
         else:

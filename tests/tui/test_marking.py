@@ -113,7 +113,10 @@ async def test_who_is_asked_about_several_hears_which_are_left_out_and_why(tmp_p
     lab = await make_room_lab(tmp_path / "lab")
     async with room(lab) as pilot:
         await pilot.press("3", "g", "space", "space", "D")  # one runs, one has ended
-        await until(pilot, lambda: "Experiment 15 is running: only what waits is dropped." in notices(pilot))
+        await until(
+            pilot,
+            lambda: "Experiment 15 is running: only what waits is dropped; `:kill 15` ends its run." in notices(pilot),
+        )
         await pilot.press("space", "r")
         await on(pilot, Confirm)
         said = screen_text(pilot)
@@ -157,8 +160,8 @@ async def test_one_at_a_time_and_only_in_tables(tmp_path: Path) -> None:
     lab = await make_room_lab(tmp_path / "lab")
     async with room(lab) as pilot:
         await pilot.press("3", "space", "space", "colon", *"promote", "enter")
-        await until(pilot, lambda: "takes one experiment and 2 are marked" in notices(pilot))
-        await pilot.press("1", "space")
+        await until(pilot, lambda: "takes one experiment and 2 are marked" in screen_text(pilot))
+        await pilot.press("escape", "1", "space")
         await until(pilot, lambda: "rows of the queue and the results" in notices(pilot))
     assert await posted(lab) == []
 

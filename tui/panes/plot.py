@@ -85,7 +85,7 @@ class Chart(Widget):
 class Plot(Chart, can_focus=True):
     def __init__(self) -> None:
         super().__init__(id="plot")
-        self.heading = "5 best score"
+        self.heading, self.tab = "5 best score", "5 best"
         self.subheading = ""
         self._story: Story | None = None
 
@@ -96,6 +96,7 @@ class Plot(Chart, can_focus=True):
         self._story = story
         merged = merged_of(story.points, story.promoted)
         believed = believed_line(story.points, story.promoted, story.baseline.gains)
+        self.tab = "5 best"
         self.heading = f"5 best score {len(story.points)} measured, {max(0, len(merged) - 1)} merged"
         signs = f"bits/byte  {SYMBOLS[State.PROMOTED]} merged  · not" + ("  ⠒ believed" if believed else "")
         self.subheading = signs if story.points else ""
@@ -116,6 +117,7 @@ class Plot(Chart, can_focus=True):
     def show_curve(self, line: Curves, title: str, curve: Sequence[Point], under: Sequence[Point], base: str) -> None:
         """A line of a run over its budget, over that of the baseline (`base` names it)."""
         self._story = None
+        self.tab = f"5 {line}"
         self.heading = f"5 {line} {title}"
         now = f"{curve[-1][1]:,.0f}" if curve and line is Curves.SPEED else f"{curve[-1][1]:.4g}" if curve else ""
         self.subheading = "  ".join(part for part in (now, f"dim: {base}" if under else "") if part)
@@ -130,5 +132,6 @@ class Plot(Chart, can_focus=True):
     def show_nothing(self, line: Curves) -> None:
         """No run is selected whose line could be drawn."""
         self._story = None
-        self.heading, self.subheading = f"5 {line}", ""
+        self.heading = self.tab = f"5 {line}"
+        self.subheading = ""
         self.draw([], across=(0.0, 1.0), name="", empty=" select a run: a slot, or a result that has run; u goes on")

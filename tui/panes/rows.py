@@ -241,7 +241,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
             self._filled |= says
             says = self._filled
         empty = frozenset(range(len(self._columns))) - says
-        columns = [replace(one, rank=0, above=0) if one.heading == self._kept else one for one in self._columns]
+        columns = [replace(one, rank=-1, above=0) if one.heading == self._kept else one for one in self._columns]
         self._fitted = fitted(columns, width - GUTTER, empty if self._rows else frozenset())
         self.virtual_size = Size(width, self._total + self.head)
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 
+from orchestrator.actor import who
 from orchestrator.columns import Column
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
@@ -81,8 +82,9 @@ class ChangesScreen(RoomScreen):
             return
         self._events = {str(event.seq): event for event in events}
         rows = [(key, change_cells(event)) for key, event in self._events.items()]
-        if self._since and self._new < len(rows):
-            rows.insert(self._new, (RULE, RULE_CELLS))
+        newer = sum(event.at > self._since for event in events)
+        if self._since and newer < len(rows):
+            rows.insert(newer, (RULE, RULE_CELLS))
         table.show(rows)
         self.query_one(".heading", OneLine).tell()
 
@@ -95,8 +97,8 @@ class ChangesScreen(RoomScreen):
 
     @property
     def _new(self) -> int:
-        """How many there are since the person looked."""
-        return sum(event.at > self._since for event in self._events.values())
+        """How many there are since the person looked; what they ordered themselves is no news."""
+        return sum(event.at > self._since and event.actor != who() for event in self._events.values())
 
     @property
     def _event(self) -> Event | None:

@@ -204,7 +204,10 @@ class Dashboard(RoomScreen):
 
     def _tab(self, pane: str) -> str:
         """The number, the name and the count of a pane."""
-        words = str(getattr(self.query_one(f"#{pane}"), "heading", pane)).split()
+        widget = self.query_one(f"#{pane}")
+        if isinstance(widget, Plot):
+            return escape(widget.tab)
+        words = str(getattr(widget, "heading", pane)).split()
         return escape(" ".join(words[:3] if len(words) > 2 and words[2].isdigit() else words[:2]))
 
     # -- where the person is
