@@ -83,9 +83,7 @@ async def connect(path: Path, *, create: bool = False) -> aiosqlite.Connection:
 
 
 async def _version(connection: aiosqlite.Connection) -> int:
-    async with connection.execute("PRAGMA user_version") as cursor:
-        row = await cursor.fetchone()
-    assert row is not None
+    [row] = await connection.execute_fetchall("PRAGMA user_version")
     return int(row[0])
 
 

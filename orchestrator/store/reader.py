@@ -83,9 +83,9 @@ class Reader:
         return self._connection
 
     async def rows(self, sql: str, arguments: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """All rows in one step of the connection: between two, a writer on it would pull them from under the query."""
         try:
-            async with self.connection.execute(sql, arguments) as cursor:
-                return list(await cursor.fetchall())
+            return list(await self.connection.execute_fetchall(sql, arguments))
         except sqlite3.OperationalError as error:
             if "locked" in str(error) or "disk" in str(error):
                 raise database_error(self.path, error) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -231,6 +232,39 @@ async def test_a_task_cancelled_at_any_moment_of_a_write_leaves_the_store_able_t
     assert [reason for reason in told if reason.startswith("after")] == [f"after {steps}" for steps in range(40)]
     begun = [reason for reason in told if reason.startswith("begun")]
     assert len(begun) == len(set(begun)) < 40, "some were cancelled in time, and none was written twice"
+
+
+async def test_what_is_read_while_something_is_written_is_whole(tmp_path: Path) -> None:
+    """Readers and writer of a daemon share a connection: a query is never half before a change and half behind it."""
+    ring = (State.PROPOSED, State.QUEUED, State.PATCHING, State.READY, State.DROPPED)
+    async with Writer(tmp_path / "runs.db") as store:
+        await store.add_start("aaa", "start", "the start")
+        ids = [
+            (await store.add_experiment(Proposal(f"idea {n}", "b", "c"), author="researcher", team="t")).id
+            for n in range(6)
+        ]
+        for number in ids:
+            for state in ring[1 : number % 5 + 1]:
+                await store.move(number, state, "in its place")
+        at_work, chance = True, random.Random(1)
+
+        async def count() -> None:
+            while at_work:
+                for _ in range(chance.randrange(9)):  # out of step with the writer
+                    await asyncio.sleep(0)
+                assert sum((await store.counts()).values()) == 7
+
+        async def turn() -> None:
+            nonlocal at_work
+            for step in range(1, 61):
+                for number in ids:
+                    await store.move(number, ring[(number + step) % 5], "goes on")
+            at_work = False
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(2):
+                tasks.create_task(count())
+            tasks.create_task(turn())
 
 
 async def test_what_was_refused_as_invalid_counts_nowhere_and_has_no_score(tmp_path: Path) -> None:
