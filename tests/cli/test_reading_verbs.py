@@ -53,6 +53,8 @@ def test_a_morning_goes_back_no_further_than_the_lab(young: str) -> None:
 def test_what_cannot_be_promoted_or_read_is_answered_with_a_command_that_works(bare: Path, young: str) -> None:
     refused = autolab("promote", "0", str(bare))
     assert refused.returncode == 1 and "Master holds it already" in refused.stderr
+    nobody = autolab("pause", "nobody", str(bare))
+    assert nobody.returncode == 1 and "There is no agent 'nobody'. `autolab start " in nobody.stderr
     unread = autolab("log", "0", young)
     assert unread.returncode == 1 and f"`autolab show 0 {young}`" in unread.stderr
 
