@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.errors import LabError
-from orchestrator.store.records import AgentRow
+from orchestrator.store.agents import AgentRow
 from orchestrator.store.writer import Writer
 
 

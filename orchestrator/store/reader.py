@@ -8,22 +8,11 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from orchestrator.store.agents import AgentRow, Note
 from orchestrator.store.connection import Connection
 from orchestrator.store.database import database_error
 from orchestrator.store.filters import EVERYTHING, Filter, order_by
-from orchestrator.store.records import (
-    CONDITIONS,
-    AgentRow,
-    Command,
-    Earlier,
-    Event,
-    Experiment,
-    Master,
-    Note,
-    Run,
-    SlotRow,
-    utc_now,
-)
+from orchestrator.store.records import CONDITIONS, Command, Earlier, Event, Experiment, Master, Run, SlotRow, utc_now
 from orchestrator.store.states import ENDED, RAN, WAITING, State
 from roles.bounds import LARGEST_ID
 
