@@ -102,7 +102,8 @@ def _require_outcome(experiment: Experiment) -> None:
         raise LabError(f"{stands(experiment)} and has no outcome yet.", instead_of_requeueing(experiment))
     if experiment.state is State.PROMOTED:
         raise LabError(
-            f"Experiment {experiment.id} is part of master already.", "`autolab add` proposes what builds on it."
+            f"Experiment {experiment.id} is part of master already.",
+            "`autolab add --help` shows how to add what builds on it.",
         )
 
 
