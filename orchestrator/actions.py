@@ -248,7 +248,7 @@ ACTIONS: tuple[Action, ...] = (
         "add",
         footer="add",
     ),
-    Action("undo", Kind.COMMAND, "undo your own last order; says first what that is", ("z",), "undo", footer="undo"),
+    Action("undo", Kind.COMMAND, "undo your own last order", ("z",), "undo", footer="undo"),
     Action(
         "set", Kind.COMMAND, "change a setting of the lab at work: `settings` lists them", verb="set", takes="key value"
     ),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import Row
+from orchestrator.store.rows import Row
 from orchestrator.store.states import ACTIVE, RAN, State
 from orchestrator.team_settings import Team
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from orchestrator.daemon_log import death_of
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
-from orchestrator.neighbours import REMEDY, labs_at_work
+from orchestrator.neighbours import labs_at_work, named, remedy
 from orchestrator.runs.slots import device_files, gpu_reading, gpu_slots, machine_memory, used_by_others
 from orchestrator.sandbox import walls
 from orchestrator.sandbox.library import source_library
@@ -132,8 +132,7 @@ def _neighbours(lab: Lab | None) -> Finding:
     others = labs_at_work(but=lab)
     if not others:
         return Finding("other labs", True, "none is at work on this machine")
-    named = ", ".join(map(str, others))
-    return Finding("other labs", False, f"at work on the same slots: {named}", REMEDY)
+    return Finding("other labs", False, f"at work on the same slots: {named(others, lab)}", remedy(others))
 
 
 def _lab(lab: Lab) -> list[Finding]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +12,6 @@ import psutil
 from orchestrator.lab import Lab, daemon_of
 
 MOST_NAMED = 3
-REMEDY = "`autolab-tui LAB` opens it, `autolab stop LAB` ends it."
 
 
 def labs_at_work(but: Lab | None = None) -> list[Path]:
@@ -35,10 +36,24 @@ def _lab_of(command: Sequence[str]) -> Path | None:
             return None
 
 
-def told(labs: Sequence[Path]) -> str:
-    """One sentence for a person, with the remedy; empty for none."""
+def told(labs: Sequence[Path], own: Lab) -> str:
+    """One sentence for a person whose lab is `own`, with the remedy; empty for none."""
     if not labs:
         return ""
     others = "Another lab is" if len(labs) == 1 else f"{len(labs)} other labs are"
-    named = ", ".join(map(str, labs[:MOST_NAMED])) + (f" and {len(labs) - MOST_NAMED} more" * (len(labs) > MOST_NAMED))
-    return f"{others} at work on this machine, on the same slots: {named}. {REMEDY}"
+    return f"{others} at work on this machine, on the same slots: {named(labs, own)}. {remedy(labs)}"
+
+
+def named(labs: Sequence[Path], own: Lab | None) -> str:
+    """A few of them, each by its name; by its path where another, or one's own, has that name too."""
+    names = Counter([root.name for root in labs] + ([own.root.name] if own is not None else []))
+    few = [root.name if names[root.name] == 1 else str(root) for root in labs[:MOST_NAMED]]
+    return ", ".join(few) + (f" and {len(labs) - MOST_NAMED} more" if len(labs) > MOST_NAMED else "")
+
+
+def remedy(labs: Sequence[Path]) -> str:
+    """How one is opened, and ended: a command takes the path, from wherever it is typed."""
+    paths = [shlex.quote(str(root)) for root in labs[:MOST_NAMED]]
+    if len(labs) == 1:
+        return f"`autolab-tui {paths[0]}` opens it, `autolab stop {paths[0]}` ends it."
+    return f"`autolab-tui LAB` opens one, `autolab stop LAB` ends one, where LAB is {' or '.join(paths)}."

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.errors import LabError
+from orchestrator.remedies import stands
 from orchestrator.review.wins import accepted_by
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import TOGETHER, Command, Event, Experiment, Run
-from orchestrator.store.states import ENDED, WAITING, State
+from orchestrator.store.states import ENDED, WAITING, State, in_words
 
 MOST_ORDERS = 500
 
@@ -158,7 +159,7 @@ async def _of_drop(reader: Reader, order: Command) -> Undo:
     last = await _last_event(reader, order, "state")
     if experiment.state is not State.DROPPED or last is None or last.after != State.DROPPED:
         raise LabError(
-            f"Experiment {experiment.id} is {experiment.state} by now, so your drop of it is undone already.",
+            f"{stands(experiment)} by now, so your drop of it is undone already.",
             f"`autolab show {experiment.id}` tells its story.",
         )
     before = State(last.before or State.QUEUED)
@@ -181,7 +182,7 @@ async def _of_priority(reader: Reader, order: Command) -> Undo:
             f"The priority of experiment {experiment.id} was changed by somebody else since.", "Set it by + and -."
         )
     if experiment.state in ENDED:
-        raise LabError(f"Experiment {experiment.id} is {experiment.state}; it waits for nothing.")
+        raise LabError(f"{stands(experiment)}; it waits for nothing.")
     value = int(last.before)
     named = f"the priority {last.after} of experiment {_named(experiment)}"
     return Undo(order, named, f"it is {value} again", "priority", {"id": experiment.id, "value": value})
@@ -203,9 +204,10 @@ async def _of_own(reader: Reader, order: Command) -> Undo:
     """An experiment that the order made: taken out of the queue while it waits."""
     experiment = await _made_by(reader, order)
     if experiment is None or experiment.state not in WAITING:
-        state = "not there" if experiment is None else str(experiment.state)
+        state = "not there" if experiment is None else in_words(experiment.state)
         number = "that you made" if experiment is None else str(experiment.id)
-        remedy = "" if experiment is None else f"`autolab end {number}`, or x in the room, stops its run."
+        runs = experiment is not None and experiment.state not in ENDED
+        remedy = f"`autolab end {number}`, or x in the room, stops its run." if runs else ""
         raise LabError(f"Experiment {number} is {state}; only what still waits is taken back.", remedy)
     return Undo(order, f"experiment {_named(experiment)}", "it is dropped", "drop", {"id": experiment.id})
 

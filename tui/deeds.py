@@ -12,6 +12,7 @@ from textual.app import App
 from orchestrator.actor import who
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
+from orchestrator.remedies import instead_of_requeueing, stands
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import EDITABLE, ENDED, State
@@ -121,10 +122,7 @@ class Deeds:
             if experiment.state is State.PROMOTED:
                 raise LabError(f"Experiment {experiment.id} is part of master already.", "a adds a follow-up.")
             if experiment.state not in ENDED | EDITABLE:
-                raise LabError(
-                    f"Experiment {experiment.id} is {experiment.state} and has no outcome yet.",
-                    "Kill or drop it first.",
-                )
+                raise LabError(f"{stands(experiment)} and has no outcome yet.", instead_of_requeueing(experiment))
         except LabError as error:
             self._app.notify(str(error), severity="warning", markup=False)
             return

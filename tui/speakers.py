@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestrator.columns import Column
-from orchestrator.store.records import AgentRow, seconds_since
+from orchestrator.store.agents import AgentRow
+from orchestrator.store.records import seconds_since
 from tui.present import Cell, amount, plain
 from tui.tones import Said, Tone
 

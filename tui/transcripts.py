@@ -12,8 +12,8 @@ from rich.text import Text
 
 from orchestrator.columns import Column
 from orchestrator.runs.log_text import inert
+from orchestrator.store.agents import AgentRow
 from orchestrator.store.calls import Account, Turn
-from orchestrator.store.records import AgentRow
 from tui.present import Cell, amount, plain
 from tui.speakers import AGENT_SYMBOLS, AGENT_TONES
 from tui.tones import Line, Said, Tone, fit

@@ -9,8 +9,9 @@ from typing import Any
 
 from orchestrator.actor import who
 from orchestrator.lab import DaemonIdentity, Lab, daemon_of
+from orchestrator.store.agents import AgentRow
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import AgentRow, SlotRow
+from orchestrator.store.records import SlotRow
 from tui.believing import Believing
 from tui.changes import Changing
 from tui.chronicle import MOST_ROWS, WINDOW, Story, Wish, read_story

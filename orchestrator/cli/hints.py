@@ -24,15 +24,27 @@ def lab_word(lab: Lab) -> str:
     return shlex.quote(str(lab.root.relative_to(here) if lab.root.is_relative_to(here) else lab.root))
 
 
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:  # an apostrophe in what is no command line
+        return command.split()
+
+
+def _names_lab(words: list[str]) -> bool:
+    return "LAB" in words or any(Path(word).is_absolute() and Lab(Path(word)).exists for word in words)
+
+
 def for_lab(text: str, lab: Lab) -> str:
-    """The text with this lab behind every command in backquotes that takes one and names none."""
+    """The text with this lab behind every command in backquotes that takes one and names none: neither LAB, nor a lab
+    by its whole path, which may be another."""
     word = lab_word(lab)
 
     def named(command: re.Match[str]) -> str:
         program, rest = command.groups()
-        words = rest.split()
+        words = _words(rest)
         takes_lab = program == "autolab-tui" or (bool(words) and words[0] in _WITH_LAB_LAST)
-        if not takes_lab or "--help" in words or "LAB" in words or rest.endswith(f" {word}"):
+        if not takes_lab or "--help" in words or _names_lab(words) or rest.endswith(f" {word}"):
             return command.group()
         return f"`{program}{rest} {word}`"
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from orchestrator.actions import BY_VERB
+from orchestrator.cli.examples import EXAMPLES
 from orchestrator.cli.saying import say
 from orchestrator.errors import LabError, UsageError
 from orchestrator.given import experiment_number, is_digits, priority, require_one, told
@@ -18,6 +19,7 @@ from orchestrator.targets.target import Direction
 from roles.bounds import HIGHEST_PRIORITY, LARGEST_ID, LEAST_PRIORITY
 
 WHERE = "only these, as in 'state=discarded delta<0 title~muon age<2h sort=delta'; docs/filters.md has the columns"
+HELD = "the number of an experiment that runs, an agent, a role or a team; without one: the queue"
 
 Verb = Callable[[argparse.Namespace], int]
 
@@ -34,13 +36,16 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     parser = _Parser(
         prog="autolab",
         description="Autonomous ML research on your own GPUs. `autolab-tui` opens the control room.",
+        epilog="`autolab VERB --help` says what a verb takes.",
     )
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    verbs = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB", required=True)
     parsers: dict[str, argparse.ArgumentParser] = {}
 
     def verb(name: str, carried_out_by: str) -> argparse.ArgumentParser:
         help_text = BY_VERB[name].help
-        made = verbs.add_parser(name, help=help_text, description=help_text[:1].upper() + help_text[1:] + ".")
+        example = f"Example: {EXAMPLES[name]}" if name in EXAMPLES else None
+        described = help_text[:1].upper() + help_text[1:] + "."
+        made = verbs.add_parser(name, help=help_text, description=described, epilog=example)
         made.set_defaults(carried_out_by=carried_out_by, verb=name)
         parsers[name] = made
         return made
@@ -79,11 +84,11 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
         lab(made)
     for name in ("show", "log", "diff"):
         made = verb(name, f"telling.{name}")
-        made.add_argument("id", type=_id, metavar="ID")
+        made.add_argument("id", type=_id, metavar="ID", help="the number of the experiment")
         json(made)
         lab(made)
     made = verb("export", "listing.export")
-    made.add_argument("--format", choices=("tsv", "csv", "json"), default="tsv")
+    made.add_argument("--format", choices=("tsv", "csv", "json"), default="tsv", help="default: tsv")
     lab(made)
     made = verb("report", "reporting.report")
     made.add_argument("--out", metavar="DIR", help="where to write it; default: .autolab/report in the lab")
@@ -107,7 +112,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     json(made)
     lab(made)
     made = verb("patch", "reviewing.patch")
-    made.add_argument("id", type=_id, metavar="ID")
+    made.add_argument("id", type=_id, metavar="ID", help="the number of the experiment")
     made.add_argument("--out", metavar="FILE", help="where to write it; default: beside the lab's directory")
     lab(made)
     made = verb("doctor", "glance.doctor")
@@ -115,8 +120,8 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     lab(made)
 
     made = verb("add", "changing.add")
-    made.add_argument("--title", required=True, metavar="T")
-    made.add_argument("--hypothesis", required=True, metavar="H")
+    made.add_argument("--title", required=True, metavar="T", help="the change in a few words")
+    made.add_argument("--hypothesis", required=True, metavar="H", help="what it does to the score, and why")
     made.add_argument(
         "--patch",
         metavar="FILE",
@@ -127,25 +132,27 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     json(made)
     lab(made)
     made = verb("import", "changing.import_results")
+    made.usage = "autolab import [-h] [LAB] FILE"
     made.add_argument("words", nargs="+", metavar="[LAB] FILE", help="a results.tsv; - reads it from standard input")
     for name in ("pause", "resume"):
         made = verb(name, "changing.pause_or_resume")
-        made.add_argument("words", nargs="*", metavar="[ID | AGENT] [LAB]")
+        made.usage = f"autolab {name} [-h] [ID | AGENT] [LAB]"
+        made.add_argument("words", nargs="*", metavar="[ID | AGENT] [LAB]", help=HELD)
     for name in ("end", "kill", "drop", "promote", "revert", "ablate", "accept"):
         made = verb(name, "changing.on_experiment")
-        made.add_argument("id", type=_id, metavar="ID")
+        made.add_argument("id", type=_id, metavar="ID", help="the number of the experiment")
         if name == "accept":
             made.add_argument("--off", action="store_true", help="take your mark off again")
         lab(made)
     made = verb("requeue", "changing.requeue")
-    made.add_argument("id", type=_id, metavar="ID")
+    made.add_argument("id", type=_id, metavar="ID", help="the number of the experiment")
     made.add_argument("--patch", metavar="FILE", help="with this unified diff against master instead; - is stdin")
     made.add_argument("--hypothesis", metavar="H", help="with another hypothesis; without --patch for a worker")
     lab(made)
     lab(verb("undo", "changing.undo"))
     made = verb("set", "changing.set_key")
     made.add_argument("key", metavar="KEY", help="as in team.wave; `autolab settings` lists them")
-    made.add_argument("value", metavar="VALUE")
+    made.add_argument("value", metavar="VALUE", help="what it is from now on")
     lab(made)
     made = verb("settings", "consulting.settings")
     json(made)
@@ -161,11 +168,11 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     json(made)
     lab(made)
     made = verb("pick", "reviewing.pick")
-    made.add_argument("id", type=_id, metavar="ID")
+    made.add_argument("id", type=_id, metavar="ID", help="the number of the experiment")
     made.add_argument("base", metavar="BASE", help="the branch, tag or commit that the change is put on")
     lab(made)
     made = verb("priority", "changing.priority")
-    made.add_argument("id", type=_id, metavar="ID")
+    made.add_argument("id", type=_id, metavar="ID", help="the number of the experiment")
     made.add_argument("value", type=priority, metavar="N", help=f"from {LEAST_PRIORITY} to {HIGHEST_PRIORITY}")
     lab(made)
     made = verb("message", "changing.message")

@@ -137,11 +137,18 @@ def log(words: Namespace) -> int:
     lab = find_lab(words.lab)
     run = ask(lab, lambda reader: _newest_run(reader, words.id))
     path = lab.run_directory(run.id) / "log"
-    text = read_log(path) if path.exists() else ""
+    text, yet = read_log(path) if path.exists() else "", "" if run.ended else " yet"
     if words.json:
         print_json({"run": run.id, "text": text})
+    elif text:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    elif path.exists():
+        say(f"autolab: Run {run.id} of experiment {words.id} has printed nothing{yet}.", to=sys.stderr)
     else:
-        sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
+        raise LabError(
+            f"There is no log of run {run.id} of experiment {words.id}{yet}: {path} is missing.",
+            f"`autolab show {words.id}` tells what is known of it.",
+        )
     return 0
 
 

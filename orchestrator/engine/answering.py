@@ -23,6 +23,7 @@ from orchestrator.measurement.measuring import Measuring
 from orchestrator.patches.requeueing import requeue
 from orchestrator.patches.reverting import ablate, revert
 from orchestrator.patches.submitting import add_own
+from orchestrator.remedies import instead_of_dropping, instead_of_promoting, instead_of_ranking, stands
 from orchestrator.review.answering import accept, pick_onto, reopen
 from orchestrator.store.records import Command, Experiment, Level, Run, utc_now
 from orchestrator.store.states import ENDED, IllegalMove, State
@@ -215,7 +216,7 @@ class Answering:
             runs = [run for run in runs if run.id == int(named)]
         if not runs:
             raise Refused(
-                f"Experiment {experiment.id} is {experiment.state} and has no run under way.",
+                f"{stands(experiment)} and has no run under way.",
                 "`autolab status` shows what runs.",
             )
         return runs[-1]
@@ -240,7 +241,10 @@ class Answering:
             if self._collect is not None:
                 await self._collect()
             await asyncio.sleep(LOOK_SECONDS)
-        raise Refused(f"Run {run.id} has not ended within {KILL_PATIENCE_SECONDS:.0f} s.", "Look at its log.")
+        raise Refused(
+            f"Run {run.id} has not ended within {KILL_PATIENCE_SECONDS:.0f} s.",
+            f"See `autolab log {run.experiment_id}`.",
+        )
 
     # -- the queue
 
@@ -263,27 +267,21 @@ class Answering:
             await self._hands.cancel(experiment.id)
             experiment = await self._experiment({"id": experiment.id})
         if experiment.state not in (State.PROPOSED, State.QUEUED, State.PATCHING, State.READY):
-            raise Refused(
-                f"Experiment {experiment.id} is {experiment.state}; only what waits can be dropped.",
-                "Kill its run first." if experiment.state not in ENDED else "",
-            )
+            raise Refused(f"{stands(experiment)}; only what waits can be dropped.", instead_of_dropping(experiment))
         await self._context.store.move(experiment.id, State.DROPPED, f"dropped by {actor}", actor=actor)
         return f"experiment {experiment.id} is dropped"
 
     async def _priority(self, experiment: Experiment, value: int, actor: str) -> str:
         if experiment.state in ENDED:
-            raise Refused(
-                f"Experiment {experiment.id} is {experiment.state}; it waits for nothing.", "Requeue it first."
-            )
+            raise Refused(f"{stands(experiment)}; it waits for nothing.", instead_of_ranking(experiment))
         await self._context.store.set_priority(experiment.id, value, f"set by {actor}", actor=actor)
         return f"experiment {experiment.id} has priority {value}"
 
     async def _promote(self, experiment: Experiment, actor: str) -> str:
         if experiment.state not in (State.DISCARDED, State.NOT_CONFIRMED):
             raise Refused(
-                f"Experiment {experiment.id} is {experiment.state}; only one that was measured and not merged can be"
-                " promoted by hand.",
-                _instead_of_promoting(experiment),
+                f"{stands(experiment)}; only one that was measured and not merged can be promoted by hand.",
+                instead_of_promoting(experiment),
             )
         master = await self._context.store.master(experiment.line)
         if master is None or experiment.parent != master.commit_id:
@@ -317,15 +315,6 @@ class Answering:
         self._stops.append(command)
         self._stop(now)
         return None
-
-
-def _instead_of_promoting(experiment: Experiment) -> str:
-    """What helps where there is nothing to promote."""
-    if experiment.state is State.PROMOTED:
-        return "Master holds it already; `autolab review` lists what master has taken."
-    if experiment.state in ENDED:
-        return f"`autolab requeue {experiment.id}` tries it again."
-    return f"Wait for its outcome: `autolab show {experiment.id}` tells where it stands."
 
 
 async def answer_without_daemon(context: Context) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.errors import LabError
-from orchestrator.store.records import AgentRow
+from orchestrator.store.agents import AgentRow
 from orchestrator.store.writer import Writer
 
 
@@ -16,7 +16,8 @@ async def pause_agents(store: Writer, words: Mapping[str, Any], actor: str, paus
     meant = meant_by(name, agents)
     if not meant:
         known = sorted({word for row in agents for word in (row.name, row.role, row.team) if word})
-        raise LabError(f"There is no agent {name!r}.", f"There are: {', '.join(known) or 'none yet'}.")
+        there = f"There are: {', '.join(known)}." if known else "`autolab start` brings the agents."
+        raise LabError(f"There is no agent {name!r}.", there)
     only = words.get("only")
     changed = [one for one in meant if bool(one.paused_by) is not pause and (only is None or one.name in only)]
     for one in changed:

@@ -12,6 +12,7 @@ from orchestrator.context import Context
 from orchestrator.errors import LabError
 from orchestrator.guard import program_hash
 from orchestrator.patches.submitting import against_guard, applied_to_master, commit_on_branch
+from orchestrator.remedies import instead_of_requeueing, stands
 from orchestrator.runs.log_text import inert
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import EDITABLE, ENDED, IllegalMove, State
@@ -98,11 +99,12 @@ async def _for_a_worker(context: Context, experiment: Experiment, actor: str) ->
 def _require_outcome(experiment: Experiment) -> None:
     """Raise LabError unless everything about the experiment is over and it is no part of master."""
     if experiment.state not in ENDED:
-        raise LabError(
-            f"Experiment {experiment.id} is {experiment.state} and has no outcome yet.", "Kill or drop it first."
-        )
+        raise LabError(f"{stands(experiment)} and has no outcome yet.", instead_of_requeueing(experiment))
     if experiment.state is State.PROMOTED:
-        raise LabError(f"Experiment {experiment.id} is part of master already.", "Propose a follow-up instead.")
+        raise LabError(
+            f"Experiment {experiment.id} is part of master already.",
+            "`autolab add --help` shows how to add what builds on it.",
+        )
 
 
 async def new_attempt(context: Context, experiment: Experiment, actor: str) -> str:

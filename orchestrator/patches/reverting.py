@@ -11,8 +11,9 @@ from orchestrator.branches import Conflict
 from orchestrator.context import Context
 from orchestrator.errors import LabError
 from orchestrator.patches.submitting import add_diff
+from orchestrator.remedies import stands
 from orchestrator.store.records import REVERSAL, Decision, Experiment
-from orchestrator.store.states import ENDED, State
+from orchestrator.store.states import ENDED, State, in_words
 from orchestrator.store.writer import Proposal
 
 
@@ -38,7 +39,7 @@ async def _add(context: Context, experiment: Experiment, actor: str, decision: D
     )
     if experiment.state is not State.PROMOTED or merge is None:
         raise LabError(
-            f"Experiment {experiment.id} is {experiment.state}, so master holds nothing of it.",
+            f"{stands(experiment)}, so master holds nothing of it.",
             "`autolab results` shows what was promoted.",
         )
     if experiment.parent is None:
@@ -72,5 +73,6 @@ async def _refuse_twice(context: Context, title: str) -> None:
     for row in rows:
         if State(row["state"]) not in ENDED:
             raise LabError(
-                f"Experiment {row['id']} does that already and is {row['state']}.", f"See `autolab show {row['id']}`."
+                f"Experiment {row['id']} does that already and is {in_words(row['state'])}.",
+                f"See `autolab show {row['id']}`.",
             )

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from orchestrator.figures import figure
 from orchestrator.report.facts import Facts
 from orchestrator.report.markdown import inline
-from orchestrator.store.records import VAULT, Experiment, Note
+from orchestrator.store.agents import Note
+from orchestrator.store.records import VAULT, Experiment
 from orchestrator.store.states import State
 
 MOST_LINES = 80

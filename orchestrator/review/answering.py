@@ -10,13 +10,13 @@ from orchestrator.context import Context
 from orchestrator.errors import LabError
 from orchestrator.review.wins import accepted_by, mark_key
 from orchestrator.store.records import REVERSAL, Decision, Experiment, utc_now
-from orchestrator.store.states import State
+from orchestrator.store.states import State, in_words
 
 
 async def accept(context: Context, experiment: Experiment, actor: str) -> str:
     """Mark a win as reviewed by a person; master stays as it is. Raises LabError."""
     if experiment.state is not State.PROMOTED or experiment.parent is None:
-        word = "a starting point of this lab" if experiment.state is State.PROMOTED else str(experiment.state)
+        word = "a starting point of this lab" if experiment.state is State.PROMOTED else in_words(experiment.state)
         raise LabError(
             f"Experiment {experiment.id} is {word}; only what master took is reviewed.",
             "`autolab review` lists the wins.",

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from orchestrator import views
 from orchestrator.review.wins import Win, ablations, wins_of
 from orchestrator.store.ablations import ABLATED
+from orchestrator.store.agents import Note
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import Event, Experiment, Note, Run, SlotRow, seconds_since, utc_now
+from orchestrator.store.records import Event, Experiment, Run, SlotRow, seconds_since, utc_now
 from orchestrator.store.states import ENDED, RAN, State
 
 NEXT = 5

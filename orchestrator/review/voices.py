@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.store.agents import Note
 from orchestrator.store.calls import Turn, turn_of, turns_about
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import Experiment, Note
+from orchestrator.store.records import Experiment
 
 VERDICTS = {
     "approve": "approves it",

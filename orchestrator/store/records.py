@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
-from typing import Any, Protocol, Self
+from typing import Any
 
+from orchestrator.store.rows import FromRow, Row, columns
 from orchestrator.store.states import State, beside
 
 
@@ -20,24 +21,6 @@ def seconds_since(then: str, now: str | None = None) -> float:
     """Seconds from `then` to `now` (the present), both as `utc_now` writes them."""
     end = datetime.fromisoformat(now) if now else datetime.now(UTC)
     return (end - datetime.fromisoformat(then)).total_seconds()
-
-
-def _columns(record: type) -> tuple[str, ...]:
-    """The fields of a record, looked up once: thousands of rows are read at a time."""
-    found = _COLUMNS.get(record)
-    if found is None:
-        found = _COLUMNS[record] = tuple(field.name for field in fields(record))
-    return found
-
-
-_COLUMNS: dict[type, tuple[str, ...]] = {}
-
-
-class Row(Protocol):
-    """What sqlite3.Row offers."""
-
-    def keys(self) -> list[str]: ...
-    def __getitem__(self, key: str, /) -> Any: ...
 
 
 class RunKind(StrEnum):
@@ -86,14 +69,8 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-class _FromRow:
-    @classmethod
-    def from_row(cls, row: Row) -> Self:
-        return cls(**{name: row[name] for name in _columns(cls)})
-
-
 @dataclass(frozen=True, slots=True)
-class Experiment(_FromRow):
+class Experiment(FromRow):
     """One hypothesis made into one patch on one branch; `val_bpb` is the mean of its valid runs at `commit_id` that
     compare: those on its `ground`."""
 
@@ -126,7 +103,7 @@ class Experiment(_FromRow):
 
     @classmethod
     def from_row(cls, row: Row) -> Experiment:
-        values = {name: row[name] for name in _columns(cls)}
+        values = {name: row[name] for name in columns(cls)}
         values["state"] = State(values["state"])
         values["decision"] = Decision(values["decision"])
         return cls(**values)
@@ -153,7 +130,7 @@ class Experiment(_FromRow):
 
 
 @dataclass(frozen=True, slots=True)
-class Run(_FromRow):
+class Run(FromRow):
     """One execution of one commit with one seed on one slot. `outcome` is null while it runs."""
 
     id: int
@@ -186,7 +163,7 @@ class Run(_FromRow):
 
     @classmethod
     def from_row(cls, row: Row) -> Run:
-        values = {name: row[name] for name in _columns(cls)}
+        values = {name: row[name] for name in columns(cls)}
         values["kind"] = RunKind(values["kind"])
         values["provenance"] = json.loads(values["provenance"])
         return cls(**values)
@@ -202,7 +179,7 @@ class Run(_FromRow):
 
 
 @dataclass(frozen=True, slots=True)
-class Event(_FromRow):
+class Event(FromRow):
     """Append-only: what happened, who did it and why, in words."""
 
     seq: int
@@ -236,7 +213,7 @@ class Command:
 
     @classmethod
     def from_row(cls, row: Row) -> Command:
-        values = {name: row[name] for name in _columns(cls)}
+        values = {name: row[name] for name in columns(cls)}
         try:
             arguments = json.loads(values["arguments"])
         except ValueError:
@@ -247,27 +224,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class AgentRow(_FromRow):
-    """One agent as the control room shows it."""
-
-    name: str
-    role: str
-    team: str
-    model: str
-    state: str  # idle, thinking, calling, waiting, paused
-    job: str
-    experiment_id: int | None
-    jobs_done: int
-    jobs_failed: int
-    tokens_in: int
-    tokens_out: int
-    updated_at: str
-    paused_by: str = ""  # who has paused it: it takes no further step
-    rate: float | None = None  # tokens a second of the reply at hand, or of the last one
-
-
-@dataclass(frozen=True, slots=True)
-class SlotRow(_FromRow):
+class SlotRow(FromRow):
     """One GPU or CPU core: what it runs and what the machine reads of it (null where it cannot be read)."""
 
     name: str
@@ -287,61 +244,13 @@ class SlotRow(_FromRow):
 
 
 @dataclass(frozen=True, slots=True)
-class Master(_FromRow):
+class Master(FromRow):
     """One commit that `master` stood on, and the experiment whose runs are its baseline."""
 
     seq: int
     commit_id: str
     experiment_id: int
     at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Note(_FromRow):
-    """What an agent hands on: `findings` (reviewer to planner), `report` (reporter to people)."""
-
-    id: int
-    at: str
-    kind: str
-    author: str
-    text: str
-    team: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Letter(_FromRow):
-    """A person's message to an agent; read once, at its next job."""
-
-    id: int
-    at: str
-    author: str
-    agent: str
-    text: str
-    read_at: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredCall:
-    """One call of a model, as roles.record keeps it, by an agent at a job. Seconds; money in the prices' currency."""
-
-    agent: str
-    role: str
-    job: str
-    experiment_id: int | None
-    model: str
-    prompt_hash: str
-    reply: str
-    tool_calls: str  # JSON: [name, arguments] each
-    tokens_in: int
-    tokens_out: int
-    estimated: int  # 1: the server did not count the tokens
-    money: float
-    seconds: float
-    first_token_seconds: float | None
-    finish_reason: str
-    outcome: str
-    troubles: str  # JSON: their names
-    team: str = ""
 
 
 class Finished(IntEnum):
@@ -353,7 +262,7 @@ class Finished(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CondemnedRow(_FromRow):
+class CondemnedRow(FromRow):
     """A screening run that early stopping saw no hope for."""
 
     run_id: int
@@ -365,7 +274,7 @@ class CondemnedRow(_FromRow):
 
 
 @dataclass(frozen=True, slots=True)
-class VaultScore(_FromRow):
+class VaultScore(FromRow):
     """What the kept weights of a run score on the vault split: for people, never for agents."""
 
     run_id: int
@@ -379,7 +288,7 @@ class VaultScore(_FromRow):
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier(_FromRow):
+class Earlier(FromRow):
     """An imported result: another tool measured it elsewhere, so it is no experiment of this lab."""
 
     id: int

@@ -8,8 +8,9 @@ from typing import Any
 
 from orchestrator.history import EarlierResult
 from orchestrator.runs.log_text import inert
+from orchestrator.store.agents import Letter, StoredCall
 from orchestrator.store.pen import Pen
-from orchestrator.store.records import Command, Letter, StoredCall, utc_now
+from orchestrator.store.records import Command, utc_now
 from roles.bounds import LARGEST_ID
 
 

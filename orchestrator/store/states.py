@@ -97,6 +97,11 @@ def successors(state: State) -> frozenset[State]:
     return _FORWARD[state]
 
 
+def in_words(state: str) -> str:
+    """A state as people read it."""
+    return str(state).replace("_", " ")
+
+
 def beside(state: str | None, reason: str) -> str:
     """A reason for where the state's own word stands beside it: without that word in front."""
     word = f"{state or ''}:".replace("_", " ")

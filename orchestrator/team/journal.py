@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator.errors import LabError
-from orchestrator.store.records import StoredCall
+from orchestrator.store.agents import StoredCall
 from orchestrator.store.writer import Writer
 from roles.record import CallRecord, Trouble
 from roles.tally import TOKENS_PER_CHARACTER

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.store.agents import AgentRow
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import AgentRow
 from roles.offline.model import NAME
 
 OFFLINE_WORKERS = "the built-in model only knows its catalogue: give a patch, or name a language model in autolab.toml"

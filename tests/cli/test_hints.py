@@ -36,6 +36,15 @@ def test_the_lab_stands_behind_each_command_that_takes_one(
     assert for_lab(text, a_lab(tmp_path / "mine")) == told
 
 
+def test_a_command_that_names_another_lab_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, other = a_lab(tmp_path / "mine"), a_lab(tmp_path / "an other")
+    monkeypatch.chdir(tmp_path)
+    stop = f"`autolab stop {shlex.quote(str(other.root))}`"
+    assert for_lab(f"{stop} or `autolab stop`", mine) == f"{stop} or `autolab stop mine`"
+    assert for_lab("`autolab add --patch /a/b.diff`", mine) == "`autolab add --patch /a/b.diff mine`"
+    assert for_lab("`autolab message all don't`", mine) == "`autolab message all don't mine`"
+
+
 def test_the_lab_is_named_as_it_is_typed_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mine, default = a_lab(tmp_path / "here" / "my lab"), a_lab(tmp_path / "here" / "lab")
     monkeypatch.chdir(tmp_path / "here")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.lab import Lab
 from tests.command_line import autolab
 from tests.tui.lab_maker import make_lab
 from tests.tui.room_lab import make_empty_lab
@@ -52,5 +53,21 @@ def test_a_morning_goes_back_no_further_than_the_lab(young: str) -> None:
 def test_what_cannot_be_promoted_or_read_is_answered_with_a_command_that_works(bare: Path, young: str) -> None:
     refused = autolab("promote", "0", str(bare))
     assert refused.returncode == 1 and "Master holds it already" in refused.stderr
+    nobody = autolab("pause", "nobody", str(bare))
+    assert nobody.returncode == 1 and "There is no agent 'nobody'. `autolab start " in nobody.stderr
     unread = autolab("log", "0", young)
     assert unread.returncode == 1 and f"`autolab show 0 {young}`" in unread.stderr
+
+
+def test_a_log_that_is_missing_or_empty_is_told_of(won: str) -> None:
+    missing = autolab("log", "1", won)
+    assert missing.returncode == 1 and missing.stdout == ""
+    assert "There is no log of run " in missing.stderr and f"`autolab show 1 {won}`" in missing.stderr
+    run = json.loads(autolab("log", "1", won, "--json").stdout)["run"]
+    path = Lab(Path(won)).run_directory(run) / "log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    empty = autolab("log", "1", won)
+    assert empty.returncode == 0 and empty.stdout == "" and "has printed nothing." in empty.stderr
+    path.write_text("step 1\n")
+    assert autolab("log", "1", won).stdout == "step 1\n"

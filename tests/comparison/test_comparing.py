@@ -10,7 +10,8 @@ import pytest
 
 from orchestrator.comparison import comparison_json, comparison_of
 from orchestrator.comparison.intervals import around, rate, resampled, share_of
-from orchestrator.store.records import Experiment, RunKind, StoredCall
+from orchestrator.store.agents import StoredCall
+from orchestrator.store.records import Experiment, RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal, Writer
 

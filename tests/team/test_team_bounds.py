@@ -16,7 +16,8 @@ from orchestrator.engine.setting import set_setting
 from orchestrator.lab import Lab
 from orchestrator.measurement.fair_share import accounts_of
 from orchestrator.measurement.judging import Judging
-from orchestrator.store.records import Level, StoredCall
+from orchestrator.store.agents import StoredCall
+from orchestrator.store.records import Level
 from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal
 from orchestrator.team import budget as budget_module

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 from orchestrator.history import COLUMNS, Status, parse_results
-from orchestrator.store.records import Level, StoredCall
+from orchestrator.store.agents import StoredCall
+from orchestrator.store.records import Level
 from orchestrator.watching.fleet import Fleet
 from orchestrator.watching.tracking import PROJECT, Tracking
 from tests.tracking.bench_lab import bare_lab, ended_run, rows_in

@@ -18,7 +18,8 @@ from pathlib import Path
 from orchestrator.branches import Repository
 from orchestrator.lab import Lab
 from orchestrator.settings_text import settings_text
-from orchestrator.store.records import RunKind, StoredCall
+from orchestrator.store.agents import StoredCall
+from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Proposal, Writer
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.comparison import Completion, Estimate, TeamFigures
-from orchestrator.store.records import StoredCall
+from orchestrator.store.agents import StoredCall
 from orchestrator.store.writer import Writer
 from tests.tui.driving import room, screen_text, until
 from tests.tui.room_lab import make_empty_lab, make_room_lab

@@ -14,7 +14,8 @@ from rich.cells import cell_len
 from orchestrator.lab import Lab
 from orchestrator.review.happened import events_of_interest
 from orchestrator.review.morning import morning_of
-from orchestrator.store.records import IN_USE, AgentRow, Event, Experiment, Run, RunKind, SlotRow, utc_now
+from orchestrator.store.agents import AgentRow
+from orchestrator.store.records import IN_USE, Event, Experiment, Run, RunKind, SlotRow, utc_now
 from orchestrator.store.states import STOPPED, State
 from orchestrator.store.writer import Proposal, Writer
 from tests.tui.test_present import health, text_of

@@ -7,6 +7,7 @@ that does not, and with the daemon down.
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,7 +21,7 @@ from orchestrator.engine.answering import Answering, NoHands
 from orchestrator.lab import Lab
 from orchestrator.measurement.judging import Judging
 from orchestrator.store.records import Command
-from orchestrator.store.states import ENDED, State
+from orchestrator.store.states import ENDED, State, in_words
 from orchestrator.store.writer import Writer
 from tests.tui.answering import answered, context_of
 from tests.tui.driving import notices, on, room, screen_text, until
@@ -124,7 +125,9 @@ async def test_it_is_done_where_the_chart_allows_it_and_else_refused_with_the_re
             command = await store.answer(posted, 0)
             if name in OF_A_RUN:
                 # No process stands behind the runs of this lab; what becomes of a real one, tests/runs shows.
-                told = "The run has just ended" if state in UNDERWAY else f"is {state} and has no run under way"
+                told = (
+                    "The run has just ended" if state in UNDERWAY else f"is {in_words(state)} and has no run under way"
+                )
                 assert command.state == "refused" and told in command.answer, (state, command.answer)
             elif state is State.NOT_CONFIRMED and name == "promote":
                 # Promoting the first moved master: the second was measured on an older one.
@@ -132,9 +135,32 @@ async def test_it_is_done_where_the_chart_allows_it_and_else_refused_with_the_re
             elif state in ALLOWED[name]:
                 assert command.state == "done" and f"xperiment {number}" in command.answer, (state, command.answer)
             else:
-                because = (str(state), "starting point", "part of master")
+                because = (in_words(state), "starting point", "part of master")
                 assert command.state == "refused" and f"Experiment {number} " in command.answer, command.answer
                 assert any(words in command.answer for words in because), (state, command.answer)
+
+
+@pytest.mark.parametrize("verb", ["requeue", "priority", "promote"])
+async def test_the_order_that_a_refusal_names_is_carried_out_as_it_stands(made: Made, verb: str) -> None:
+    lab, experiments = made
+    followed = 0
+    async with Writer(lab.database) as store:
+        context = context_of(lab, store)
+        answering = Answering(context, Judging(context), NoHands())
+
+        async def given(order: str, number: int) -> Command:
+            posted = await store.post_command(order, {"id": number, "value": 30}, "ada@box")
+            await answering.answer_all()
+            return await store.answer(posted, 0)
+
+        for number in experiments.values():
+            first = await given(verb, number)
+            for order, named in re.findall(r"`autolab (requeue|drop) (\d+)`", first.answer):
+                assert first.state == "refused" and int(named) == number, first.answer
+                then = await given(order, number)
+                assert then.state == "done", (first.answer, then.answer)
+                followed += 1
+    assert followed > 3
 
 
 @pytest.mark.parametrize("name", sorted((set(ALLOWED) | OF_A_RUN) - {"edit_requeue"}))

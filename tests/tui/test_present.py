@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from orchestrator.actions import ACTIONS, BY_VERB
-from orchestrator.store.records import AgentRow, SlotRow
+from orchestrator.store.agents import AgentRow
+from orchestrator.store.records import SlotRow
 from orchestrator.store.states import State
 from orchestrator.views import Baseline
 from tui.commands import NotUnderstood, understand

@@ -8,9 +8,9 @@ import pytest
 
 from orchestrator.lab import Lab
 from orchestrator.settings import read_settings
+from orchestrator.store.agents import StoredCall
 from orchestrator.store.calls import find_turn, turns_of
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import StoredCall
 from orchestrator.store.writer import Writer
 from tests.tui.answering import answered
 from tests.tui.driving import notices, on, posted, room, screen_text, until, watching

@@ -8,7 +8,7 @@ from textual.widgets import Rule
 
 from orchestrator.lab import Lab
 from orchestrator.runs.log_text import read_lines
-from orchestrator.store.records import AgentRow
+from orchestrator.store.agents import AgentRow
 from tui.panes.rows import Rows
 from tui.panes.tail import Tail
 from tui.speakers import AGENT_COLUMNS, about, agent_cells, at_rest, busiest

@@ -15,9 +15,9 @@ from textual.events import DescendantFocus, Resize
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
 from orchestrator.runs.log_text import read_lines, read_log
+from orchestrator.store.agents import AgentRow
 from orchestrator.store.calls import Account, Turn, account_of, find_turn, newest_turn, turn_of, turns_of
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import AgentRow
 from tui.panes.line import OneLine
 from tui.panes.reading import Reading
 from tui.panes.rows import Rows

@@ -1,0 +1,45 @@
+"""What helps where the state of an experiment stands in the way of an order: the command to type, with its number."""
+
+from __future__ import annotations
+
+from orchestrator.store.records import Experiment
+from orchestrator.store.states import ENDED, WAITING, State, in_words
+
+
+def stands(experiment: Experiment) -> str:
+    """The beginning of a refusal, as in "Experiment 9 is given up"."""
+    return f"Experiment {experiment.id} is {in_words(experiment.state)}"
+
+
+def instead_of_dropping(experiment: Experiment) -> str:
+    """For one that waits no more."""
+    if experiment.state in ENDED:
+        return "It is over, so there is nothing to drop."
+    return _wait_or_kill(experiment)
+
+
+def instead_of_promoting(experiment: Experiment) -> str:
+    """For one that was not measured, or is part of master."""
+    if experiment.state is State.PROMOTED:
+        return "Master holds it already; `autolab review` lists what master has taken."
+    if experiment.state in ENDED:
+        return f"`autolab requeue {experiment.id}` tries it again."
+    return f"Wait for its outcome: `autolab show {experiment.id}` tells where it stands."
+
+
+def instead_of_ranking(experiment: Experiment) -> str:
+    """For one that is over, whose priority would change nothing."""
+    if experiment.state is State.PROMOTED:
+        return "It is part of master already."
+    return f"`autolab requeue {experiment.id}` puts it into the queue again."
+
+
+def instead_of_requeueing(experiment: Experiment) -> str:
+    """For one without an outcome."""
+    return f"`autolab drop {experiment.id}` drops it." if experiment.state in WAITING else _wait_or_kill(experiment)
+
+
+def _wait_or_kill(experiment: Experiment) -> str:
+    if experiment.state is State.SCORED:  # between two runs, or before its judgement
+        return f"Wait for its outcome: `autolab show {experiment.id}` tells where it stands."
+    return f"`autolab kill {experiment.id}` ends the run that is under way."
