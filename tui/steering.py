@@ -53,6 +53,9 @@ REMEDIES: tuple[tuple[frozenset[str], frozenset[State], str], ...] = (
 )
 """What a person can do instead; the first that holds for verb and state."""
 
+TAKES_OUT = ("revert", "ablate")
+"""Orders that queue master without a win."""
+
 DOWN = "The daemon is not running: the order waits until it is back (S starts it)."
 
 
@@ -177,7 +180,8 @@ class Steering:
             self._priorities.pop(arguments.get("id", -1), None)
         match command.state:
             case "done":
-                self._app.notify(plain(command.answer), markup=False)
+                back = "; z takes it back while it waits" if verb in TAKES_OUT else ""
+                self._app.notify(plain(command.answer) + back, markup=False)
             case "refused":
                 self._app.notify(plain(command.answer), title=f"{verb}: refused", severity="warning", markup=False)
             case _:
