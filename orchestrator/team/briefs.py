@@ -131,7 +131,8 @@ async def _heard(context: Context, role: str, agent: str) -> str:
     letters = await context.store.letters_for(role, agent)
     if not letters:
         return ""
-    return "\n\nMessages from the person in charge:\n" + "\n".join(f"- {letter.text}" for letter in letters)
+    messages = "\n".join("- " + "\n  ".join(letter.text.splitlines()) for letter in letters)
+    return f"\n\nMessages from the person in charge:\n{messages}"
 
 
 def _program(context: Context) -> str:

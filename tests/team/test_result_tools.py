@@ -114,7 +114,7 @@ def test_the_program_and_the_persons_messages_reach_every_role(bare: Path) -> No
     async def play(context: Context) -> None:
         await baseline(context)
         experiment = await ended(context, "A higher rate", RATE, 3.01, State.DISCARDED)
-        await context.store.add_letter("all", "No wider models, please.", "me")
+        await context.store.add_letter("all", "No wider models, please.\nNor deeper ones.", "me")
         told = {
             "researcher": await briefs.research_brief(context, "researcher", 2),
             "planner": await briefs.planning_brief(context, "planner"),
@@ -124,7 +124,9 @@ def test_the_program_and_the_persons_messages_reach_every_role(bare: Path) -> No
             "reporter": await briefs.report_brief(context, "reporter"),
         }
         for role, brief in told.items():
-            assert "Look at the optimiser first." in brief and "- No wider models, please." in brief, role
+            assert (
+                "Look at the optimiser first." in brief and "- No wider models, please.\n  Nor deeper ones." in brief
+            ), role
         for role in ("worker", "planner", "reporter"):
             await context.store.add_letter(role, f"For the {role} alone.", "me")
         assert "For the reporter alone." in await briefs.report_brief(context, "reporter")

@@ -70,6 +70,12 @@ class Seat:
             assert time.monotonic() < deadline, f"{words!r} is not on the screen:\n{text}"
         return self.text()  # a frame may come in pieces
 
+    def miss(self, words: str, timeout: float = 25) -> None:
+        """Wait until they are gone."""
+        deadline = time.monotonic() + timeout
+        while words in (text := self.text()):
+            assert time.monotonic() < deadline, f"{words!r} is still on the screen:\n{text}"
+
     def resize(self, columns: int, rows: int) -> None:
         self._screen.resize(rows, columns)
         self.process.setwinsize(rows, columns)
