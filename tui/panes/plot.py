@@ -85,7 +85,7 @@ class Chart(Widget):
 class Plot(Chart, can_focus=True):
     def __init__(self) -> None:
         super().__init__(id="plot")
-        self.heading, self.tab = "5 best score", "5 best"
+        self.heading = self.tab = "5 best score"
         self.subheading = ""
         self._story: Story | None = None
 
@@ -96,8 +96,8 @@ class Plot(Chart, can_focus=True):
         self._story = story
         merged = merged_of(story.points, story.promoted)
         believed = believed_line(story.points, story.promoted, story.baseline.gains)
-        self.tab = "5 best"
-        self.heading = f"5 best score {len(story.points)} measured, {max(0, len(merged) - 1)} merged"
+        self.tab = "5 best score"
+        self.heading = f"{self.tab} {len(story.points)} measured, {max(0, len(merged) - 1)} merged"
         signs = f"bits/byte  {SYMBOLS[State.PROMOTED]} merged  · not" + ("  ⠒ believed" if believed else "")
         self.subheading = signs if story.points else ""
         self.draw(
@@ -118,7 +118,7 @@ class Plot(Chart, can_focus=True):
         """A line of a run over its budget, over that of the baseline (`base` names it)."""
         self._story = None
         self.tab = f"5 {line}"
-        self.heading = f"5 {line} {title}"
+        self.heading = f"{self.tab} {title}"
         now = f"{curve[-1][1]:,.0f}" if curve and line is Curves.SPEED else f"{curve[-1][1]:.4g}" if curve else ""
         self.subheading = "  ".join(part for part in (now, f"dim: {base}" if under else "") if part)
         self.draw(

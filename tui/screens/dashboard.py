@@ -25,6 +25,7 @@ from tui.panes.slots import Slots
 from tui.panes.tail import Tail
 from tui.plotting import SERIES, Plotting, Subject
 from tui.screens.room import RoomScreen
+from tui.titles import FRAME, titles
 from tui.tones import Line
 from tui.watch import Snapshot, Wish
 
@@ -137,6 +138,7 @@ class Dashboard(RoomScreen):
         for name in SIZES:
             self.set_class(name == self._kind or (name == "broad" and self._kind == "vast"), name)
         self._arrange()
+        self.call_after_refresh(self._entitle)  # the panes' widths are known then
 
     def _arrange(self) -> None:
         """Of panes that share a place the one at hand; zoomed: one pane alone."""
@@ -192,9 +194,12 @@ class Dashboard(RoomScreen):
         for name in PANES:
             pane = self.query_one(f"#{name}")
             marks = f"  {len(pane.marked)} marked *" if isinstance(pane, Rows) and pane.marked else ""
-            title = escape(getattr(pane, "heading", name) + marks)
-            tabs = [title if other == name else f"[$dim]{self._tab(other)}[/]" for other in beside.get(name, ())]
-            title = " [$border]│[/] ".join(tabs) or title
+            heading = getattr(pane, "heading", name) + marks
+            group = beside.get(name, (name,))
+            width = pane.outer_size.width - FRAME if pane.outer_size.width else self.size.width
+            said = titles(group, name, heading, {other: self._tab(other) for other in group}, width)
+            words = [escape(said[other]) if other == name else f"[$dim]{escape(said[other])}[/]" for other in group]
+            title = " [$border]│[/] ".join(words)
             subtitle = escape(getattr(pane, "subheading", ""))
             if self._titles.get(name) != (title, subtitle):  # setting one repaints the pane
                 self._titles[name] = (title, subtitle)
@@ -203,12 +208,12 @@ class Dashboard(RoomScreen):
             line.tell()
 
     def _tab(self, pane: str) -> str:
-        """The number, the name and the count of a pane."""
-        widget = self.query_one(f"#{pane}")
-        if isinstance(widget, Plot):
-            return escape(widget.tab)
-        words = str(getattr(widget, "heading", pane)).split()
-        return escape(" ".join(words[:3] if len(words) > 2 and words[2].isdigit() else words[:2]))
+        """The number, the name and the count of a pane; of the plot the number and the picture."""
+        shown = self.query_one(f"#{pane}")
+        if isinstance(shown, Plot):
+            return shown.tab
+        words = str(getattr(shown, "heading", pane)).split()
+        return " ".join(words[:3] if len(words) > 2 and words[2].isdigit() else words[:2])
 
     # -- where the person is
 
