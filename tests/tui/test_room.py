@@ -11,14 +11,16 @@ from orchestrator.actions import ACTIONS, BY_NAME
 from orchestrator.actor import who
 from orchestrator.lab import LabLock
 from orchestrator.review.morning import morning_of
+from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
-from orchestrator.store.writer import Proposal, Writer
+from orchestrator.store.writer import Measurement, Place, Proposal, Writer
 from tests.tui.answering import answered
 from tests.tui.driving import notices, on, orders, posted, room, say_who, screen_text, until, watching
 from tests.tui.room_lab import make_empty_lab, make_room_lab
 from tui.app import ControlRoom
 from tui.mornings import words
 from tui.panes.rows import Rows
+from tui.panes.slots import Slots
 from tui.panes.tail import Tail
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import Confirm
@@ -128,6 +130,28 @@ async def test_what_ends_a_run_asks_first_with_the_focus_on_cancel(tmp_path: Pat
         assert (
             (command.verb, command.arguments["id"]) == (verb, 15) and command.arguments["run"] and "@" in command.actor
         )
+
+
+async def test_a_kill_means_the_run_that_the_question_names_whatever_takes_its_slot_meanwhile(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot:
+        await pilot.press("1", "K")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+        await until(pilot, lambda: "run 28 on cpu0, seed 1" in screen_text(pilot))
+        async with Writer(lab.database) as store:
+            await store.end_run(28, Measurement("scored", "scored", 3.0, steps=100))
+            ended = await store.experiment(15)
+            assert ended is not None and ended.commit_id is not None
+            await store.move(13, State.QUEUED, "planned")
+            await store.move(13, State.PATCHING, "patching")
+            ready = await store.move(13, State.READY, "approved", parent=ended.parent, commit_id=ended.commit_id)
+            place = Place("cpu0", "a core", "bubblewrap")
+            after = await store.begin_run(ready, RunKind.SCREEN, 1, place, ended.commit_id)
+        slots = pilot.app.screen_stack[-2].query_one(Slots)
+        await until(pilot, lambda: slots.run_id == after.id)
+        await pilot.press("y")
+        [command] = await orders(pilot, lab)
+        assert command.verb == "kill" and (command.arguments["id"], command.arguments["run"]) == (15, 28)
 
 
 @pytest.mark.parametrize(
