@@ -64,17 +64,12 @@ class Seat:
         self.take()
         return "\n".join(self._screen.display)
 
-    def see(self, words: str, timeout: float = 25) -> str:
+    def see(self, words: str, timeout: float = 25, without: str = "\0") -> str:
+        """Wait until the words are there, and those of `without` are not."""
         deadline = time.monotonic() + timeout
-        while words not in (text := self.text()):
-            assert time.monotonic() < deadline, f"{words!r} is not on the screen:\n{text}"
+        while words not in (text := self.text()) or without in text:
+            assert time.monotonic() < deadline, f"{words!r} is not on the screen, or {without!r} is:\n{text}"
         return self.text()  # a frame may come in pieces
-
-    def miss(self, words: str, timeout: float = 25) -> None:
-        """Wait until they are gone."""
-        deadline = time.monotonic() + timeout
-        while words in (text := self.text()):
-            assert time.monotonic() < deadline, f"{words!r} is still on the screen:\n{text}"
 
     def resize(self, columns: int, rows: int) -> None:
         self._screen.resize(rows, columns)
