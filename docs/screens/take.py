@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,9 @@ async def photograph(root: Path, picture: Picture, experiment: int | None) -> Pa
     room = ControlRoom(Lab(root), read_only=True)
     async with room.run_test(size=picture.size) as pilot:
         await pilot.pause(SETTLED_SECONDS)
+        while room.screen is not room.dashboard:  # what happened since the last visit comes first, after hours
+            await pilot.press("escape")
+            await pilot.pause(SETTLED_SECONDS)
         if picture.name == "experiment" and experiment is not None:
             await pilot.press("colon", *"show", "space", *str(experiment))
         await pilot.press(*picture.keys)
@@ -61,6 +65,7 @@ def main() -> None:
     asked.add_argument("lab", type=Path)
     asked.add_argument("--experiment", type=int, help="the experiment to show; default: the one on top of the results")
     words = asked.parse_args()
+    os.environ |= {"AUTOLAB_THEME": "dark", "COLORTERM": "truecolor"}  # as on most terminals, wherever this runs
     for picture in PICTURES:
         print(asyncio.run(photograph(words.lab.resolve(), picture, words.experiment)))
 
