@@ -42,4 +42,9 @@ def instead_of_requeueing(experiment: Experiment) -> str:
 def _wait_or_kill(experiment: Experiment) -> str:
     if experiment.state is State.SCORED:  # between two runs, or before its judgement
         return f"Wait for its outcome: `autolab show {experiment.id}` tells where it stands."
+    if experiment.state is State.CONFIRMING:  # with a run, or between two
+        return (
+            f"Wait for its outcome: `autolab show {experiment.id}` tells where it stands;"
+            f" `autolab kill {experiment.id}` ends a run that is under way."
+        )
     return f"`autolab kill {experiment.id}` ends the run that is under way."
