@@ -132,8 +132,8 @@ ACTIONS: tuple[Action, ...] = (
         "end",
         "id",
         footer="stop",
-        confirm="Stop the run of experiment {}? Its training is lost.",
-        several="Stop the runs of {}? Their training is lost.",
+        confirm="Stop the run of experiment {}, with time to clean up? Its training is lost.",
+        several="Stop the runs of {}, with time to clean up? Their training is lost.",
     ),
     Action(
         "kill",
@@ -143,8 +143,8 @@ ACTIONS: tuple[Action, ...] = (
         "kill",
         "id",
         footer="kill",
-        confirm="Kill the run of experiment {} now? Its training is lost.",
-        several="Kill the runs of {} now? Their training is lost.",
+        confirm="Kill the run of experiment {} at once? Its training is lost.",
+        several="Kill the runs of {} at once? Their training is lost.",
     ),
     Action(
         "requeue",

@@ -202,9 +202,11 @@ class ControlRoom(PacedApp[str]):
         if self._pages is not None and self._watch is not None:
             self._pages.here()
             self._watch.wants(since=self._pages.looked)
+        action = BY_NAME[name]
+        if isinstance(screen, RoomScreen) and (action.takes or name in ("open", "copy", "command_line")):
+            screen.hold()
         if self._steering is None or not isinstance(screen, RoomScreen) or screen.view(name, key):
             return
-        action = BY_NAME[name]
         assert self._deeds is not None
         if self._refuses(action) or self._deeds.does(name, screen):
             return

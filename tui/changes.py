@@ -50,7 +50,8 @@ class Changing:
         rows = await reader.rows(
             f"SELECT iif(kind = 'state', iif(after = 'promoted' AND {_OF_A_REVERT}, 'reverted', after), kind) AS what,"
             " count(*) AS n, max(seq) AS newest, total(kind = 'state' AND before = 'dropped') AS undone FROM events"
-            " WHERE seq > ? AND NOT (kind = 'state' AND actor = ?) GROUP BY what",
+            f" WHERE seq > ? AND NOT (kind = 'state' AND actor = ? AND NOT (after = 'promoted' AND {_OF_A_REVERT}))"
+            " GROUP BY what",
             (self._seq, self._person),
         )
         for row in rows:

@@ -9,6 +9,7 @@ from typing import Any
 
 from textual.app import App
 
+from orchestrator.actions import ACTIONS
 from orchestrator.actor import who
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
@@ -172,11 +173,16 @@ class Deeds:
                 orders = [Order(BY_NAME["undo"], {"command": one.command.id}) for one in all_of_it]
                 self._app.run_worker(self._give_in_turn(orders), group="orders")
 
-        about = f"Then {how.then}."
+        about = f"Then {how.then.removesuffix('.')}."
         if len(all_of_it) > 1:
             also = "\n".join(f"and {plain(one.what)}: then {one.then}" for one in all_of_it[1:MOST_NAMED])
             more = f"\nand {len(all_of_it) - MOST_NAMED} more" if len(all_of_it) > MOST_NAMED else ""
             about += f"\nGiven at once with it, and undone with it:\n{also}{more}"
         if last is not None and last.id != how.command.id:
-            about += f" Your last order, {last.verb}, cannot be undone; this is the one before."
+            about += f"\nYour last order, {_called(last.verb)}, cannot be undone; this is the one before."
         self._app.push_screen(Confirm(f"Undo {plain(how.what)}?", "Undo", about), answered)
+
+
+def _called(verb: str) -> str:
+    """An order by the word of its key, which is another than the verb for some."""
+    return next((action.footer for action in ACTIONS if action.verb == verb and action.footer), verb)

@@ -91,7 +91,7 @@ class Steering:
             question = (
                 "Stop the lab now? Runs under way are killed; they run again after the next start." if now else question
             )
-        self._ask(question, await self._about(arguments), action, lambda: self._send(action, arguments))
+        self._ask(question, await self._about(action, arguments), action, lambda: self._send(action, arguments))
 
     def _refuse(self, action: Action, words: str) -> None:
         self._app.notify(words, title=f"{action.verb or action.name}: refused", severity="warning", markup=False)
@@ -157,11 +157,15 @@ class Steering:
         whole = all(command.state == "done" for command in answers)
         self._app.notify(summary(answers), title=verb, severity="information" if whole else "warning", markup=False)
 
-    async def _about(self, arguments: dict[str, Any]) -> str:
-        """What is meant: the experiment's title, below the very run where one is named."""
-        title, named = await self._title(arguments.get("id")), arguments.get("run")
+    async def _about(self, action: Action, arguments: dict[str, Any]) -> str:
+        """What is meant: the experiment's title, below the very run where one is named; and what becomes of it."""
+        number, named = arguments.get("id"), arguments.get("run")
+        experiment = None if number is None else await self._reader.experiment(number)
         runs = [run for run in await self._reader.runs_underway() if run.id == named]
-        return "\n".join([*(f"run {run.id} on {run.slot}, seed {run.seed}" for run in runs), title])
+        lines = [*(f"run {run.id} on {run.slot}, seed {run.seed}" for run in runs), await self._title(number)]
+        if action.verb in ("end", "kill") and experiment is not None and experiment.state is not State.PROMOTED:
+            lines.append(f"Experiment {number} ends as killed; r queues it again.")
+        return "\n".join(lines)
 
     async def _title(self, experiment_id: int | None) -> str:
         experiment = None if experiment_id is None else await self._reader.experiment(experiment_id)

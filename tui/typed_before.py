@@ -28,33 +28,40 @@ class History:
 
 
 class TypedBefore:
-    """The lines of one kind of prompt, in a file of the person's own; a home that cannot be written keeps none."""
+    """The lines of one kind of prompt, in files of the person's own; a home that cannot be written keeps none."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._left = ""  # with esc, since the room was opened: the newest line there is
 
     def history(self) -> History:
-        return History([*self._lines(), *filter(None, [self._left])])
+        """What was left stands at the end: nothing newer was typed."""
+        return History([*self._lines(self._name), *self._lines(self._left)])
 
     def given(self, line: str) -> None:
         """It is the newest line now, and stands there once."""
-        self._left = ""
+        self.left("")
         if line:
             with contextlib.suppress(OSError):
-                write_whole(self._path, "\n".join(with_line(self._lines(), line)) + "\n")
+                write_whole(self._path(self._name), "\n".join(with_line(self._lines(self._name), line)) + "\n")
 
     def left(self, line: str) -> None:
-        """Esc: the line is nothing that was given, but nothing to type again either."""
-        self._left = line if line not in self._lines()[-1:] else ""
+        """With esc, or when the terminal went: nothing that was given, but nothing to type again either."""
+        with contextlib.suppress(OSError):
+            if line and line not in self._lines(self._name)[-1:]:
+                write_whole(self._path(self._left), line + "\n")
+            else:
+                self._path(self._left).unlink(missing_ok=True)
 
     @property
-    def _path(self) -> Path:
-        return state_directory() / self._name
+    def _left(self) -> str:
+        return f"{self._name}-left"
 
-    def _lines(self) -> list[str]:
+    def _path(self, name: str) -> Path:
+        return state_directory() / name
+
+    def _lines(self, name: str) -> list[str]:
         try:
-            return self._path.read_text(encoding="utf-8", errors="replace").splitlines()
+            return self._path(name).read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
             return []
 

@@ -12,6 +12,7 @@ from tests.tui.room_lab import make_room_lab
 from tui.entry import Entry
 from tui.screens.adding import AddForm
 from tui.screens.command_line import CommandLine
+from tui.typed_before import TypedBefore
 
 
 async def test_every_line_of_a_paste_goes_into_the_line_that_is_typed(tmp_path: Path) -> None:
@@ -61,3 +62,14 @@ async def test_a_message_that_was_left_or_sent_comes_back_with_its_lines(tmp_pat
         await pilot.press("m", "up", *" now", "enter")
         second = (await orders(pilot, lab, 2))[1]
         assert second.arguments["text"] == "try less\nof everything now"
+
+
+async def test_the_room_stays_in_sight_and_a_dropped_line_costs_nothing_of_a_message(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, (80, 24)) as pilot:
+        await pilot.press("m", *"half a thought")
+        await until(pilot, lambda: "half a thought" in screen_text(pilot) and "3 results" in screen_text(pilot))
+        await until(pilot, lambda: TypedBefore("messages").history().step(-1, "") == "half a thought")
+    async with room(lab, (80, 24)) as pilot:
+        await pilot.press("m", "up")
+        await until(pilot, lambda: "half a thought" in screen_text(pilot))

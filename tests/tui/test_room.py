@@ -132,12 +132,27 @@ async def test_what_ends_a_run_asks_first_with_the_focus_on_cancel(tmp_path: Pat
         )
 
 
+async def test_orders_at_the_top_row_go_to_the_same_experiment_wherever_the_first_moves_it(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab) as pilot:
+        await pilot.press("4", "g", "minus")
+        [first] = await orders(pilot, lab)
+        assert (first.verb, first.arguments["id"]) == ("priority", 13)
+        async with Writer(lab.database) as store:
+            await store.set_priority(13, -10, "set by ada@box", actor="ada@box")
+        queue = pilot.app.screen.query_one("#queue", Rows)
+        await until(pilot, lambda: queue.cursor == 1)
+        await pilot.press("minus")
+        assert (await orders(pilot, lab, 2))[1].arguments["id"] == 13
+
+
 async def test_a_kill_means_the_run_that_the_question_names_whatever_takes_its_slot_meanwhile(tmp_path: Path) -> None:
     lab = await make_room_lab(tmp_path / "lab")
     async with room(lab) as pilot:
         await pilot.press("1", "K")
         await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
         await until(pilot, lambda: "run 28 on cpu0, seed 1" in screen_text(pilot))
+        assert "Experiment 15 ends as killed; r queues it again." in screen_text(pilot)
         async with Writer(lab.database) as store:
             await store.end_run(28, Measurement("scored", "scored", 3.0, steps=100))
             ended = await store.experiment(15)

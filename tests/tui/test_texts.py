@@ -206,7 +206,7 @@ def test_what_was_left_with_esc_is_the_newest_line_until_another_is_given() -> N
     before.given("one")
     before.left("half a tho")
     assert before.history().step(-1, "") == "half a tho"
-    assert TypedBefore("messages").history().step(-1, "") == "one"
+    assert TypedBefore("messages").history().step(-1, "") == "half a tho", "also in another room"
     before.given("two")
     assert [before.history().step(-by, "") for by in (1, 2)] == ["two", "one"]
 

@@ -197,6 +197,10 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
                 self.refresh()
             self.post_message(self.Moved(self))
 
+    def hold(self) -> None:
+        """The cursor stays with the row that the person does something with, wherever it goes."""
+        self._follows_top = False
+
     def follow(self, key: str) -> None:
         """Put the cursor on a row by the room's own choice."""
         self._cursor = self._place(key, self._cursor)

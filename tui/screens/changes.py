@@ -91,7 +91,9 @@ class ChangesScreen(RoomScreen):
     def _heading(self, width: int) -> Line:
         count = f"{self._new}{'+' if self._new == MOST else ''}"
         title = "what changed"
-        since = f" since you looked {age(self._since)} ago; :morning sums it up" if self._since else ""
+        own = sum(event.at > self._since for event in self._events.values()) - self._new
+        yours = f", and {own} of your own" if own else ""
+        since = f" since you looked {age(self._since)} ago{yours}; :morning sums it up" if self._since else ""
         told = f"  {count}{since}"
         return [Said(title, Tone.STRONG), Said(fit(told, max(0, width - len(title))).rstrip(), Tone.DIM)]
 

@@ -254,6 +254,11 @@ class Dashboard(RoomScreen):
         """The table that filters and orders are for: the queue, else the results."""
         return "queue" if self.pane == "queue" else "results"
 
+    def hold(self) -> None:
+        pane = self.query_one(f"#{self.pane}")
+        if isinstance(pane, Rows):
+            pane.hold()
+
     @property
     def experiment_id(self) -> int | None:
         """The experiment that an action means: the one selected in the pane where the person is."""

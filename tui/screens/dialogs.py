@@ -140,6 +140,7 @@ class Write(ModalScreen[str | None]):
         super().__init__()
         self._prompt, self._hint, self._before = prompt, hint, before
         self._history = before.history()
+        self._due: Timer | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="ask"):
@@ -148,12 +149,22 @@ class Write(ModalScreen[str | None]):
                 yield WordsEntry(compact=True, select_on_focus=False)
             yield Label(f"{self._hint}; {UP}", classes="hint", markup=False)
 
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """A dropped line costs nothing of what is being typed."""
+        if self._due is not None:
+            self._due.stop()
+        line = event.value.strip()
+        if line:
+            self._due = self.set_timer(LIVE_SECONDS, lambda: self._before.left(line))
+
     def action_history(self, by: int) -> None:
         entry = self.query_one(Input)
         entry.value = self._history.step(by, entry.value)
         entry.cursor_position = len(entry.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
+        if self._due is not None:
+            self._due.stop()
         self._before.given(event.value.strip())
         self.dismiss(without_signs(event.value))
 

@@ -23,7 +23,7 @@ from orchestrator.review.voices import voices_of
 from orchestrator.runs.log_text import read_lines
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment, Run
-from orchestrator.store.states import ENDED
+from orchestrator.store.states import ENDED, State
 from orchestrator.store.vault import vault_scores
 from orchestrator.vault_words import vault_word
 from orchestrator.views import unsandboxed
@@ -46,6 +46,7 @@ from tui.voices import voice_lines
 LOOK_SECONDS = 1.0
 TWO_PAGES = 150  # columns from which another page stands beside the story
 PAGES = ("story", "patch", "words", "run-log")
+NO_RUN = -1
 TABS = ("story", "patch", "words", "log")
 
 
@@ -218,7 +219,12 @@ class ExperimentScreen(RoomScreen):
     def _listen(self) -> None:
         """Take in what the newest run's log has got, while it is on the screen."""
         tail = self.query_one("#run-log", Tail)
-        if not tail.display or not self._runs:
+        if not tail.display:
+            return
+        if not self._runs:
+            if self._log is None:
+                self._log = (NO_RUN, None)
+                tail.add(["It has not run yet: there is no log."])
             return
         run = self._runs[-1].id
         if self._log is None or self._log[0] != run:
@@ -234,6 +240,8 @@ class ExperimentScreen(RoomScreen):
             if experiment.patch:
                 return experiment.patch
             missing = "No patch yet: a worker writes it when the experiment's turn comes."
+            if experiment.state is State.PROMOTED:
+                return Text("Master began with it: there is nothing that it changed.", style=colours["dim"])
             ended = f"It ended without a patch: {experiment.state.replace('_', ' ')}."
             return Text(ended if experiment.state in ENDED else missing, style=colours["dim"])
         try:

@@ -41,6 +41,9 @@ class RoomScreen(PacedScreen[None]):
         """The experiment that an action means here."""
         return None
 
+    def hold(self) -> None:
+        """What is selected stays selected: the person does something with it."""
+
     @property
     def marked(self) -> tuple[int, ...]:
         """The experiments that are marked here: what can be done to several is done to these."""

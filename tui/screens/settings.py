@@ -38,6 +38,7 @@ class SettingsScreen(RoomScreen):
         self._comments: dict[str, str] = {}
         self._waiting: dict[str, str] = {}
         self._search = ""
+        self._tried: dict[str, str] = {}  # by setting, what was asked for last
         self._trouble = ""  # why the file says nothing
         self._seen: tuple[object, ...] = ()
 
@@ -133,9 +134,11 @@ class SettingsScreen(RoomScreen):
 
         def given(text: str | None) -> None:
             if text is not None and text.strip() and text.strip() != self._values[key]:
+                self._tried[key] = text.strip()
                 self._give(Order(BY_NAME["set"], {"key": key, "value": text.strip()}))
 
-        self.app.push_screen(Ask(f"{key} =", self._values[key], "the lab works by it at once; z undoes it"), given)
+        was = self._tried.pop(key, self._values[key])  # what was refused is there to be mended
+        self.app.push_screen(Ask(f"{key} =", was, "the lab works by it at once; z undoes it"), given)
 
     def view(self, name: str, key: str) -> bool:
         match name:
