@@ -8,7 +8,7 @@ from orchestrator.columns import Column
 from orchestrator.figures import figure
 from orchestrator.marks import behind
 from orchestrator.runs.log_text import inert
-from orchestrator.store.ablations import ABLATION, is_ablation
+from orchestrator.store.ablations import ABLATION, OUT, is_ablation
 from orchestrator.store.records import Event, Experiment, Run, seconds_since
 from orchestrator.store.states import State
 from orchestrator.views import valid_runs
@@ -38,6 +38,9 @@ SYMBOLS: dict[State, str] = {
 
 ABLATED = f"∆ {ABLATION}"
 """In the place of a state: master without one of its wins, once its worth is known."""
+
+TAKEN_OUT = f"◇ {OUT}"
+"""In the place of a state: a win that a revert has taken out of master again."""
 
 UNMEASURED = "○ unmeasured"
 """In the place of a state: a start, or a person's own commit, before it has a score."""
@@ -96,6 +99,8 @@ def standing(experiment: Experiment) -> Said:
     measured master without a win is no idea that failed."""
     if is_ablation(experiment.state, experiment.source):
         return Said(ABLATED, Tone.PLAIN)
+    if experiment.taken_out_by is not None:
+        return Said(TAKEN_OUT, Tone.DIM)
     if experiment.state is State.PROMOTED and experiment.val_bpb is None:
         return Said(UNMEASURED, Tone.DIM)
     return state_cell(experiment.state)
@@ -131,7 +136,7 @@ def result_cells(
     """`believed` is the gain to believe, bits per byte: what the winner's curse leaves of the raw one; `noise` the
     standard deviation of one run."""
     better = experiment.delta is not None and experiment.delta < 0
-    promoted = experiment.state is State.PROMOTED
+    promoted = experiment.state is State.PROMOTED and experiment.taken_out_by is None
     return (
         Said(experiment.label, Tone.DIM),
         standing(experiment),

@@ -130,8 +130,8 @@ class Steering:
                 if experiment_id is None
                 else f"There is no experiment {experiment_id}: 3 lists the results, 4 the queue."
             )
-        if meant is None or experiment.state in meant:
-            return None
+        if meant is None or experiment.state in meant or experiment.taken_out_by is not None:
+            return None  # of a win that is out of master the lab itself says what can be done
         sentence = f"Experiment {experiment.label} is {experiment.state.replace('_', ' ')}: {POINTLESS[verb]}"
         ways = (way for verbs, states, way in REMEDIES if verb in verbs and experiment.state in states)
         return "; ".join([sentence, *(way.format(experiment.id) for way in list(ways)[:1])]) + "."

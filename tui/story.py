@@ -43,7 +43,7 @@ def facts_table(
     measured = experiment.val_bpb is not None
     rows = (
         ("title", experiment.title if cell_len(experiment.title) > SHORT_TITLE else ""),
-        ("state", f"{standing(experiment).text}: {experiment.why}"),
+        ("state", f"{standing(experiment).text}{_by(experiment)}: {experiment.why}"),
         ("val_bpb", f"{score(experiment.val_bpb)}  {difference(experiment.delta)} against its baseline" * measured),
         ("before", earlier),
         ("scores", scores_told(mark) if measured else ""),
@@ -165,3 +165,8 @@ def _what(event: Event) -> str:
     if event.kind == "experiment":
         return "note"
     return f"run {event.run_id}" if event.kind == "run" and event.run_id is not None else event.kind
+
+
+def _by(experiment: Experiment) -> str:
+    """Of a win that is out of master: what took it out, before why it was merged."""
+    return "" if experiment.taken_out_by is None else f" of master by {experiment.taken_out_by}; it was merged as"

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from orchestrator.figures import figure
 from orchestrator.lab import Lab
-from orchestrator.store.ablations import ABLATION, is_ablation
+from orchestrator.store.ablations import ABLATION, OUT, is_ablation
 from orchestrator.store.reader import Reader
 from orchestrator.store.states import State, beside
 
@@ -39,7 +39,9 @@ def number(value: float | None, form: str = ".4f") -> str:
 
 def state_word(experiment: dict[str, Any]) -> str:
     """Its state as people read it; a start is part of master before it is measured, and what measures master without a
-    win is no idea that failed."""
+    win is no idea that failed; a win that was taken out of master again is no part of it."""
+    if experiment.get("taken_out_by") is not None:
+        return OUT
     if is_ablation(experiment["state"], experiment["source"]):
         return ABLATION
     unmeasured = experiment["state"] == State.PROMOTED and experiment["val_bpb"] is None

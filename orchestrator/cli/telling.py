@@ -42,6 +42,7 @@ async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
         "priority": experiment.priority,
         "attempt": experiment.attempt,
         "promoted_as": experiment.promoted_as or None,
+        "taken_out_by": experiment.taken_out_by,
         "score_mark": await score_mark(reader),
         "vault": await vault_word(reader, experiment),
         "all_runs": [

@@ -100,6 +100,11 @@ def _require_outcome(experiment: Experiment) -> None:
     """Raise LabError unless everything about the experiment is over and it is no part of master."""
     if experiment.state not in ENDED:
         raise LabError(f"{stands(experiment)} and has no outcome yet.", instead_of_requeueing(experiment))
+    if experiment.taken_out_by is not None:
+        raise LabError(
+            f"Experiment {experiment.id} was taken out of master by experiment {experiment.taken_out_by}.",
+            f"`autolab revert {experiment.taken_out_by}` puts it back, measured anew.",
+        )
     if experiment.state is State.PROMOTED:
         raise LabError(
             f"Experiment {experiment.id} is part of master already.",

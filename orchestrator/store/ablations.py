@@ -1,6 +1,7 @@
-"""Measurements of master without one of its wins: they end unmerged, and are no ideas that failed.
+"""Master without one of its wins: what only measures it ends unmerged and is no idea that failed; a win that is out is
+no part of master.
 
-Their state is that of any experiment that is not merged; what is told of them to people goes by what they are.
+Their states are those of any experiment; what is told of them to people goes by what they are.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from orchestrator.store.states import State
 
 ABLATION = "measured"
 """What people read in place of the state of one that has ended with its figure."""
+
+OUT = "taken out"
+"""What people read in place of the state of a win that a revert has taken out of master again."""
 
 UNMERGED = (State.DISCARDED, State.NOT_CONFIRMED)
 

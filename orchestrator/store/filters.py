@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from orchestrator.errors import UsageError
-from orchestrator.store.ablations import ABLATED, ABLATION
+from orchestrator.store.ablations import ABLATED, ABLATION, OUT
 from orchestrator.store.states import State
 
 Value = str | float
@@ -71,8 +71,8 @@ _OPEN = re.compile(r"[a-z_±]+(?:<=|>=|!=|=|<|>)")
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|d)")
 _SECONDS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
 _NOTHING = ("none", "null", "-")
-STATES = (*State, ABLATION)
-"""What may be asked of a state: those of the store, and the word by which an ablation is told instead of its own."""
+STATES = (*State, ABLATION, OUT.replace(" ", "_"))
+"""What may be asked of a state: those of the store, and the words by which some are told instead of their own."""
 MOST_RUNS = 1e6
 """By its root, of an experiment: more than any has."""
 
@@ -291,6 +291,8 @@ def _one(term: Term, value: Value | None, noise: float | None) -> Condition:
         return _error(sign, float(value), noise) if term.column == "error" else (f"{column.sql} {sign} ?", [value])
     if column.kind is Kind.STATE and value == ABLATION:
         return ABLATED, []
+    if column.kind is Kind.STATE and value == OUT.replace(" ", "_"):
+        return "taken_out_by IS NOT NULL", []
     pattern = _plain(str(value)).replace("*", "%")
     return f"{column.sql} LIKE ? ESCAPE '!'", [pattern]
 

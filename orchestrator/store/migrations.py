@@ -103,6 +103,16 @@ _CONDITIONS = """
     """
 """The settings that a run was measured under, as a hash ('': not known), and with its device what it compares on."""
 
+_TAKEN_OUT = """
+    ALTER TABLE experiments ADD COLUMN taken_out_by INTEGER;
+    UPDATE experiments SET taken_out_by = (
+        SELECT max(id) FROM experiments AS other WHERE other.source = 'reversal of experiment ' || experiments.id
+        AND other.decision = 'merge' AND other.state = 'promoted');
+    UPDATE experiments SET taken_out_by = NULL
+        WHERE taken_out_by IN (SELECT id FROM experiments WHERE taken_out_by IS NOT NULL);
+    """
+"""The revert by which master lost a win again."""
+
 MIGRATIONS: tuple[str, ...] = (
     # 1: the frame
     """
@@ -327,4 +337,6 @@ MIGRATIONS: tuple[str, ...] = (
     _GROUND,
     # 13: scores of one set of settings
     _CONDITIONS,
+    # 14: wins that were taken out of master again
+    _TAKEN_OUT,
 )

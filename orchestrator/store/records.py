@@ -100,6 +100,7 @@ class Experiment(FromRow):
     promoted_as: str = ""  # SIMPLIFICATION, or empty for a gain
     line: str = ""  # whose master it is for: a team's own, by the team's name, or the lab's ("")
     ground: str = ""  # where its score was measured (orchestrator.store.scores); "" before there is one
+    taken_out_by: int | None = None  # the revert that took this win out of master again
 
     @classmethod
     def from_row(cls, row: Row) -> Experiment:

@@ -313,9 +313,16 @@ class Writer(PaperBook):
         """The experiment's master stands on the merge commit `master` now, measured by this experiment's runs."""
         async with self._change():
             await self._move(experiment_id, State.PROMOTED, reason, actor, {"promoted_as": promoted_as})
-            line = (await self._known(experiment_id)).line
-            await self._master(master, experiment_id, actor, reason, line)
+            merged = await self._known(experiment_id)
+            if merged.is_revert:
+                await self._take_out(merged)
+            await self._master(master, experiment_id, actor, reason, merged.line)
         return await self._known(experiment_id)
+
+    async def _take_out(self, revert: Experiment) -> None:
+        """Master has lost what the revert reverses; what that had itself taken out is in master again."""
+        await self._do("UPDATE experiments SET taken_out_by = ? WHERE id = ?", (revert.id, revert.reverses))
+        await self._do("UPDATE experiments SET taken_out_by = NULL WHERE taken_out_by = ?", (revert.reverses,))
 
     async def adopt_master(
         self, commit_id: str, experiment_id: int, reason: str, *, actor: str = "a person", line: str = ""

@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.context import Context
 from orchestrator.history import MARK
 from orchestrator.lessons import lessons_of
+from orchestrator.store.ablations import OUT
 from orchestrator.store.records import Earlier, Experiment
 from orchestrator.store.states import RAN
 from orchestrator.views import baseline_of
@@ -87,7 +88,7 @@ def _for_agents(experiment: Experiment) -> dict[str, Any]:
         "hypothesis": experiment.hypothesis,
         "variable": experiment.variable,
         "edit": experiment.edit,
-        "state": str(experiment.state),
+        "state": str(experiment.state) if experiment.taken_out_by is None else OUT,
         "val_bpb": experiment.val_bpb,
         "delta": experiment.delta,
         "source": experiment.source,

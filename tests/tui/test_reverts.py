@@ -14,6 +14,7 @@ from orchestrator.cli.reviewing import morning_json, win_json
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
 from orchestrator.measurement.judging import Judging
+from orchestrator.patches.requeueing import new_attempt
 from orchestrator.patches.reverting import ablate, revert
 from orchestrator.report.facts import facts_of
 from orchestrator.report.markdown import markdown
@@ -24,7 +25,7 @@ from orchestrator.review.wins import wins_of
 from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
 from orchestrator.store.writer import Writer
-from orchestrator.views import baseline_of
+from orchestrator.views import baseline_of, results_json
 from tests.command_line import autolab
 from tests.tui.answering import context_of
 from tests.tui.driving import on, room, screen_text, until
@@ -71,6 +72,37 @@ async def test_a_revert_is_no_win_in_any_count(lab: Lab) -> None:
         assert revert_of_it is not None
         with pytest.raises(LabError, match="takes experiment 1 out of master: it is no win to review"):
             await accept(context_of(lab, store), revert_of_it, ADA)
+
+
+async def test_a_win_that_was_taken_out_reads_so_and_comes_back_with_a_revert_of_the_revert(lab: Lab) -> None:
+    lines = autolab("results", str(lab.root), "--where", "state=taken_out").stdout.splitlines()
+    assert [line.split("\t")[:2] for line in lines[1:]] == [["1", "taken out"]]
+    assert any(
+        line.split() == ["state", "taken", "out"] for line in autolab("show", "1", str(lab.root)).stdout.splitlines()
+    )
+    async with room(lab, (120, 40)) as pilot:
+        await until(pilot, partial(shows, pilot, "◇ taken out"))
+        await pilot.press("colon", *"show 1", "enter")
+        await until(pilot, partial(shows, pilot, "◇ taken out of master by 3; it was merged as"))
+    async with Writer(lab.database) as store:
+        context = context_of(lab, store)
+        first, of_it = await store.experiment(1), await store.experiment(3)
+        assert first is not None and of_it is not None
+        with pytest.raises(LabError, match="was taken out of master by experiment 3"):
+            await new_attempt(context, first, ADA)
+        await revert(context, of_it, ADA)
+        await measure(store, 4, [RunKind.SCREEN], 3.1)
+        await store.move(4, State.SCORED, "scored")
+        await Judging(context).judge()
+        entries = {one["id"]: one for one in await results_json(store)}
+        assert entries[4]["state"] == "promoted"
+        assert {number: entry["taken_out_by"] for number, entry in entries.items()} == {
+            0: None,
+            1: None,
+            2: None,
+            3: 4,
+            4: None,
+        }
 
 
 async def test_report_and_notebook_tell_what_was_taken_out(lab: Lab) -> None:

@@ -17,7 +17,7 @@ from orchestrator.actions import ACTIONS, BY_NAME, Action
 from orchestrator.store.states import State
 from tui.commands import usage
 from tui.keys import shown
-from tui.present import ABLATED, UNMEASURED, state_text
+from tui.present import ABLATED, TAKEN_OUT, UNMEASURED, state_text
 
 WORDS = (
     ("val_bpb", "bits that the model takes for a byte of text it has not seen; less is better"),
@@ -78,7 +78,7 @@ class Help(ModalScreen[None]):
         for keys, command, what in help_rows(self._page):
             table.add_row(keys, command, what if keys or command else Text(what, style=colours["dim"]))
         signs = Text("\nStates  ", style=colours["dim"])
-        words = [*(state_text(state) for state in State), ABLATED, UNMEASURED]
+        words = [*(state_text(state) for state in State), ABLATED, TAKEN_OUT, UNMEASURED]
         signs.append("   ".join(word.replace(" ", "\N{NO-BREAK SPACE}") for word in words))
         more = (
             "\nA command without an ID means the selected experiment. `:results state=discarded delta<0 sort=delta` "
