@@ -37,6 +37,7 @@ class Changing:
         self._since = ""
         self._seq = 0
         self._counts: Counter[str] = Counter()
+        self._scored: Counter[str] = Counter()  # of them, those whose experiment has a score
         self._best_then: float | None = None
 
     async def look(self, reader: Reader, since: str | None) -> Changes | None:
@@ -44,18 +45,22 @@ class Changing:
         if since is None:
             return None
         if since != self._since:
-            self._since, self._counts, self._best_then = since, Counter(), None
+            self._since, self._best_then = since, None
+            self._counts, self._scored = Counter(), Counter()
             before = await reader.row("SELECT seq FROM events WHERE at <= ? ORDER BY seq DESC LIMIT 1", (since,))
             self._seq = before["seq"] if before is not None else 0
         rows = await reader.rows(
             f"SELECT iif(kind = 'state', iif(after = 'promoted' AND {_OF_A_REVERT}, 'reverted', after), kind) AS what,"
-            " count(*) AS n, max(seq) AS newest, total(kind = 'state' AND before = 'dropped') AS undone FROM events"
+            " count(*) AS n, max(seq) AS newest, total(kind = 'state' AND before = 'dropped') AS undone,"
+            " total(kind = 'state' AND (SELECT val_bpb FROM experiments WHERE id = experiment_id) IS NOT NULL) AS scored"
+            " FROM events"
             f" WHERE seq > ? AND NOT (kind = 'state' AND actor = ? AND NOT (after = 'promoted' AND {_OF_A_REVERT}))"
             " GROUP BY what",
             (self._seq, self._person),
         )
         for row in rows:
             self._counts[row["what"] or ""] += row["n"]
+            self._scored[row["what"] or ""] += int(row["scored"])
             self._counts[State.DROPPED] -= int(row["undone"])  # or requeued: it is on its way again
             self._seq = max(self._seq, row["newest"])
         if rows or self._best_then is None:  # master's score then is known better with each run of it since
@@ -67,7 +72,7 @@ class Changing:
             merged=counts[State.PROMOTED],
             reverted=counts["reverted"],
             ended=sum(max(0, counts[state]) for state in ends),
-            failed=sum(max(0, counts[state]) for state in ends if state not in MEASURED),
+            failed=sum(max(0, counts[state] - self._scored[state]) for state in ends if state not in MEASURED),
             anomalies=counts["anomaly"],
             best_then=self._best_then,
         )

@@ -17,7 +17,8 @@ from orchestrator.review.morning import morning_of
 from orchestrator.store.agents import AgentRow
 from orchestrator.store.records import IN_USE, Event, Experiment, Run, RunKind, SlotRow, utc_now
 from orchestrator.store.states import STOPPED, State
-from orchestrator.store.writer import Proposal, Writer
+from orchestrator.store.writer import Measurement, Proposal, Writer
+from tests.tui.room_lab import make_room_lab
 from tests.tui.test_present import health, text_of
 from tui.arranging import PANES, SIZES, seen, size_of, slot_lines
 from tui.changes import Changes, Changing
@@ -236,6 +237,17 @@ def test_the_strip_tells_what_changed_since_one_looked_and_fits() -> None:
     for width in range(120):
         for inside in (False, True):
             assert cell_len(text_of(second_line(changed, width, inside))) <= width
+
+
+async def test_what_was_killed_with_a_score_is_not_among_those_without_one(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    since = utc_now()
+    async with Writer(lab.database) as store:
+        await store.end_run(28, Measurement("scored", "scored", 3.0, steps=100))
+        for state in (State.SCORED, State.CONFIRMING, State.KILLED):
+            await store.move(15, state, "as it goes", actor="ada@box")
+        found = await Changing().look(store, since)
+        assert found is not None and (found.ended, found.failed) == (1, 0)
 
 
 async def test_changes_are_counted_once_and_from_the_moment_on(tmp_path: Path) -> None:
