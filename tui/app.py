@@ -31,6 +31,7 @@ from tui.paced import PacedApp
 from tui.pages import Pages
 from tui.panes.rows import Rows
 from tui.present import event_text
+from tui.remedies import in_room
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import Write
 from tui.screens.room import RoomScreen
@@ -264,6 +265,10 @@ class ControlRoom(PacedApp[str]):
             self._pages.transcript(screen.agent)
         elif screen.experiment_id is not None:
             self._pages.experiment(screen.experiment_id)
+
+    def notify(self, message: str, **how: Any) -> None:
+        """A notice names commands as the room takes them."""
+        super().notify(in_room(message), **how)
 
     # -- asking for words
 

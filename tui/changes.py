@@ -9,6 +9,7 @@ from orchestrator.store.reader import Reader
 from orchestrator.store.states import ENDED, MEASURED, State
 
 _OF_A_REVERT = "experiment_id IN (SELECT id FROM experiments WHERE decision = 'merge')"
+_SCORE = "(SELECT val_bpb FROM experiments WHERE id = experiment_id)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,7 @@ class Changing:
         rows = await reader.rows(
             f"SELECT iif(kind = 'state', iif(after = 'promoted' AND {_OF_A_REVERT}, 'reverted', after), kind) AS what,"
             " count(*) AS n, max(seq) AS newest, total(kind = 'state' AND before = 'dropped') AS undone,"
-            " total(kind = 'state' AND (SELECT val_bpb FROM experiments WHERE id = experiment_id) IS NOT NULL) AS scored"
-            " FROM events"
+            f" total(kind = 'state' AND {_SCORE} IS NOT NULL) AS scored FROM events"
             f" WHERE seq > ? AND NOT (kind = 'state' AND actor = ? AND NOT (after = 'promoted' AND {_OF_A_REVERT}))"
             " GROUP BY what",
             (self._seq, self._person),

@@ -26,6 +26,7 @@ from orchestrator.store.writer import Writer
 from tests.tui.answering import answered, context_of
 from tests.tui.driving import notices, on, room, screen_text, until
 from tests.tui.states_lab import UNDERWAY, make_states_lab
+from tui.remedies import in_room
 from tui.screens.adding import AddForm, EditForm
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import Confirm, Write
@@ -104,7 +105,7 @@ async def the_answer(pilot: Pilot[str], lab: Lab, count: int) -> Command:
                 command = await store.answer(row["id"], 10)
                 break
             await pilot.pause(0.05)
-    await until(pilot, lambda: command.answer in notices(pilot))
+    await until(pilot, lambda: in_room(command.answer) in notices(pilot))
     return command
 
 

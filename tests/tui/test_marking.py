@@ -104,7 +104,7 @@ async def test_what_is_refused_for_some_of_the_marked_is_told_with_the_reason(tm
     async with room(lab) as pilot, answered(lab) as store:
         await pilot.press("3", "g", "space", "space", "plus")  # the one that runs, and one with an outcome
         await until(pilot, lambda: "done for experiment 15; refused for 1: Experiment 12 is disc" in notices(pilot))
-        assert "it waits for nothing. `autolab requeue 12` puts it into the queue again." in notices(pilot)
+        assert "it waits for nothing. `:requeue 12` puts it into the queue again." in notices(pilot)
         running = await store.experiment(15)
         assert running is not None and running.priority == 10
 

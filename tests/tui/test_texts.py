@@ -21,6 +21,7 @@ from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal, Writer
 from tui.completing import Known, no_way, offers
 from tui.drafts import Draft, editor, told, unified_diff
+from tui.remedies import in_room
 from tui.screens.command_line import FILTERS
 from tui.settings_rows import comments_of
 from tui.story import facts_table
@@ -188,6 +189,23 @@ def test_a_command_line_is_completed_by_what_its_verb_can_mean(line: str, expect
 )
 def test_tab_says_why_nothing_goes_on_from_here(line: str, expected: str) -> None:
     assert no_way(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Gone. `autolab show 9` tells why.", "Gone. `:show 9` tells why."),
+        ("`autolab results` and `autolab queue` list them.", "`:results` and `:queue` list them."),
+        ("`autolab add --help` shows how.", "`:add` shows how."),
+        ("`autolab requeue 3 --patch FILE` takes yours.", "`autolab requeue 3 --patch FILE` takes yours."),
+        (
+            "`autolab init` makes one; `autolab-tui LAB` opens it.",
+            "`autolab init` makes one; `autolab-tui LAB` opens it.",
+        ),
+    ],
+)
+def test_a_remedy_in_the_room_is_typed_as_the_room_takes_it(said: str, shown: str) -> None:
+    assert in_room(said) == shown
 
 
 def test_history_goes_back_and_comes_back_to_what_was_being_typed() -> None:
