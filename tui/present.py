@@ -176,6 +176,11 @@ def amount(number: int) -> str:
     return str(number)
 
 
+def refused(event: Event) -> bool:
+    """Whether it is an order that the lab has refused."""
+    return event.kind == "command" and event.after == "refused"
+
+
 def event_text(event: Event) -> str:
     """An event as a sentence; a person who has asked for it is named."""
     reason = plain(event.why)
@@ -191,7 +196,7 @@ def event_text(event: Event) -> str:
         case "master":
             return f"master moved to {str(event.after)[:9]}: {reason}"
         case "command":
-            return f"{event.actor} asked, {reason}"
+            return f"{event.actor} {'was refused' if refused(event) else 'asked'}, {reason}"
         case "lesson" | "request" | "cancelled":
             return f"{event.actor} on experiment {event.experiment_id}: {reason}"
         case _:

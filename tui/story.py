@@ -15,7 +15,7 @@ from orchestrator.runs.log_text import in_paragraphs
 from orchestrator.store.records import Event, Experiment, Run, VaultScore
 from orchestrator.store.states import ASKED_AGAIN, State
 from orchestrator.views import run_seconds
-from tui.present import difference, plain, score, standing, state_text
+from tui.present import difference, plain, refused, score, standing, state_text
 
 SHORT_TITLE = 40
 """Cells of a title that the heading shows whole on any screen."""
@@ -158,6 +158,8 @@ def timeline(events: Sequence[Event], colours: Colours) -> Table:
 def _what(event: Event) -> str:
     if event.kind == "state" and event.after in {str(state) for state in State}:
         return state_text(State(event.after))
+    if refused(event):
+        return "refused"
     if event.kind == "priority":
         return f"priority {event.after}"
     if event.kind == "master":

@@ -11,15 +11,16 @@ from rich.cells import cell_len
 
 from orchestrator.actions import ACTIONS, BY_VERB
 from orchestrator.store.agents import AgentRow
-from orchestrator.store.records import SlotRow
+from orchestrator.store.records import Event, SlotRow
 from orchestrator.store.states import State
 from orchestrator.views import Baseline
 from tui.commands import NotUnderstood, understand
 from tui.health import Health, first_line, second_line
 from tui.keys import footer
 from tui.paced import speaks_ascii_only
-from tui.present import SYMBOLS, bar
+from tui.present import SYMBOLS, bar, event_text
 from tui.promotions import best_so_far
+from tui.screens.changes import change_cells
 from tui.screens.dashboard import Dashboard
 from tui.screens.help import help_rows
 from tui.speakers import at_rest, busiest
@@ -160,3 +161,11 @@ def test_the_log_of_one_agent_is_followed_until_it_rests_and_another_works() -> 
     assert busiest([agent("a", 10), agent("b", 12)], "a").name == "a"
     assert busiest([agent("a", 10), agent("b", 30)], "a").name == "b"
     assert busiest([agent("a", 10)], "gone").name == "a"
+
+
+def test_an_order_that_was_refused_reads_so_wherever_it_is_told() -> None:
+    told = Event(1, "2026-11-26T10:00:00.000Z", "ada@box", "command", 7, None, None, "refused", "kill: It has ended.")
+    assert event_text(told) == "ada@box was refused, kill: It has ended."
+    assert getattr(change_cells(told)[1], "text", "") == "refused"
+    done = replace(told, after="done", reason="kill: run 3 ended")
+    assert event_text(done).startswith("ada@box asked, ") and getattr(change_cells(done)[1], "text", "") == "command"

@@ -17,7 +17,7 @@ from orchestrator.store.records import Event
 from orchestrator.store.states import State
 from tui.panes.line import OneLine
 from tui.panes.rows import Rows
-from tui.present import STATE_TONES, Cell, age, plain, state_text
+from tui.present import STATE_TONES, Cell, age, plain, refused, state_text
 from tui.screens.dialogs import Told
 from tui.screens.room import RoomScreen
 from tui.tones import Line, Said, Tone, fit
@@ -36,6 +36,8 @@ def change_cells(event: Event) -> tuple[Cell, ...]:
     what, tone = event.kind, Tone.DIM
     if event.kind == "state" and event.after in set(State):
         what, tone = state_text(State(event.after)), STATE_TONES.get(State(event.after), Tone.PLAIN)
+    elif refused(event):
+        what, tone = "refused", Tone.WARN
     elif event.kind == "master":
         what, tone = "◆ master", Tone.GOOD
     elif event.kind == "anomaly":
