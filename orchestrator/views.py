@@ -219,7 +219,7 @@ def result_json(experiment: Experiment, runs: list[Run], self_reported: bool) ->
         "source": experiment.source,
         "self_reported": self_reported,
         "reason": experiment.reason,
-        "taken_out_by": experiment.taken_out_by,
+        **({} if experiment.taken_out_by is None else {"taken_out_by": experiment.taken_out_by}),
         **({"unsandboxed": True} if unsandboxed(experiment, runs) else {}),
     }
 

@@ -96,13 +96,14 @@ async def test_a_win_that_was_taken_out_reads_so_and_comes_back_with_a_revert_of
         await Judging(context).judge()
         entries = {one["id"]: one for one in await results_json(store)}
         assert entries[4]["state"] == "promoted"
-        assert {number: entry["taken_out_by"] for number, entry in entries.items()} == {
+        assert {number: entry.get("taken_out_by") for number, entry in entries.items()} == {
             0: None,
             1: None,
             2: None,
             3: 4,
             4: None,
         }
+        assert "taken_out_by" not in entries[1], "the contract's fields alone where nothing was taken out"
 
 
 async def test_report_and_notebook_tell_what_was_taken_out(lab: Lab) -> None:
