@@ -22,6 +22,7 @@ from orchestrator.report.completion import completions
 from orchestrator.review.wins import ablations
 from orchestrator.settings import read_settings
 from orchestrator.store.ablations import counts_told
+from orchestrator.store.anomalies import standing
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
@@ -53,7 +54,7 @@ def status(words: Namespace) -> int:
     lines.append(("vault", ask(lab, vault_account)))
     lines += [("model", f"{url} {reason}; it is tried again by itself") for url, reason in silent.items()]
     lines += [("resting", f"{team}: {why}" if team else why) for team, why in facts["resting"].items()]
-    for event in ask(lab, lambda reader: reader.newest_events("anomaly", MOST_ANOMALIES)):
+    for event in ask(lab, partial(standing, limit=MOST_ANOMALIES)):
         lines.append(("look at", f"{event.at[:16].replace('T', ' ')} {event.reason}"))
     span = ask(lab, views.busy_window)
     for slot in facts["slots"]:

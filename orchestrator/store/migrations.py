@@ -103,6 +103,16 @@ _CONDITIONS = """
     """
 """The settings that a run was measured under, as a hash ('': not known), and with its device what it compares on."""
 
+_ANOMALIES = """
+    CREATE TABLE anomalies (
+        seq INTEGER PRIMARY KEY REFERENCES events (seq),
+        key TEXT NOT NULL,
+        holds INTEGER NOT NULL DEFAULT 1
+    );
+    CREATE INDEX anomalies_by_key ON anomalies (key, seq);
+    """
+"""What an anomaly event tells of, where that can pass, and whether it holds."""
+
 MIGRATIONS: tuple[str, ...] = (
     # 1: the frame
     """
@@ -327,4 +337,6 @@ MIGRATIONS: tuple[str, ...] = (
     _GROUND,
     # 13: scores of one set of settings
     _CONDITIONS,
+    # 14: anomalies that are over
+    _ANOMALIES,
 )

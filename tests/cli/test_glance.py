@@ -37,3 +37,19 @@ def test_a_lab_without_a_score_counts_no_promotion_and_tells_of_its_own_minutes(
     assert [line.split() for line in told.splitlines() if line.startswith("paused")] == [["paused", "planner"]]
     asyncio.run(run(lab))
     assert "% of the 0 min since the first run" in autolab("status", str(lab.root)).stdout
+
+
+def test_what_is_over_is_nothing_to_look_at_any_more(tmp_path: Path) -> None:
+    async def make() -> Lab:
+        lab = await make_empty_lab(tmp_path / "lab")
+        async with Writer(lab.database) as store:
+            await store.tell_anomaly("endpoints", "no server of models answers")
+            await store.tell_anomaly("agent", "a job was given up: no key")
+            await store.tell_anomaly("agent", "a job was given up: no server")
+            await store.tell_anomaly("", "a result was refused")
+            await store.hold_anomalies({"agent"})
+        return lab
+
+    told = autolab("status", str(asyncio.run(make()).root)).stdout
+    looked = [line.split(maxsplit=4)[4] for line in told.splitlines() if line.startswith("look at")]
+    assert looked == ["a result was refused", "a job was given up: no server"]
