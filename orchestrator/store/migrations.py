@@ -113,6 +113,11 @@ _ANOMALIES = """
     """
 """What an anomaly event tells of, where that can pass, and whether it holds."""
 
+_SINCE = """
+    ALTER TABLE agents ADD COLUMN since TEXT NOT NULL DEFAULT '';
+    """
+"""Since when an agent does what it does ('': not known)."""
+
 MIGRATIONS: tuple[str, ...] = (
     # 1: the frame
     """
@@ -339,4 +344,6 @@ MIGRATIONS: tuple[str, ...] = (
     _CONDITIONS,
     # 14: anomalies that are over
     _ANOMALIES,
+    # 15: since when agents are at their jobs
+    _SINCE,
 )

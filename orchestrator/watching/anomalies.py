@@ -26,6 +26,7 @@ from orchestrator.team_settings import Team
 from orchestrator.views import resting
 from orchestrator.watching.finding import Finding, kind_of, window
 from orchestrator.watching.giving_up import failing_agents
+from orchestrator.watching.idling import awaited
 from roles.circuit import State as Circuit
 from roles.circuit import circuits
 
@@ -195,6 +196,8 @@ class Anomalies:
             if slot.run_id is None and seconds_since(since) > IDLE_SECONDS:
                 told = ", ".join(f"{n} {state}" for state, n in waiting.items())
                 sentence = f"slot {slot.name} has had nothing to run since {since[11:16]} UTC ({told})"
+                if for_what := await awaited(store, waiting):
+                    sentence += f": {for_what}"
                 if slot.phase == IN_USE:
                     sentence = (
                         f"slot {slot.name} waits since {since[11:16]} UTC for others to leave its GPU ({slot.verdict});"

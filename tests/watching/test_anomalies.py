@@ -18,11 +18,12 @@ from orchestrator.store.agents import StoredCall
 from orchestrator.store.anomalies import standing
 from orchestrator.store.records import AT_WORK, REVERSAL, RunKind
 from orchestrator.store.states import State
-from orchestrator.store.writer import Measurement, Place, Proposal
+from orchestrator.store.writer import Measurement, Place, Proposal, Writer
 from orchestrator.team import briefs
 from orchestrator.watching import anomalies
 from orchestrator.watching.alerts import alerts_after
 from orchestrator.watching.anomalies import EXPLORING, Anomalies
+from orchestrator.watching.idling import awaited
 from roles.chat import Message
 from roles.circuit import FAILURES, Circuit
 from roles.offline.turns import next_turn
@@ -442,3 +443,21 @@ def test_a_refused_result_stays_to_be_looked_at(bare: Path) -> None:
         assert await told(context) == [] and await holding(context) == [sentence]
 
     in_lab(bare, play)
+
+
+async def test_what_an_idle_slot_waits_for_is_whoever_brings_on_what_stands_there(tmp_path: Path) -> None:
+    async with Writer(tmp_path / "runs.db") as store:
+        assert await awaited(store, {}) == ""
+        await store.set_agents([(name, name, "t", "small") for name in ("researcher", "planner", "worker", "reviewer")])
+        assert await awaited(store, {}) == "it waits for researcher, which has no job"
+        await store.set_agent("researcher", "thinking", "propose 3 experiments")
+        (agent,) = [one for one in await store.agents() if one.name == "researcher"]
+        asked = f"which is at a job since {agent.since[11:16]} UTC (propose 3 experiments) on small"
+        assert await awaited(store, {}) == f"it waits for researcher, {asked}; `autolab doctor` tries its model"
+        await store.pause_agent("planner", "ada@box", pause=True)
+        told = await awaited(store, {State.PROPOSED: 2})
+        assert told == "it waits for planner, which is paused: `autolab resume planner` lets it go on"
+        await store.set_agent("worker", "waiting", "next try in 5 s: The key is not set.")
+        told = await awaited(store, {State.PROPOSED: 2, State.QUEUED: 1})
+        assert "worker, which waits since" in told and "(next try in 5 s: The key is not set)" in told
+        assert await awaited(store, {State.READY: 1}) == "", "that waits for no agent"
