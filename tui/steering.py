@@ -255,8 +255,9 @@ class Steering:
 
 def tell_of_warnings(app: App[Any], errors: str) -> None:
     """What `autolab start` says beside that the lab is at work."""
-    for words in plain(errors).splitlines():
-        app.notify(words.removeprefix("autolab: "), title="start", severity="warning", timeout=15, markup=False)
+    for line in errors.splitlines():
+        words = plain(line).removeprefix("autolab: ")
+        app.notify(words, title="start", severity="warning", timeout=15, markup=False)
 
 
 async def run_autolab(*words: str) -> tuple[int, str, str]:
