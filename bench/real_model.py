@@ -47,9 +47,9 @@ from working_lab import lay_out, working_lab  # noqa: E402
 
 from orchestrator.context import Context  # noqa: E402
 from orchestrator.store.states import State  # noqa: E402
-from orchestrator.team.crew import load_role  # noqa: E402
 from orchestrator.team.jobs import Job, JobBook  # noqa: E402
 from orchestrator.team.journal import AgentJournal  # noqa: E402
+from orchestrator.team.role_files import load_role  # noqa: E402
 from orchestrator.team_settings import ROLES  # noqa: E402
 from roles.agent import Finished, GaveUp, Limits, converse  # noqa: E402
 from roles.openai_model import OpenAIModel  # noqa: E402
@@ -185,7 +185,7 @@ async def play_role(words: argparse.Namespace, keep: Path, role: str) -> None:
     record = keep / "jobs.jsonl"
     jobs = read(record, role)
     async with working_lab(keep / role) as context:
-        file = load_role(context, role)
+        file = load_role(context.lab, role)
         async with aclosing(model_for(words, file)) as model:
             while (turns := sum(len(job.turns) for job in jobs)) < words.turns:
                 await lay_out(context, role, len(jobs))

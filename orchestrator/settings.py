@@ -215,7 +215,7 @@ def settings_from(text: str, path: Path) -> Settings:
     try:
         values = tomllib.loads(text)
     except ValueError as error:  # a TOMLDecodeError, or a number of thousands of digits
-        raise LabError(f"{path} is not valid TOML: {error}.", "Correct that line and try again.") from error
+        raise LabError(f"{path} is not valid TOML: {error}.", _remedy_of(str(error))) from error
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
@@ -228,6 +228,19 @@ def settings_from(text: str, path: Path) -> Settings:
     except LabError as error:
         raise LabError(f"{path.name}: {error.sentence}", error.remedy) from error
     return settings
+
+
+_TWICE = re.compile(r"Cannot declare \((.+?),?\) twice")
+
+
+def _remedy_of(said: str) -> str:
+    """What helps against an error of the parser."""
+    if twice := _TWICE.match(said):
+        table = ".".join(part.strip("'\"") for part in twice[1].split(", "))
+        return f"A table stands in the file once: put its keys into the [{table}] that is there before this one."
+    if said.startswith("Cannot overwrite a value"):
+        return "A key stands in its table once: change the line that is there already, and take out the other."
+    return "Correct that line and try again."
 
 
 def _settings_error(path: Path, error: ValidationError) -> LabError:

@@ -12,6 +12,8 @@ SECRET = 12
 """Characters; a shorter key is a word that a server without keys wants to see, and pieces of it are any word's."""
 PIECE = 8
 """Characters of a key that tell too much of it."""
+AGAIN = "A lab that is at work has it after `autolab stop`, then `autolab start` from the same shell."
+"""A daemon keeps the environment that it was started in."""
 LONGEST_SAID = 300  # characters of a server's own words in an error
 
 
@@ -23,12 +25,12 @@ def api_key(label: str, key_env: str | None, environment: Mapping[str, str]) -> 
     if not key:
         raise ModelError(
             f"{label} needs a key in the environment variable {key_env}, which is not set.",
-            "Set it, then start the daemon again from the same shell.",
+            f"Set it. {AGAIN}",
         )
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise ModelError(
             f"What stands in the environment variable {key_env} is no key: it holds characters that no key has.",
-            "Set it again, to the key alone, then start the daemon again from the same shell.",
+            f"Set it again, to the key alone. {AGAIN}",
         )
     return key
 

@@ -100,9 +100,10 @@ def _remedies(tools: str, streams: bool | None, counts: bool, mode: str) -> list
         case "refused" | "text" if mode != "text":
             found.append(f'It works as it is; for native calls {start}, or set tool_mode = "text" to begin so.')
         case "none":
+            try_first = "" if mode == "text" else 'tool_mode = "text" or '
             found.append(
-                'It did not do as it was told. Try tool_mode = "text" or a larger model, or name another one after it'
-                " in the role's list."
+                f"It did not do as it was told. Try {try_first}a larger model, or name another one after it in the"
+                " role's list."
             )
     if streams is False:
         found.append(

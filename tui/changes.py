@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from orchestrator.store.anomalies import over
 from orchestrator.store.reader import Reader
 from orchestrator.store.states import ENDED, MEASURED, State
 
@@ -21,7 +22,7 @@ class Changes:
     reverted: int = 0  # wins taken out again
     ended: int = 0  # experiments that came to another end
     failed: int = 0  # of these, without a score
-    anomalies: int = 0
+    anomalies: int = 0  # that hold still
     best_then: float | None = None
 
     @property
@@ -36,7 +37,7 @@ class Changing:
         """What `person` (user@host) has ordered is no news to them."""
         self._person = person
         self._since = ""
-        self._seq = 0
+        self._from = self._seq = 0
         self._counts: Counter[str] = Counter()
         self._scored: Counter[str] = Counter()  # of them, those whose experiment has a score
         self._best_then: float | None = None
@@ -49,7 +50,7 @@ class Changing:
             self._since, self._best_then = since, None
             self._counts, self._scored = Counter(), Counter()
             before = await reader.row("SELECT seq FROM events WHERE at <= ? ORDER BY seq DESC LIMIT 1", (since,))
-            self._seq = before["seq"] if before is not None else 0
+            self._from = self._seq = before["seq"] if before is not None else 0
         rows = await reader.rows(
             f"SELECT iif(kind = 'state', iif(after = 'promoted' AND {_OF_A_REVERT}, 'reverted', after), kind) AS what,"
             " count(*) AS n, max(seq) AS newest, total(kind = 'state' AND before = 'dropped') AS undone,"
@@ -73,7 +74,7 @@ class Changing:
             reverted=counts["reverted"],
             ended=sum(max(0, counts[state]) for state in ends),
             failed=sum(max(0, counts[state] - self._scored[state]) for state in ends if state not in MEASURED),
-            anomalies=counts["anomaly"],
+            anomalies=counts["anomaly"] - sum(seq > self._from for seq in await over(reader)),
             best_then=self._best_then,
         )
 

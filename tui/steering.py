@@ -241,6 +241,8 @@ class Steering:
         if status != 0:
             words = plain(errors or said).removeprefix("autolab: ") or "The daemon could not be started."
             self._app.notify(words, title="start", severity="error", timeout=15, markup=False)
+        else:
+            tell_of_warnings(self._app, errors)
 
     def import_results(self, words: Sequence[str]) -> None:
         """What `autolab import` says of the file that is named."""
@@ -253,6 +255,13 @@ class Steering:
         status, said, errors = await run_autolab("import", str(self._lab.root), file)
         words = plain(errors or said).strip().removeprefix("autolab: ")
         self._app.notify(words, title="import", severity="warning" if status or errors else "information", markup=False)
+
+
+def tell_of_warnings(app: App[Any], errors: str) -> None:
+    """What `autolab start` says beside that the lab is at work."""
+    for line in errors.splitlines():
+        words = plain(line).removeprefix("autolab: ")
+        app.notify(words, title="start", severity="warning", timeout=15, markup=False)
 
 
 async def run_autolab(*words: str) -> tuple[int, str, str]:

@@ -18,10 +18,12 @@ from orchestrator.errors import LabError
 from orchestrator.figures import figure
 from orchestrator.lab import Lab, find_lab
 from orchestrator.marks import scores_told
+from orchestrator.report.at_work import at_work
 from orchestrator.report.completion import completions
 from orchestrator.review.wins import ablations
 from orchestrator.settings import read_settings
 from orchestrator.store.ablations import counts_told
+from orchestrator.store.anomalies import standing
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import State
@@ -37,10 +39,12 @@ def status(words: Namespace) -> int:
     names = ", ".join(team.name for team in teams) or ask(lab, _teams_seen)
     facts = ask(lab, lambda reader: views.status_json(lab, reader, names))
     completed = ask(lab, completions)
+    busy = ask(lab, at_work) if facts["running"] else []
     balances = {team.name: ask(lab, partial(balance_of, team=team)) for team in teams} or {"": ask(lab, balance_of)}
     if words.json:
         first, *others = [balance.as_json() for balance in balances.values()]
         more: dict[str, Any] = {"completion": [one.as_json() for one in completed], "balance": first}
+        more["agents"] = [one.as_json() for one in busy]
         if others:
             more["balances"] = {name: balance.as_json() for name, balance in balances.items()}
         print_json({**facts, **more})
@@ -53,12 +57,13 @@ def status(words: Namespace) -> int:
     lines.append(("vault", ask(lab, vault_account)))
     lines += [("model", f"{url} {reason}; it is tried again by itself") for url, reason in silent.items()]
     lines += [("resting", f"{team}: {why}" if team else why) for team, why in facts["resting"].items()]
-    for event in ask(lab, lambda reader: reader.newest_events("anomaly", MOST_ANOMALIES)):
+    for event in ask(lab, partial(standing, limit=MOST_ANOMALIES)):
         lines.append(("look at", f"{event.at[:16].replace('T', ' ')} {event.reason}"))
     span = ask(lab, views.busy_window)
     for slot in facts["slots"]:
         work = f"run {slot['run']}" if slot["run"] is not None else "idle now"
         lines.append(("slot", f"{slot['name']}  {work}, busy {slot['busy_fraction']:.0%} of {span}"))
+    lines += [("agent", one.told) for one in busy]
     if held := [agent.name for agent in ask(lab, Reader.agents) if agent.paused_by]:
         lines.append(("paused", ", ".join(held)))
     lines.append(("counts", _counted(facts["counts"], ask(lab, ablations)) or "no experiment yet"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from argparse import Namespace
@@ -19,6 +20,7 @@ from orchestrator.cli.saying import say
 from orchestrator.errors import LabError, UsageError
 from orchestrator.lab import Lab, daemon_of, find_lab
 from orchestrator.neighbours import labs_at_work, told
+from orchestrator.settings import read_settings
 from orchestrator.starting import start as start_daemon
 from orchestrator.store.reader import Reader
 from orchestrator.targets.recognition import Wishes
@@ -93,8 +95,17 @@ def start(words: Namespace) -> int:
     identity = start_daemon(lab)
     watch = for_lab("Watch it with `autolab-tui`.", lab)
     say(f"The lab {lab.root} is at work (process {identity.pid}). {watch}")
+    _tell_of_keys(lab)
     _tell_of_neighbours(lab)
     return 0
+
+
+def _tell_of_keys(lab: Lab) -> None:
+    """Each key that an agent will ask for in vain."""
+    from orchestrator.team.keys import keys_not_set
+
+    for sentence in keys_not_set(lab, read_settings(lab.settings_file), os.environ):
+        say(f"autolab: {for_lab(sentence, lab)}", to=sys.stderr)
 
 
 def _tell_of_neighbours(lab: Lab) -> None:
@@ -157,6 +168,7 @@ def run(words: Namespace) -> int:
             "Watch it with `autolab-tui`, or end it with `autolab stop`.",
         )
     begin = time.monotonic()
+    _tell_of_keys(lab)
     _tell_of_neighbours(lab)
     console = Console(highlight=False, soft_wrap=True)
 

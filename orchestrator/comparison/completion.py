@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.comparison.intervals import Estimate, share_of
-from orchestrator.report.completion import BUSY, counted
+from orchestrator.report.completion import BUSY, NEEDED, counted
 from orchestrator.store.reader import Reader
 
 
@@ -29,7 +29,7 @@ class Completion:
 async def completions_of(reader: Reader) -> list[Completion]:
     """The completion rates of a lab, by team."""
     rows = await reader.rows(
-        "SELECT calls.agent, calls.at, calls.role, calls.job, calls.experiment_id, calls.model, calls.outcome,"
+        f"SELECT {', '.join(f'calls.{column}' for column in NEEDED)},"
         " coalesce(nullif(calls.team, ''), agents.team, '') AS team"
         " FROM calls LEFT JOIN agents ON agents.name = calls.agent ORDER BY calls.id"
     )

@@ -25,6 +25,7 @@ class AgentRow(FromRow):
     updated_at: str
     paused_by: str = ""  # who has paused it: it takes no further step
     rate: float | None = None  # tokens a second of the reply at hand, or of the last one
+    since: str = ""  # when it began the job
 
 
 @dataclass(frozen=True, slots=True)

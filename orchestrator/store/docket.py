@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from orchestrator.store.anomalies import AnomalyBook
 from orchestrator.store.records import CondemnedRow, Finished, Run, utc_now
-from orchestrator.store.roster import Roster
 
 
-class Docket(Roster):
+class Docket(AnomalyBook):
     """The part of the writer that keeps the condemned."""
 
     async def condemn(self, run: Run, share: float, reason: str, finished: Finished) -> None:

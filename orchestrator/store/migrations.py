@@ -113,6 +113,21 @@ _TAKEN_OUT = """
     """
 """The revert by which master lost a win again."""
 
+_ANOMALIES = """
+    CREATE TABLE anomalies (
+        seq INTEGER PRIMARY KEY REFERENCES events (seq),
+        key TEXT NOT NULL,
+        holds INTEGER NOT NULL DEFAULT 1
+    );
+    CREATE INDEX anomalies_by_key ON anomalies (key, seq);
+    """
+"""What an anomaly event tells of, where that can pass, and whether it holds."""
+
+_SINCE = """
+    ALTER TABLE agents ADD COLUMN since TEXT NOT NULL DEFAULT '';
+    """
+"""Since when an agent does what it does ('': not known)."""
+
 MIGRATIONS: tuple[str, ...] = (
     # 1: the frame
     """
@@ -339,4 +354,8 @@ MIGRATIONS: tuple[str, ...] = (
     _CONDITIONS,
     # 14: wins that were taken out of master again
     _TAKEN_OUT,
+    # 15: anomalies that are over
+    _ANOMALIES,
+    # 16: since when agents are at their jobs
+    _SINCE,
 )

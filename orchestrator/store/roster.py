@@ -27,7 +27,7 @@ class Roster(Pen):
                     "INSERT INTO agents (name, role, team, model, state, job, jobs_done, jobs_failed, tokens_in,"
                     " tokens_out, updated_at) VALUES (?, ?, ?, ?, 'idle', '', 0, 0, 0, 0, ?) ON CONFLICT (name)"
                     " DO UPDATE SET role = excluded.role, team = excluded.team, model = excluded.model,"
-                    " state = 'idle', job = '', rate = NULL,"
+                    " state = 'idle', job = '', since = '', rate = NULL,"
                     " experiment_id = NULL, updated_at = excluded.updated_at",
                     (name, role, team, model, utc_now()),
                 )
@@ -63,9 +63,9 @@ class Roster(Pen):
         """What an agent does now; the counts are added to its tallies."""
         async with self._change():
             await self._do(
-                "UPDATE agents SET state = ?, job = ?, experiment_id = ?, jobs_done = jobs_done + ?,"
-                " jobs_failed = jobs_failed + ?, tokens_in = tokens_in + ?, tokens_out = tokens_out + ?, updated_at = ?"
-                " WHERE name = ?",
+                "UPDATE agents SET since = iif(job = ?2 AND since != '', since, ?8), state = ?1, job = ?2,"
+                " experiment_id = ?3, jobs_done = jobs_done + ?4, jobs_failed = jobs_failed + ?5,"
+                " tokens_in = tokens_in + ?6, tokens_out = tokens_out + ?7, updated_at = ?8 WHERE name = ?9",
                 (state, job, experiment_id, done, failed, tokens_in, tokens_out, utc_now(), name),
             )
 

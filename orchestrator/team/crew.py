@@ -24,13 +24,13 @@ from orchestrator.team.jobs import Job, JobBook, workers_of
 from orchestrator.team.journal import AgentJournal
 from orchestrator.team.models import limits_of, models_of_role
 from orchestrator.team.pausing import may_go_on
+from orchestrator.team.role_files import load_role
 from orchestrator.team_settings import SOLO, Team, TeamKind
 from orchestrator.views import SPENT, resting
 from roles.agent import Finished, GaveUp, converse
 from roles.chat import ChatModel
-from roles.errors import RoleFileError
 from roles.playing import Playing
-from roles.role_file import RoleFile, load, shipped
+from roles.role_file import RoleFile
 
 FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 600.0
@@ -48,15 +48,6 @@ class Member:
     warnings: tuple[str, ...] = ()
 
 
-def load_role(context: Context, role: str) -> RoleFile:
-    """The lab's own copy of a role file. Raises LabError when it is broken."""
-    path = context.lab.roles / f"{role}.md"
-    try:
-        return load(path if path.is_file() else shipped(role))
-    except RoleFileError as error:
-        raise LabError(error.sentence, error.remedy) from error
-
-
 def muster(context: Context) -> list[Member]:
     """Everybody at work: of each team one agent a role, as many workers as its settings say, and two reviewers for
     three workers: one alone would hold up the patches of more slots than three."""
@@ -65,7 +56,7 @@ def muster(context: Context) -> list[Member]:
         workers = workers_of(context, team)
         several = {"worker": workers, "reviewer": math.ceil(2 * workers / 3)}
         for role in team.kind.roles:
-            file = load_role(context, role)
+            file = load_role(context.lab, role)
             models, warning = models_of_role(context.settings, team, file)
             warnings = (*file.warnings, *([warning] if warning else []))
             words = [f"{role}-{n}" for n in range(1, several.get(role, 1) + 1)]

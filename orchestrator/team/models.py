@@ -50,11 +50,11 @@ def make_model(
             )
 
 
-def models_of_role(settings: Settings, team: Team, role: RoleFile) -> tuple[list[ChatModel], str]:
-    """The models that play a role, the first to be asked first, and a warning for people ("" for none).
+def names_of_role(settings: Settings, team: Team, role: RoleFile) -> tuple[list[str], str]:
+    """The names of the models that play a role, the first to be asked first, and a warning for people ("" for none).
 
     The role file's own `model` goes before [team]'s, if autolab.toml knows it, but not before what a team's own section
-    says. The section's temperature goes before the role file's.
+    says.
     """
     names, warning = list(team.models[role.name]), ""
     if role.model is not None and role.name not in team.decided:
@@ -65,6 +65,12 @@ def models_of_role(settings: Settings, team: Team, role: RoleFile) -> tuple[list
             warning = (
                 f"{role.name}.md names the model {role.model!r}, which autolab.toml does not have; {told} plays it"
             )
+    return names, warning
+
+
+def models_of_role(settings: Settings, team: Team, role: RoleFile) -> tuple[list[ChatModel], str]:
+    """The models of these names, and the warning. The section's temperature goes before the role file's."""
+    names, warning = names_of_role(settings, team, role)
     given = team.limits[role.name].temperature
     temperature = role.temperature if given is None else given
     made = [make_model(name, settings.model_section(name), temperature, top_p=role.top_p) for name in names]

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from orchestrator.balance import EXPLORING
 from orchestrator.context import Context
@@ -27,6 +24,9 @@ from orchestrator.store.records import IN_USE, Decision, Experiment, Level, seco
 from orchestrator.store.states import RAN, WAITING, State
 from orchestrator.team_settings import Team
 from orchestrator.views import resting
+from orchestrator.watching.finding import Finding, kind_of, window
+from orchestrator.watching.giving_up import failing_agents
+from orchestrator.watching.idling import awaited
 from roles.circuit import State as Circuit
 from roles.circuit import circuits
 
@@ -34,10 +34,9 @@ LOOK_SECONDS = 5.0
 IDLE_SECONDS = 300.0
 """A slot that has had nothing for so long, while the lab is at work, is told of."""
 
-FAILURES = 3
-"""So many jobs given up by one agent within the window, or crashes alike among the last outcomes."""
+CRASHES = 3
+"""So many crashes alike among the last outcomes are told of."""
 
-FAILURE_WINDOW = timedelta(minutes=30)
 RECENT_OUTCOMES = 8
 LEAST_FREE_BYTES = 5 * 2**30
 FULL_BYTES = 2**30
@@ -46,17 +45,6 @@ FULL_BYTES = 2**30
 RAISED_EXPLORING = 0.6
 STUCK_FACTOR = 2.0
 """A run is stuck that takes so many times as long as its limits allow: its supervisor ought to have ended it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that looks wrong. The same `key` with the same `mark` is told once."""
-
-    key: str
-    mark: str
-    sentence: str
-    experiment_id: int | None = None
-    level: Level | None = None
 
 
 class Anomalies:
@@ -73,8 +61,8 @@ class Anomalies:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> int:
-        """Tell of everything that is new; returns how many findings that were."""
-        told = 0
+        """Tell of everything that is new, and note what is over; returns how many findings are new."""
+        told, found = 0, set[str]()
         for check in (
             self._refused,
             self._seedless,
@@ -90,6 +78,8 @@ class Anomalies:
         ):
             async for finding in check():
                 told += await self._tell(finding)
+                found.add(finding.key)
+        await self._context.store.hold_anomalies(found)
         return told
 
     async def _tell(self, finding: Finding) -> bool:
@@ -97,8 +87,11 @@ class Anomalies:
         if await store.meta(key) == finding.mark:
             return False
         await store.set_meta(key, finding.mark)
-        await store.event(
-            "anomaly", "autolab", finding.sentence, experiment_id=finding.experiment_id, after=finding.level
+        await store.tell_anomaly(
+            "" if finding.lasts else finding.key,
+            finding.sentence,
+            experiment_id=finding.experiment_id,
+            level=finding.level,
         )
         return True
 
@@ -110,7 +103,7 @@ class Anomalies:
             "SELECT id, attempt, reason FROM experiments WHERE state = 'invalid' ORDER BY updated_at DESC LIMIT 20"
         ):
             sentence = f"the result of experiment {row['id']} was refused: {row['reason']}"
-            yield Finding(f"refused {row['id']}", str(row["attempt"]), sentence, row["id"])
+            yield Finding(f"refused {row['id']}", str(row["attempt"]), sentence, row["id"], lasts=True)
 
     async def _seedless(self) -> AsyncIterator[Finding]:
         """A script whose every run of its baseline is alike: whatever it is measured for, nothing is promoted."""
@@ -143,7 +136,7 @@ class Anomalies:
                 f"experiments {row['one']} and {row['other']} score exactly the same ({row['val_bpb']:.6f}) with the"
                 " same seed: one of the patches changes nothing that is computed"
             )
-            yield Finding(f"alike {row['one']} {row['other']}", "1", sentence, row["other"])
+            yield Finding(f"alike {row['one']} {row['other']}", "1", sentence, row["other"], lasts=True)
 
     async def _duplicates(self) -> AsyncIterator[Finding]:
         """What waits repeats another experiment by its title's words or by its very program."""
@@ -178,26 +171,16 @@ class Anomalies:
         crashed: dict[str, list[int]] = {}
         for row in rows:
             if row["state"] == State.CRASHED:
-                crashed.setdefault(_kind_of(row["reason"]), []).append(int(row["id"]))
+                crashed.setdefault(kind_of(row["reason"]), []).append(int(row["id"]))
         for kind, ids in crashed.items():
-            if len(ids) >= FAILURES:
+            if len(ids) >= CRASHES:
                 told = ", ".join(map(str, sorted(ids)))
                 sentence = f"{len(ids)} of the last {len(rows)} outcomes crashed alike (experiments {told}): {kind}"
                 yield Finding(f"crashes {kind}", str(min(ids)), sentence)
 
     async def _failing_agents(self) -> AsyncIterator[Finding]:
-        since = _before(FAILURE_WINDOW)
-        for row in await self._context.store.rows(
-            "SELECT actor, count(*) AS n, max(seq) AS newest FROM events WHERE kind = 'agent' AND at > ?"
-            " AND reason LIKE 'gave up a job:%' GROUP BY actor HAVING n >= ?",
-            (since, FAILURES),
-        ):
-            last = await self._context.store.row("SELECT reason FROM events WHERE seq = ?", (row["newest"],))
-            assert last is not None
-            sentence = (
-                f"{row['actor']} gave up {row['n']} jobs within half an hour, the last: {last['reason'][15:].strip()}"
-            )
-            yield Finding(f"agent {row['actor']}", _window(), sentence)
+        for finding in await failing_agents(self._context.store):
+            yield finding
 
     async def _idle(self) -> AsyncIterator[Finding]:
         """A slot waits although the lab is at work: the agents do not keep up, or nothing is ready."""
@@ -213,6 +196,8 @@ class Anomalies:
             if slot.run_id is None and seconds_since(since) > IDLE_SECONDS:
                 told = ", ".join(f"{n} {state}" for state, n in waiting.items())
                 sentence = f"slot {slot.name} has had nothing to run since {since[11:16]} UTC ({told})"
+                if for_what := await awaited(store, waiting):
+                    sentence += f": {for_what}"
                 if slot.phase == IN_USE:
                     sentence = (
                         f"slot {slot.name} waits since {since[11:16]} UTC for others to leave its GPU ({slot.verdict});"
@@ -233,7 +218,7 @@ class Anomalies:
                     f"run {one.id} of experiment {one.experiment_id} holds slot {one.slot} for {took / 60:.0f} minutes,"
                     f" and its limits allow {allowed / 60:.0f}: `autolab kill {one.experiment_id}` frees the slot"
                 )
-                yield Finding(f"stuck {one.id}", _window(), sentence, one.experiment_id)
+                yield Finding(f"stuck {one.id}", window(), sentence, one.experiment_id)
 
     async def _plateau(self) -> AsyncIterator[Finding]:
         """No win for a long time: said once for every so many outcomes, and more is given to new directions.
@@ -290,14 +275,15 @@ class Anomalies:
         if dead and len(dead) == len(circuits()):
             told = "; ".join(f"{shown.base_url}: {shown.reason}" for shown in dead)
             sentence = f"no server of models answers ({told}); agents without another model wait"
-            yield Finding("endpoints", _window(), sentence, level=Level.ERROR)
+            addresses = " ".join(shown.base_url for shown in dead)
+            yield Finding("endpoints", f"{window()} {addresses}", sentence, level=Level.ERROR)
             return
         for shown in dead:
             sentence = (
                 f"{shown.base_url} has failed {shown.failures} times in a row ({shown.reason}); it is tried again"
                 f" in {shown.seconds:.0f} s"
             )
-            yield Finding(f"endpoint {shown.base_url}", _window(), sentence)
+            yield Finding(f"endpoint {shown.base_url}", window(), sentence)
 
     async def _disk(self) -> AsyncIterator[Finding]:
         free = (await asyncio.to_thread(shutil.disk_usage, self._context.lab.root)).free
@@ -309,18 +295,3 @@ class Anomalies:
 
 def _who_chooses(team: Team) -> str:
     return "the planner" if "planner" in team.kind.roles else "the agent that does everything"
-
-
-def _kind_of(reason: str) -> str:
-    """A crash without what differs from one to the next: numbers and places."""
-    return re.sub(r"\d+", "N", re.sub(r"\s*\([^()]*line \d+\)", "", reason)).strip()[:160]
-
-
-def _before(span: timedelta) -> str:
-    return (datetime.now(UTC) - span).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _window() -> str:
-    """The present half hour: a finding that goes on is told again in the next."""
-    now = datetime.now(UTC)
-    return f"{now:%Y-%m-%d %H}:{now.minute // 30 * 30:02d}"

@@ -72,6 +72,16 @@ def test_broken_settings_are_told_with_the_line(lab: Path) -> None:
     refused(autolab("start", str(lab)), 1, "not valid TOML", "line 1")
 
 
+def test_a_table_or_a_key_that_stands_there_twice_is_told_with_where_it_belongs(lab: Path) -> None:
+    settings, text = lab / "autolab.toml", (lab / "autolab.toml").read_text()
+    settings.write_text(f'{text}\n[team]\nworker = "offline"\n')
+    refused(autolab("start", str(lab)), 1, "put its keys into the [team] that is there before this one")
+    settings.write_text(f"{text}\n[models.x]\n[models.x]\n")
+    refused(autolab("start", str(lab)), 1, "put its keys into the [models.x] that is there before this one")
+    settings.write_text(text.replace("[team]\n", "[team]\nbudget_money = 20\n"))
+    refused(autolab("start", str(lab)), 1, "change the line that is there already")
+
+
 def test_a_role_file_without_front_matter_is_told(lab: Path) -> None:
     (lab / "roles" / "worker.md").write_text("You are a worker.")
     refused(autolab("start", str(lab)), 1, "no front matter", "worker.md")

@@ -7,12 +7,12 @@ from typing import Any
 from orchestrator.report.completion import Completion, counted
 
 
-def calls(*told: tuple[str, str, str, str], agent: str = "worker-1", role: str = "worker") -> list[dict[str, Any]]:
+def calls(
+    *told: tuple[str, str, str, str], agent: str = "worker-1", role: str = "worker", troubles: str = "[]"
+) -> list[dict[str, Any]]:
     """Each as (at, job, model, outcome)."""
-    return [
-        {"agent": agent, "role": role, "at": at, "job": job, "experiment_id": None, "model": model, "outcome": outcome}
-        for at, job, model, outcome in told
-    ]
+    same = {"agent": agent, "role": role, "experiment_id": None, "troubles": troubles}
+    return [{**same, "at": at, "job": job, "model": model, "outcome": outcome} for at, job, model, outcome in told]
 
 
 def test_several_calls_of_a_job_are_one_try_and_it_is_complete_when_one_finished_it() -> None:
@@ -31,7 +31,7 @@ def test_several_calls_of_a_job_are_one_try_and_it_is_complete_when_one_finished
 
 
 def test_a_job_that_the_next_model_finishes_is_a_failure_of_the_one_before_it() -> None:
-    found = counted(calls(("01", "p", "small", "failed"), ("02", "p", "large", "finished")), [])
+    found = counted(calls(("01", "p", "small", "no call"), ("02", "p", "large", "finished")), [])
     assert found == [Completion("worker", "large", 1, 1), Completion("worker", "small", 1, 0)]
 
 
@@ -48,6 +48,19 @@ def test_a_try_that_goes_on_and_one_that_was_taken_away_do_not_count() -> None:
     assert counted(going, [], busy=["worker-1"]) == []
     assert counted(going, []) == [Completion("worker", "m", 1, 0)], "the daemon was killed in the middle of it"
     assert counted(calls(("01", "p", "m", "went on"), ("02", "p", "m", "cancelled")), []) == []
+
+
+def test_a_job_in_which_no_reply_ever_came_tells_nothing_of_the_model() -> None:
+    unreachable = calls(("01", "propose", "m", "failed"), ("03", "propose", "m", "failed"))
+    given_up = [{"agent": "worker-1", "at": "02"}, {"agent": "worker-1", "at": "04"}]
+    assert counted(unreachable, given_up) == []
+    back = [*unreachable, *calls(("05", "propose", "m", "went on"), ("06", "propose", "m", "finished"))]
+    assert counted(back, given_up) == [Completion("worker", "m", 1, 1)]
+    broke_off = calls(("01", "p", "m", "went on"), ("02", "p", "m", "failed"))
+    assert counted(broke_off, []) == [Completion("worker", "m", 1, 0)], "it was asked, and did not finish"
+    assert counted(calls(("01", "p", "m", "cut"), ("02", "p", "m", "failed")), []) == [Completion("worker", "m", 1, 0)]
+    no_room = calls(("01", "p", "m", "failed"), troubles='["context_full", "model_failed"]')
+    assert counted(no_room, []) == [Completion("worker", "m", 1, 0)], "its window has no room for the job"
 
 
 def test_agents_roles_and_models_are_told_apart() -> None:

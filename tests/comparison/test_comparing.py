@@ -87,6 +87,8 @@ async def made_up(place: Path) -> Writer:
         await lab.call("able", "worker", "m", outcome, money=0.5)
     await lab.call("idle", "worker", "offline", "went on")
     await store.event("agent", "idle.worker", "gave up a job: no idea")
+    await lab.call("idle", "planner", "silent", "failed")
+    await store.event("agent", "idle.planner", "gave up a job: no server")
     return store
 
 

@@ -97,6 +97,7 @@ async def test_a_missing_key_is_told_by_the_name_of_its_variable() -> None:
     with pytest.raises(ModelError) as caught:
         await model_at("http://127.0.0.1:1/v1", api_key_env="MY_KEY", environment={}).reply(ASKED, TOOLS, print)
     assert "MY_KEY, which is not set" in caught.value.sentence
+    assert "after `autolab stop`, then `autolab start` from the same shell" in caught.value.remedy
 
 
 @pytest.mark.parametrize("broken", [f"{KEY}\nexport X=1", f"{KEY}é", f"my key {KEY}"])

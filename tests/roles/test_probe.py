@@ -74,6 +74,14 @@ async def test_a_model_that_calls_nothing_and_a_server_that_sends_all_at_once_ar
         found = await tried(server)
     assert found.tools == "none" and found.streams is False
     assert len(found.remedies) == 2 and "did not do as it was told" in found.remedies[0]
+    assert 'Try tool_mode = "text" or a larger model' in found.remedies[0]
+
+
+async def test_a_model_that_calls_nothing_in_text_mode_is_not_told_to_try_it() -> None:
+    with OpenAIServer([says("I am ready to help you with anything.")]) as server:
+        found = await tried(server, tool_mode="text")
+    assert found.tools == "none" and found.remedies[0].startswith("It did not do as it was told. Try a larger model")
+    assert not any("tool_mode" in remedy for remedy in found.remedies)
 
 
 async def test_a_call_in_a_single_piece_from_a_short_reply_says_nothing_of_streaming() -> None:

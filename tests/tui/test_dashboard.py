@@ -269,6 +269,8 @@ async def test_changes_are_counted_once_and_from_the_moment_on(tmp_path: Path) -
         assert (await morning_of(store, since)).outcomes == {State.DROPPED: 1}
         [newest, dropped] = await events_of_interest(store, since)
         assert newest.kind == "anomaly" and [getattr(c, "text", "") for c in change_cells(dropped)][-1] == "ada@box"
+        told = [getattr(change_cells(newest, over)[1], "text", "") for over in (False, True)]
+        assert told == ["! look at this", "over by now"]
         await store.move(made.id, State.PROPOSED, "undone", actor="ada@box")
         found = await changing.look(store, since)
         assert found is not None and found.ended == 0, "a drop that was undone is no change"

@@ -14,18 +14,22 @@ from orchestrator.context import Context
 from orchestrator.daemon import opened
 from orchestrator.lab import Lab
 from orchestrator.patches.submitting import PERSON_PRIORITY
-from orchestrator.store.records import REVERSAL, RunKind
+from orchestrator.store.agents import StoredCall
+from orchestrator.store.anomalies import standing
+from orchestrator.store.records import AT_WORK, REVERSAL, RunKind
 from orchestrator.store.states import State
-from orchestrator.store.writer import Measurement, Place, Proposal
+from orchestrator.store.writer import Measurement, Place, Proposal, Writer
 from orchestrator.team import briefs
 from orchestrator.watching import anomalies
 from orchestrator.watching.alerts import alerts_after
 from orchestrator.watching.anomalies import EXPLORING, Anomalies
+from orchestrator.watching.idling import awaited
 from roles.chat import Message
 from roles.circuit import FAILURES, Circuit
 from roles.offline.turns import next_turn
 from tests.conftest import set_key
 from tests.team.team_lab import waiting
+from tui.changes import Changing
 
 PLACE = Place("cpu0", "a core", "bubblewrap")
 
@@ -352,3 +356,108 @@ def test_a_model_server_that_does_not_answer_is_told_and_when_none_is_left_loudl
         assert [str(one.level) for one in await alerts_after(context.store, 0, 100)] == ["warn", "error"]
 
     in_lab(bare, play)
+
+
+def stored_call(agent: str, outcome: str) -> StoredCall:
+    return StoredCall(
+        agent, "researcher", "propose", None, "m", "", "", "[]", 0, 0, 0, 0.0, 1.0, None, "", outcome, "[]"
+    )
+
+
+async def holding(context: Context) -> list[str]:
+    """What is to be looked at still, newest first."""
+    return [event.reason for event in await standing(context.store, 10)]
+
+
+def test_many_jobs_given_up_for_another_cause_are_told_again_and_the_old_cause_is_over(bare: Path) -> None:
+    async def play(context: Context) -> None:
+        for seconds in (5, 10, 20):
+            await context.store.event("agent", "researcher", f"gave up a job: no server, tried for {seconds} s")
+        (first,) = await told(context)
+        await context.store.event("agent", "researcher", "gave up a job: no server, tried for 40 s")
+        assert await told(context) == [] and await holding(context) == [first]
+        await context.store.event("agent", "researcher", "gave up a job: the key is not set")
+        (sentence,) = await told(context)
+        assert sentence == "researcher gave up 5 jobs within half an hour, the last: the key is not set"
+        assert await holding(context) == [sentence]
+
+    in_lab(bare, play)
+
+
+@pytest.mark.parametrize("mended", ["a daemon that begins anew", "a server that answers", "a finished job"])
+def test_what_an_agent_gave_up_for_is_over_when_it_gets_on(bare: Path, mended: str) -> None:
+    async def play(context: Context) -> None:
+        store = context.store
+        await store.add_call(stored_call("researcher", "went on" if mended == "a finished job" else "failed"))
+        for _ in range(3):
+            await store.event("agent", "researcher", "gave up a job: a reason")
+        (sentence,) = await told(context)
+        await asyncio.sleep(0.01)
+        if mended == "a daemon that begins anew":
+            await store.event("lab", "autolab", AT_WORK)
+        else:
+            await store.add_call(stored_call("researcher", "went on"))
+            assert await told(context) == []
+            assert await holding(context) == ([sentence] if mended == "a finished job" else [])
+            await store.add_call(stored_call("researcher", "finished"))
+        assert await told(context) == [] and await holding(context) == []
+
+    in_lab(bare, play)
+
+
+def test_a_server_that_answers_again_or_is_asked_no_more_is_nothing_to_look_at(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(context: Context) -> None:
+        old, new = Circuit("http://old.example/v1"), Circuit("http://new.example/v1")
+        asked = [old]
+        monkeypatch.setattr(anomalies, "circuits", lambda: [one.shown for one in asked])
+        for one in (old, new):
+            for _ in range(FAILURES):
+                one.failed("cannot be reached")
+        (before,) = await told(context)
+        changes = Changing()
+        since = "2020-01-01T00:00:00.000Z"
+        assert await holding(context) == [before] and "old.example" in before
+        asked[:] = [new]
+        (after,) = await told(context)
+        assert await holding(context) == [after] and "old.example" not in after
+        seen = await changes.look(context.store, since)
+        assert seen is not None and seen.anomalies == 1
+        new.worked()
+        assert await told(context) == [] and await holding(context) == []
+        seen = await changes.look(context.store, since)
+        assert seen is not None and seen.anomalies == 0
+        for _ in range(FAILURES):
+            new.failed("cannot be reached")
+        assert await told(context) == [] and await holding(context) == [after], "it is so again in the same half hour"
+
+    in_lab(bare, play)
+
+
+def test_a_refused_result_stays_to_be_looked_at(bare: Path) -> None:
+    async def play(context: Context) -> None:
+        number = await ended(context, State.INVALID, "the assigned seed is ignored", outcome="invalid")
+        (sentence,) = await told(context)
+        await context.store.move(number, State.QUEUED, "requeued")
+        assert await told(context) == [] and await holding(context) == [sentence]
+
+    in_lab(bare, play)
+
+
+async def test_what_an_idle_slot_waits_for_is_whoever_brings_on_what_stands_there(tmp_path: Path) -> None:
+    async with Writer(tmp_path / "runs.db") as store:
+        assert await awaited(store, {}) == ""
+        await store.set_agents([(name, name, "t", "small") for name in ("researcher", "planner", "worker", "reviewer")])
+        assert await awaited(store, {}) == "it waits for researcher, which has no job"
+        await store.set_agent("researcher", "thinking", "propose 3 experiments")
+        (agent,) = [one for one in await store.agents() if one.name == "researcher"]
+        asked = f"which is at a job since {agent.since[11:16]} UTC (propose 3 experiments) on small"
+        assert await awaited(store, {}) == f"it waits for researcher, {asked}; `autolab doctor` tries its model"
+        await store.pause_agent("planner", "ada@box", pause=True)
+        told = await awaited(store, {State.PROPOSED: 2})
+        assert told == "it waits for planner, which is paused: `autolab resume planner` lets it go on"
+        await store.set_agent("worker", "waiting", "next try in 5 s: The key is not set.")
+        told = await awaited(store, {State.PROPOSED: 2, State.QUEUED: 1})
+        assert "worker, which waits since" in told and "(next try in 5 s: The key is not set)" in told
+        assert await awaited(store, {State.READY: 1}) == "", "that waits for no agent"

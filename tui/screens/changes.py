@@ -12,6 +12,7 @@ from orchestrator.columns import Column
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
 from orchestrator.review.happened import MOST, events_of_interest
+from orchestrator.store.anomalies import over
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event
 from orchestrator.store.states import State
@@ -31,8 +32,9 @@ CHANGE_COLUMNS = (
 )
 
 
-def change_cells(event: Event) -> tuple[Cell, ...]:
-    """An event as a row: when, what, of which experiment, why, and who asked or did it."""
+def change_cells(event: Event, over: bool = False) -> tuple[Cell, ...]:
+    """An event as a row: when, what, of which experiment, why, and who asked or did it; `over`: an anomaly that
+    passed."""
     what, tone = event.kind, Tone.DIM
     if event.kind == "state" and event.after in set(State):
         what, tone = state_text(State(event.after)), STATE_TONES.get(State(event.after), Tone.PLAIN)
@@ -40,6 +42,8 @@ def change_cells(event: Event) -> tuple[Cell, ...]:
         what, tone = "refused", Tone.WARN
     elif event.kind == "master":
         what, tone = "◆ master", Tone.GOOD
+    elif event.kind == "anomaly" and over:
+        what = "over by now"
     elif event.kind == "anomaly":
         what, tone = "! look at this", Tone.WARN
     return (
@@ -78,12 +82,12 @@ class ChangesScreen(RoomScreen):
         table = self.query_one("#changes", Rows)
         table.focus()
         try:
-            events = await events_of_interest(self._reader, "")
+            events, passed = await events_of_interest(self._reader, ""), await over(self._reader)
         except LabError as error:
             table.empty = str(error)
             return
         self._events = {str(event.seq): event for event in events}
-        rows = [(key, change_cells(event)) for key, event in self._events.items()]
+        rows = [(key, change_cells(event, event.seq in passed)) for key, event in self._events.items()]
         newer = sum(event.at > self._since for event in events)
         if self._since and newer < len(rows):
             rows.insert(newer, (RULE, RULE_CELLS))

@@ -18,7 +18,7 @@ from orchestrator.neighbours import labs_at_work, told
 from tui.paced import PacedScreen
 from tui.panes.line import OneLine
 from tui.present import bar, plain
-from tui.steering import run_autolab
+from tui.steering import run_autolab, tell_of_warnings
 from tui.tones import Line, Said, Tone
 
 
@@ -100,6 +100,7 @@ class Setup(PacedScreen[str]):
         """Run `autolab start`; returns what went wrong."""
         status, _, errors = await run_autolab("start", str(self._lab.root))
         if status == 0:
+            tell_of_warnings(self.app, errors)
             return ""
         text = errors.strip().splitlines()
         return text[-1].removeprefix("autolab: ") if text else "The daemon could not be started."
