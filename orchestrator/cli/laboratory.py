@@ -100,7 +100,7 @@ def start(words: Namespace) -> int:
 def _tell_of_neighbours(lab: Lab) -> None:
     others = labs_at_work(but=lab)
     if others:
-        say(told(others, lab))
+        say(told(others))
 
 
 def stop(words: Namespace) -> int:
