@@ -12,6 +12,7 @@ from orchestrator.branches import Repository
 from orchestrator.engine.setting import set_setting
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
+from orchestrator.patches.offline import OFFLINE_WORKERS
 from orchestrator.review.wins import accepted_by
 from orchestrator.settings import read_settings
 from orchestrator.store.records import Command
@@ -19,6 +20,7 @@ from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Writer
 from orchestrator.team.crew import Crew
 from orchestrator.undoable import require_last
+from roles.offline.model import NAME
 from tests.tui.answering import answered, context_of
 from tests.tui.lab_maker import TRAIN_PY
 from tests.tui.room_lab import a_real_master, make_room_lab
@@ -162,6 +164,18 @@ async def test_another_hypothesis_goes_to_a_worker_and_a_refused_patch_changes_n
     experiment = await desk.store.experiment(4)
     assert experiment is not None and "a worker makes its patch anew" in told.answer
     assert (experiment.state, experiment.commit_id, experiment.attempt) == (State.QUEUED, None, 2)
+
+
+async def test_what_the_built_in_model_cannot_patch_is_told_where_it_waits(desk: Desk) -> None:
+    await desk.store.set_agents([("worker-1", "worker", "offline", NAME)])
+    told = await desk.order("requeue", id=4, hypothesis="slower is better")
+    experiment = await desk.store.experiment(4)
+    promise = f"a worker is to make its patch anew, but {OFFLINE_WORKERS}"
+    assert told.state == "done" and told.answer.endswith(promise), told.answer
+    assert experiment is not None and experiment.state is State.QUEUED
+    assert experiment.reason.endswith(f"a worker is to make the patch anew, but {OFFLINE_WORKERS}"), experiment.reason
+    again = await desk.order("requeue", id=4, hypothesis="faster is better")
+    assert again.answer == f"experiment 4 waits with your hypothesis, but {OFFLINE_WORKERS}"
 
 
 async def test_set_changes_file_and_lab_and_says_who_and_undo_takes_it_back(desk: Desk) -> None:
