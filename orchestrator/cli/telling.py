@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator import views
 from orchestrator.cli.asking import ask, number, print_json, state_word, why
-from orchestrator.cli.saying import say, say_patch
+from orchestrator.cli.saying import say, say_patch, write
 from orchestrator.cli.tables import print_facts
 from orchestrator.errors import LabError
 from orchestrator.given import no_experiment
@@ -141,7 +141,7 @@ def log(words: Namespace) -> int:
     if words.json:
         print_json({"run": run.id, "text": text})
     elif text:
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        write(text if text.endswith("\n") else text + "\n")
     elif path.exists():
         say(f"autolab: Run {run.id} of experiment {words.id} has printed nothing{yet}.", to=sys.stderr)
     else:
