@@ -287,8 +287,10 @@ def _with_lab(text: str, words: argparse.Namespace) -> str:
     from orchestrator.cli.hints import for_lab
     from orchestrator.lab import find_lab
 
+    if "lab" not in words:  # not understood, or `init`: what it says is of another repository
+        return text
     try:
-        return for_lab(text, find_lab(getattr(words, "lab", None)))
+        return for_lab(text, find_lab(words.lab))
     except LabError:  # there is none to name
         return text
 

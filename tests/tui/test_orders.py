@@ -251,8 +251,13 @@ async def test_what_stands_for_good_is_refused_with_the_reason(desk: Desk) -> No
     await desk.order("requeue", BOB, id=13)
     with pytest.raises(LabError, match="Experiment 13 is queued by now"):
         await desk.undo()
-    with pytest.raises(LabError, match="requeue of experiment 13, cannot be undone"):
+    with pytest.raises(LabError, match=r"requeue of experiment 13, cannot be undone.*`autolab drop 13` takes it out"):
         await desk.undo(BOB)
+    made = int((await desk.order("add", title="Slow", hypothesis="h", patch=DIFF)).answer)
+    picked = await desk.order("pick", id=made, onto="master")
+    assert picked.state == "done", picked.answer
+    with pytest.raises(LabError, match=rf"pick of experiment {made}, .* `git branch -D pick/{made}-slow` removes it"):
+        await desk.undo()
     other = await desk.order("undo", BOB, command=1)
     assert other.state == "refused" and "not your last order" in other.answer
 
