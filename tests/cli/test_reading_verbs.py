@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,15 @@ def test_what_cannot_be_promoted_or_read_is_answered_with_a_command_that_works(b
     assert refused.returncode == 1 and "Master holds it already" in refused.stderr
     nobody = autolab("pause", "nobody", str(bare))
     assert nobody.returncode == 1 and "There is no agent 'nobody'. `autolab start " in nobody.stderr
+    for verb in ("patch", "diff"):
+        told = autolab(verb, "0", str(bare))
+        assert (
+            told.returncode == 1 and told.stdout == "" and "Experiment 0 has no patch. `autolab show 0 " in told.stderr
+        )
+    assert not list(bare.parent.glob("*.patch"))
+    for words in ("0", "2104.09864", "nothing"):
+        told = autolab("paper", words, str(bare))
+        assert told.returncode == 1 and f"`autolab papers {shlex.quote(str(bare))}` lists" in told.stderr, told.stderr
     unread = autolab("log", "0", young)
     assert unread.returncode == 1 and f"`autolab show 0 {young}`" in unread.stderr
 
