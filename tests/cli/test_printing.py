@@ -128,7 +128,12 @@ def test_status_tells_what_the_store_knows_though_the_settings_are_broken(bare: 
     assert "is not valid TOML" in told.stderr and "line" in told.stderr and len(told.stderr.splitlines()) == 1
     assert "team offline" in whole.stdout and "team -" in told.stdout
     assert told.stdout.splitlines()[1:] == whole.stdout.splitlines()[1:]
-    assert json.loads(as_json.stdout)["balance"]["of"] == 0
+    found = json.loads(as_json.stdout)
+    assert found["balance"]["of"] == 0 and "is not valid TOML" in found["settings_error"]
+
+
+def test_status_of_settings_that_can_be_read_has_no_error(bare: Path) -> None:
+    assert json.loads(autolab("status", "--json", str(bare)).stdout)["settings_error"] is None
 
 
 def test_the_lines_of_a_hypothesis_stay_and_a_reason_is_one_line(bare: Path) -> None:
