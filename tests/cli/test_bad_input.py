@@ -136,6 +136,13 @@ def test_commands_are_answered_even_while_the_daemon_is_down(lab: Path) -> None:
     refused(autolab("message", "nobody", "hello", str(lab)), 1, "no agent")
 
 
+def test_a_stop_with_no_run_under_way_speaks_of_none(measured: Path) -> None:
+    assert autolab("pause", str(measured)).returncode == 0
+    assert autolab("start", str(measured)).returncode == 0
+    told = autolab("stop", "--now", str(measured))
+    assert (told.returncode, told.stderr) == (0, "") and told.stdout.startswith("The lab rests: "), told
+
+
 def test_an_unreachable_model_does_not_stop_the_lab(measured: Path) -> None:
     lab = measured
     text = (lab / "autolab.toml").read_text()
