@@ -88,7 +88,7 @@ def show(words: Namespace) -> int:
     say(f"experiment {story['id']}: {story['title']}")
     facts = [("state", state_word(story)), ("reason", why(story))]
     names = ("hypothesis", "source", "variable", "edit", "author", "branch", "commit", "parent")
-    facts += [(name, str(story[name])) for name in names]
+    facts += [(name, "-" if story[name] is None else str(story[name])) for name in names]
     facts.append(("val_bpb", f"{number(story['val_bpb'])}  ({number(story['delta'], '+.4f')} against its parent)"))
     facts.append(("scores", scores_told(story["score_mark"])))
     facts += [("promoted", f"as a {story['promoted_as']}" if story["promoted_as"] else ""), ("vault", story["vault"])]

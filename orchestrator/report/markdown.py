@@ -9,7 +9,7 @@ from orchestrator.figures import figure
 from orchestrator.marks import SIGN_CHANGED
 from orchestrator.report.facts import Facts
 from orchestrator.store.ablations import counts_told
-from orchestrator.store.records import Experiment, seconds_since
+from orchestrator.store.records import Experiment, seconds_since, to_the_minute
 from orchestrator.store.states import RAN
 
 
@@ -30,13 +30,16 @@ def markdown(facts: Facts, picture: str | None) -> str:
         parts += ["## What wins are still worth", "\n".join(lines)]
     parts += ["## What came of everything", _outcomes(facts)]
     if facts.anomalies:
-        parts += ["## Anomalies", "\n".join(f"- {one.at[:16]} {inline(one.reason)}" for one in facts.anomalies)]
+        parts += [
+            "## Anomalies",
+            "\n".join(f"- {to_the_minute(one.at)} {inline(one.reason)}" for one in facts.anomalies),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
 def _opening(facts: Facts) -> str:
     base = facts.baseline
-    lines = [f"As of {facts.at[:16].replace('T', ' ')} UTC, profile {facts.profile or 'unknown'}"]
+    lines = [f"As of {to_the_minute(facts.at)} UTC, profile {facts.profile or 'unknown'}"]
     lines[0] += f", on {', '.join(map(inline, facts.devices))}." if facts.devices else "."
     if facts.first_run is not None:
         hours = seconds_since(facts.first_run, facts.at) / 3600
