@@ -45,20 +45,23 @@ def _opening(facts: Facts) -> str:
         hours = seconds_since(facts.first_run, facts.at) / 3600
         ended = sum(n for state, n in facts.counts.items() if state in RAN) - _starts(facts)
         lines.append(
-            f"{ended} experiments came to an outcome in {facts.runs} runs, {facts.slot_seconds / 3600:.1f} slot hours,"
-            f" within {hours:.1f} h; {facts.tokens} tokens and {facts.money:.2f} of money spent."
+            f"{_count(ended, 'experiment')} came to an outcome in {_count(facts.runs, 'run')},"
+            f" {facts.slot_seconds / 3600:.1f} slot hours, within {hours:.1f} h; {facts.tokens} tokens and"
+            f" {facts.money:.2f} of money spent."
         )
     if base.val_bpb is None:
         lines.append("Master has not been measured yet.")
     else:
         noise = "" if base.noise is None else f", noise of one run {figure(base.noise)}"
         lines.append(
-            f"Master `{(base.commit or '')[:9]}` scores **{figure(base.val_bpb)}** (mean of {base.runs} runs{noise})."
+            f"Master `{(base.commit or '')[:9]}` scores **{figure(base.val_bpb)}**"
+            f" (mean of {_count(base.runs, 'run')}{noise})."
         )
     if base.gain is not None and base.believed is not None:
         lines.append(
             f"It gained {figure(base.gain)} since the start, of which {figure(base.believed)} is believed after the"
-            f" winner's curse; of {base.promotions} promotions {base.expected_false:.1f} are expected to be none."
+            f" winner's curse; of {_count(base.promotions, 'promotion')}"
+            f" {base.expected_false:.1f} are expected to be none."
         )
     if facts.mark:
         sign = " The sign of what is maximised is changed: less is better." if facts.mark == SIGN_CHANGED else ""
@@ -148,6 +151,10 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def inline(text: str) -> str:
     """Somebody's words as plain text in one line of Markdown: no markup of theirs has an effect."""
     return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _number(value: float | None, form: str = ".4f") -> str:

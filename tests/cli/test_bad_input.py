@@ -154,6 +154,7 @@ def test_an_unreachable_model_does_not_stop_the_lab(measured: Path) -> None:
     assert "cannot be reached" in looked.stdout
     run = autolab("run", str(lab), "--experiments", "1", timeout=200)
     assert run.returncode == 0, run.stdout + run.stderr
+    assert "1 experiment has come to an outcome" in run.stdout
 
 
 def test_results_can_be_exported_in_autoresearchs_columns(lab: Path) -> None:
