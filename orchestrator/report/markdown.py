@@ -10,7 +10,7 @@ from orchestrator.marks import SIGN_CHANGED
 from orchestrator.report.facts import Facts
 from orchestrator.store.ablations import counts_told
 from orchestrator.store.records import Experiment, seconds_since, to_the_minute
-from orchestrator.store.states import RAN
+from orchestrator.store.states import RAN, State
 
 
 def markdown(facts: Facts, picture: str | None) -> str:
@@ -133,7 +133,8 @@ def _own(facts: Facts) -> str:
 
 def _outcomes(facts: Facts) -> str:
     counts = {str(state): number for state, number in facts.counts.items()}
-    lines = ["- " + ", ".join(counts_told(counts, list(facts.still_worth)))]
+    counts[State.PROMOTED] = counts.get(State.PROMOTED, 0) - _starts(facts)  # nobody has won a starting point
+    lines = ["- " + (", ".join(counts_told(counts, list(facts.still_worth))) or "no experiment yet")]
     if facts.failures:
         lines.append("- Runs without a score: " + ", ".join(f"{n} {kind}" for kind, n in facts.failures.items()))
     if facts.early_stopping:
