@@ -132,7 +132,7 @@ def _neighbours(lab: Lab | None) -> Finding:
     others = labs_at_work(but=lab)
     if not others:
         return Finding("other labs", True, "none is at work on this machine")
-    return Finding("other labs", False, f"at work on the same slots: {named(others, lab)}", remedy(others))
+    return Finding("other labs", False, f"at work on the same slots: {named(others)}", remedy(others))
 
 
 def _lab(lab: Lab) -> list[Finding]:

@@ -21,16 +21,16 @@ from orchestrator.store.states import ENDED, WAITING, State, in_words
 MOST_ORDERS = 500
 
 FOR_GOOD = {
-    "end": "the training of that run is lost. r (`requeue ID`) runs it again.",
-    "kill": "the training of that run is lost. r (`requeue ID`) runs it again.",
-    "promote": "master holds it now. `autolab revert ID` takes it out again, measured first.",
-    "requeue": "the new attempt stands beside the old one. `autolab drop ID` takes it out of the queue.",
+    "end": "the training of that run is lost. `autolab requeue {id}`, or r in the room, runs it again.",
+    "kill": "the training of that run is lost. `autolab requeue {id}`, or r in the room, runs it again.",
+    "promote": "master holds it now. `autolab revert {id}` takes it out again, measured first.",
+    "requeue": "the new attempt stands beside the old one. `autolab drop {id}` takes it out of the queue.",
     "message": "what was said stays said. Send another message.",
     "import": "the agents may have read it.",
-    "pick": "the branch is yours. `git branch -D BRANCH` removes it.",
+    "pick": "the branch is yours. `git branch -D {branch}` removes it.",
     "stop": "`autolab start` starts the lab again.",
 }
-"""Orders that cannot be undone, and why."""
+"""Orders that cannot be undone, and why: {id} is the experiment, {branch} what a pick has made."""
 
 MADE_ONE = frozenset({"add", "revert", "ablate"})
 """Orders that make an experiment: undone while it waits, and of no further interest once it has ended."""
@@ -109,7 +109,8 @@ async def undo_of(reader: Reader, order: Command) -> Undo:
     match order.verb:
         case verb if verb in FOR_GOOD:
             of = f" of experiment {words['id']}" if "id" in words else ""
-            raise LabError(f"Your last order, {verb}{of}, cannot be undone: {FOR_GOOD[verb]}")
+            why = FOR_GOOD[verb].format(id=words.get("id"), branch=_picked(order))
+            raise LabError(f"Your last order, {verb}{of}, cannot be undone: {why}")
         case "drop":
             return await _of_drop(reader, order)
         case "priority":
@@ -216,6 +217,12 @@ async def _made_by(reader: Reader, order: Command) -> Experiment | None:
     """The experiment that the answer to an order of MADE_ONE names."""
     made = re.search(r"\d+", order.answer)
     return await reader.experiment(int(made.group())) if made is not None else None
+
+
+def _picked(order: Command) -> str:
+    """The branch that the answer to a pick names."""
+    made = re.match(r"branch (\S+)", order.answer)
+    return made[1] if made is not None else "BRANCH"
 
 
 async def _agents_of(reader: Reader, order: Command) -> list[str]:

@@ -15,10 +15,10 @@ from orchestrator.actions import ACTIONS, BY_NAME, Action, Kind
 from orchestrator.actor import who
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
+from orchestrator.patches.offline import BUILT_IN_HEARS_NOTHING, hears_nothing
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Command
 from orchestrator.store.states import State
-from orchestrator.team.offline import BUILT_IN_HEARS_NOTHING, hears_nothing
 from tui.arranging import STRIP
 from tui.commands import ON_THE_COMMAND_LINE, NotUnderstood, Order, not_understood, understand
 from tui.deeds import Deeds

@@ -43,4 +43,4 @@ async def tell_of_neighbours(app: App[Any], lab: Lab) -> None:
 
     others = await asyncio.to_thread(labs_at_work, lab)
     if others:
-        app.notify(told(others, lab), title="another lab", severity="warning", timeout=20, markup=False)
+        app.notify(told(others), title="another lab", severity="warning", timeout=20, markup=False)

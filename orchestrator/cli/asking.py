@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from orchestrator.cli.saying import write
 from orchestrator.figures import figure
 from orchestrator.lab import Lab
 from orchestrator.store.ablations import ABLATION, OUT, is_ablation
@@ -29,8 +29,7 @@ def ask(lab: Lab, question: Callable[[Reader], Awaitable[T]]) -> T:
 
 def print_json(value: object) -> None:
     """A value as people and programs read it, on standard output."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+    write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def number(value: float | None, form: str = ".4f") -> str:

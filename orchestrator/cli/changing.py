@@ -128,7 +128,7 @@ def add(words: Namespace) -> int:
     if experiment is not None and experiment.state is State.REJECTED:
         say(f"autolab: Experiment {number} will not run: {experiment.reason}", to=sys.stderr)
     elif words.patch is None and asyncio.run(_only_offline(lab)):
-        from orchestrator.team.offline import OFFLINE_WORKERS
+        from orchestrator.patches.offline import OFFLINE_WORKERS
 
         say(f"autolab: A worker is to make the patch, but {OFFLINE_WORKERS}.", to=sys.stderr)
     say(json.dumps({"id": number}) if words.json else number)
@@ -202,7 +202,7 @@ async def _experiment(lab: Lab, number: int) -> Experiment | None:
 
 
 async def _only_offline(lab: Lab) -> bool:
-    from orchestrator.team.offline import only_offline_workers  # brings the catalogue
+    from orchestrator.patches.offline import only_offline_workers  # brings the catalogue
 
     async with Reader(lab.database) as reader:
         return await only_offline_workers(reader)

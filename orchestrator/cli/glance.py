@@ -35,7 +35,7 @@ MOST_ANOMALIES = 3
 
 def status(words: Namespace) -> int:
     lab = find_lab(words.lab)
-    teams = _teams_at_work(lab)
+    teams, wrong = _teams_at_work(lab)
     names = ", ".join(team.name for team in teams) or ask(lab, _teams_seen)
     facts = ask(lab, lambda reader: views.status_json(lab, reader, names))
     completed = ask(lab, completions)
@@ -45,6 +45,7 @@ def status(words: Namespace) -> int:
         first, *others = [balance.as_json() for balance in balances.values()]
         more: dict[str, Any] = {"completion": [one.as_json() for one in completed], "balance": first}
         more["agents"] = [one.as_json() for one in busy]
+        more["settings_error"] = wrong
         if others:
             more["balances"] = {name: balance.as_json() for name, balance in balances.items()}
         print_json({**facts, **more})
@@ -87,13 +88,13 @@ def _counted(counts: dict[str, int], measured: list[Experiment]) -> str:
     return ", ".join(counts_told(without_start, measured))
 
 
-def _teams_at_work(lab: Lab) -> tuple[Team, ...]:
-    """None where `autolab.toml` cannot be read: that is told, and everything else stands in the store."""
+def _teams_at_work(lab: Lab) -> tuple[tuple[Team, ...], str | None]:
+    """None where `autolab.toml` cannot be read, and why: that is told, and everything else stands in the store."""
     try:
-        return read_settings(lab.settings_file).teams_at_work
+        return read_settings(lab.settings_file).teams_at_work, None
     except LabError as error:
-        say(f"autolab: {error}", to=sys.stderr)
-        return ()
+        say(f"autolab: {for_lab(str(error), lab)}", to=sys.stderr)
+        return (), str(error)
 
 
 async def _teams_seen(reader: Reader) -> str:

@@ -12,6 +12,7 @@ from orchestrator.errors import LabError
 from orchestrator.lab import Lab, find_lab
 
 _COMMAND = re.compile(r"`(autolab(?:-tui)?)((?: [^`]*)?)`")
+_GIT = re.compile(r"`git (?=(?:branch|checkout|status)\b)")
 _WITH_LAB_LAST = BY_VERB.keys() - {"init"}
 
 
@@ -20,6 +21,11 @@ def lab_word(lab: Lab) -> str:
     with contextlib.suppress(LabError):
         if find_lab(None).root == lab.root:
             return ""
+    return _path(lab)
+
+
+def _path(lab: Lab) -> str:
+    """Where the lab is, seen from here, quoted for the shell."""
     here = Path.cwd()
     return shlex.quote(str(lab.root.relative_to(here) if lab.root.is_relative_to(here) else lab.root))
 
@@ -37,8 +43,10 @@ def _names_lab(words: list[str]) -> bool:
 
 def for_lab(text: str, lab: Lab) -> str:
     """The text with this lab behind every command in backquotes that takes one and names none: neither LAB, nor a lab
-    by its whole path, which may be another."""
+    by its whole path, which may be another. What git does is done in the lab's directory."""
     word = lab_word(lab)
+    if Path.cwd() != lab.root:
+        text = _GIT.sub(lambda git: f"{git.group()}-C {_path(lab)} ", text)
 
     def named(command: re.Match[str]) -> str:
         program, rest = command.groups()

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from orchestrator.actor import who
+from orchestrator.cli.asking import ask
 from orchestrator.cli.hints import for_lab
 from orchestrator.cli.saying import say
 from orchestrator.errors import LabError, UsageError
@@ -111,7 +112,7 @@ def _tell_of_keys(lab: Lab) -> None:
 def _tell_of_neighbours(lab: Lab) -> None:
     others = labs_at_work(but=lab)
     if others:
-        say(told(others, lab))
+        say(told(others))
 
 
 def stop(words: Namespace) -> int:
@@ -121,8 +122,9 @@ def stop(words: Namespace) -> int:
         asyncio.run(_kill_orphans(lab, words.now))
         say("The daemon is not running.")
         return 0
-    killing = "Killing the runs under way; they run again after the next start."
-    say(killing if words.now else "Waiting for the runs under way to finish.", to=sys.stderr)
+    if ask(lab, Reader.runs_underway):
+        killing = "Killing the runs under way; they run again after the next start."
+        say(killing if words.now else "Waiting for the runs under way to finish.", to=sys.stderr)
     answer = asyncio.run(_ask_to_stop(lab, words.now))
     say(f"The lab rests: {answer}.")
     return 0

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from argparse import Namespace
 from pathlib import Path
 
 from orchestrator import views
 from orchestrator.cli.asking import ask, number, print_json, state_word, why
-from orchestrator.cli.saying import say
+from orchestrator.cli.saying import say, write
 from orchestrator.cli.tables import print_table
 from orchestrator.columns import Column
 from orchestrator.errors import UsageError
@@ -105,7 +104,7 @@ def export(words: Namespace) -> int:
         print_json(ask(lab, views.results_json))
         return 0
     if words.format == "tsv":
-        sys.stdout.write(ask(lab, results_files.tsv))
+        write(ask(lab, results_files.tsv))
         return 0
     text = io.StringIO()
     rows = ask(lab, views.results_json)
@@ -114,5 +113,5 @@ def export(words: Namespace) -> int:
     table.writeheader()
     for row in rows:
         table.writerow({**row, "runs": " ".join(number(run["val_bpb"], ".6f") for run in row["runs"])})
-    sys.stdout.write(text.getvalue())
+    write(text.getvalue())
     return 0

@@ -8,11 +8,11 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from orchestrator.actions import BY_VERB
 from orchestrator.cli.examples import EXAMPLES
-from orchestrator.cli.saying import say
+from orchestrator.cli.saying import flush, open_closed, say, write
 from orchestrator.errors import LabError, UsageError
 from orchestrator.given import experiment_number, is_digits, priority, require_one, told
 from orchestrator.targets.target import Direction
@@ -29,6 +29,10 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message[:1].upper()}{message[1:]}.", f"`{self.prog} --help` shows how.")
+
+    def print_help(self, file: Any = None) -> None:
+        """Said like everything else: argparse by itself passes over what could not be written."""
+        write(self.format_help())
 
 
 def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
@@ -283,16 +287,31 @@ def _with_lab(text: str, words: argparse.Namespace) -> str:
     from orchestrator.cli.hints import for_lab
     from orchestrator.lab import find_lab
 
+    if "lab" not in words:  # not understood, or `init`: what it says is of another repository
+        return text
     try:
-        return for_lab(text, find_lab(getattr(words, "lab", None)))
+        return for_lab(text, find_lab(words.lab))
     except LabError:  # there is none to name
         return text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    open_closed()
+    try:
+        status = _carried_out(sys.argv[1:] if arguments is None else arguments)
+        flush()
+        return status
+    except LabError as error:  # of standard output itself
+        say(f"autolab: {error}", to=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `autolab results | head`: the reader has seen enough
+        return 0
+
+
+def _carried_out(arguments: Sequence[str]) -> int:
     words = argparse.Namespace()
     try:
-        words = parse(sys.argv[1:] if arguments is None else arguments)
+        words = parse(arguments)
         return carrier(words.carried_out_by)(words)
     except UsageError as error:
         say(f"autolab: {error}", to=sys.stderr)
@@ -302,9 +321,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # `autolab results | head`: the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except SystemExit as shown:  # of --help
+        return int(shown.code or 0)
 
 
 if __name__ == "__main__":

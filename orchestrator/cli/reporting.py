@@ -8,7 +8,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from orchestrator.cli.saying import say
+from orchestrator.cli.saying import say, write
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, find_lab
 from orchestrator.report.facts import Facts, facts_of
@@ -36,8 +36,7 @@ def report(words: Namespace) -> int:
             f"The report cannot be written to {into} ({error.strerror}).", "Name another directory with --out."
         ) from error
     if words.json:
-        json.dump({"markdown": str(into / TEXT), "picture": str(into / PICTURE) if measured else None}, sys.stdout)
-        sys.stdout.write("\n")
+        write(json.dumps({"markdown": str(into / TEXT), "picture": str(into / PICTURE) if measured else None}) + "\n")
     else:
         say(text, end="")
         say(f"autolab: written to {into / TEXT}{f' and {PICTURE}' if measured else ''}", to=sys.stderr)

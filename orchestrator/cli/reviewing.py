@@ -18,7 +18,7 @@ from orchestrator.review.exporting import write_patch
 from orchestrator.review.morning import Morning, began, morning_of
 from orchestrator.review.wins import Win, require_patch, wins_of
 from orchestrator.store.ablations import ABLATION
-from orchestrator.store.records import seconds_since
+from orchestrator.store.records import seconds_since, to_the_minute
 from orchestrator.store.states import State
 
 WIN_COLUMNS = (
@@ -109,7 +109,7 @@ def morning(words: Namespace) -> int:
     for note in told.learned:
         say(f"{note.kind}\t{note.text.strip()}")
     for event in told.anomalies:
-        say_row("anomaly", event.at, event.reason)
+        say_row("anomaly", to_the_minute(event.at), event.reason)
     for one in told.next:
         say_row("next", one.label, one.state, one.title)
     return 0
@@ -118,10 +118,10 @@ def morning(words: Namespace) -> int:
 def _since(told: Morning, hours: float, birth: str | None) -> str:
     """How far back it goes; a lab that is younger is told of from its beginning."""
     if birth is None or birth <= told.since:
-        return f"{told.since[:16].replace('T', ' ')} UTC, the last {hours:g} h"
+        return f"{to_the_minute(told.since)} UTC, the last {hours:g} h"
     age = seconds_since(birth, told.now)
     ago = f"{age / 3600:.0f} h" if age >= 3600 else f"{age / 60:.0f} min"
-    return f"the lab began, {ago} ago ({birth[:16].replace('T', ' ')} UTC)"
+    return f"the lab began, {ago} ago ({to_the_minute(birth)} UTC)"
 
 
 def morning_json(told: Morning) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator import views
 from orchestrator.cli.asking import ask, number, print_json, state_word, why
-from orchestrator.cli.saying import say, say_patch
+from orchestrator.cli.saying import say, say_patch, write
 from orchestrator.cli.tables import print_facts
 from orchestrator.errors import LabError
 from orchestrator.given import no_experiment
@@ -89,7 +89,7 @@ def show(words: Namespace) -> int:
     say(f"experiment {story['id']}: {story['title']}")
     facts = [("state", state_word(story)), ("reason", why(story))]
     names = ("hypothesis", "source", "variable", "edit", "author", "branch", "commit", "parent")
-    facts += [(name, str(story[name])) for name in names]
+    facts += [(name, "-" if story[name] is None else str(story[name])) for name in names]
     facts.append(("val_bpb", f"{number(story['val_bpb'])}  ({number(story['delta'], '+.4f')} against its parent)"))
     facts.append(("scores", scores_told(story["score_mark"])))
     facts += [("promoted", f"as a {story['promoted_as']}" if story["promoted_as"] else ""), ("vault", story["vault"])]
@@ -142,7 +142,7 @@ def log(words: Namespace) -> int:
     if words.json:
         print_json({"run": run.id, "text": text})
     elif text:
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        write(text if text.endswith("\n") else text + "\n")
     elif path.exists():
         say(f"autolab: Run {run.id} of experiment {words.id} has printed nothing{yet}.", to=sys.stderr)
     else:

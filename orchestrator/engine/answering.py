@@ -20,6 +20,7 @@ from orchestrator.given import experiment_number, no_experiment, priority
 from orchestrator.measurement.judging import Judging
 from orchestrator.measurement.masters import called
 from orchestrator.measurement.measuring import Measuring
+from orchestrator.patches.offline import BUILT_IN_HEARS_NOTHING, hears_nothing
 from orchestrator.patches.requeueing import requeue
 from orchestrator.patches.reverting import ablate, revert
 from orchestrator.patches.submitting import add_own
@@ -27,7 +28,6 @@ from orchestrator.remedies import instead_of_dropping, instead_of_promoting, ins
 from orchestrator.review.answering import accept, pick_onto, reopen
 from orchestrator.store.records import Command, Experiment, Level, Run, utc_now
 from orchestrator.store.states import ENDED, IllegalMove, State
-from orchestrator.team.offline import BUILT_IN_HEARS_NOTHING, hears_nothing
 
 LOOK_SECONDS = 0.2
 TROUBLE_SECONDS = 2.0

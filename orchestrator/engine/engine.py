@@ -176,7 +176,9 @@ class Engine:
         if await self.measuring.finished():
             self.measuring.closed = True
             if not underway:
-                return Ending(True, f"{self._experiments} experiments have come to an outcome")
+                wanted = self._experiments or 0
+                told = f"{wanted} experiment{'s have' if wanted != 1 else ' has'} come to an outcome"
+                return Ending(True, told)
         await self._vault.look(idle=False)
         steps += await self.measuring.launch()
         await self._vault.look(idle=True)

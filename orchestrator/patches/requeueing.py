@@ -11,6 +11,7 @@ from orchestrator.branches import Conflict
 from orchestrator.context import Context
 from orchestrator.errors import LabError
 from orchestrator.guard import program_hash
+from orchestrator.patches.offline import OFFLINE_WORKERS, only_offline_workers
 from orchestrator.patches.submitting import against_guard, applied_to_master, commit_on_branch
 from orchestrator.remedies import instead_of_requeueing, stands
 from orchestrator.runs.log_text import inert
@@ -39,8 +40,8 @@ async def requeue(context: Context, experiment: Experiment, words: dict[str, Any
             await context.store.annotate(
                 experiment.id, f"{actor} has changed the hypothesis", actor=actor, hypothesis=hypothesis
             )
-            return f"experiment {experiment.id} waits with your hypothesis"
-        return await _for_a_worker(context, edited, actor)
+            return f"experiment {experiment.id} waits with your hypothesis{await _in_vain(context)}"
+        return await _for_a_worker(context, replace(edited, edit=""), actor)  # the edit was for the other hypothesis
     except IllegalMove as late:
         raise LabError(
             f"Experiment {experiment.id} went on meanwhile ({late}).", "Look at it, and try again."
@@ -79,11 +80,14 @@ async def _with_patch(context: Context, experiment: Experiment, diff: str, actor
 
 
 async def _for_a_worker(context: Context, experiment: Experiment, actor: str) -> str:
+    """Without an edit of its own the built-in model makes nothing of it, and that is told where it waits."""
     attempt = experiment.attempt + 1
+    but = "" if experiment.edit else await _in_vain(context)
+    making = "is to make" if but else "makes"
     await context.store.move(
         experiment.id,
         State.QUEUED,
-        f"attempt {attempt}, asked for by {actor}: a worker makes the patch anew",
+        f"attempt {attempt}, asked for by {actor}: a worker {making} the patch anew{but}",
         actor=actor,
         only_from=experiment.state,
         attempt=attempt,
@@ -93,7 +97,12 @@ async def _for_a_worker(context: Context, experiment: Experiment, actor: str) ->
         hypothesis=experiment.hypothesis,
         priority=max(experiment.priority, 0),
     )
-    return f"experiment {experiment.id} is queued as attempt {attempt}; a worker makes its patch anew"
+    return f"experiment {experiment.id} is queued as attempt {attempt}; a worker {making} its patch anew{but}"
+
+
+async def _in_vain(context: Context) -> str:
+    """What stands behind the promise of a patch where no worker can make it."""
+    return f", but {OFFLINE_WORKERS}" if await only_offline_workers(context.store) else ""
 
 
 def _require_outcome(experiment: Experiment) -> None:

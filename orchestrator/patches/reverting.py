@@ -65,7 +65,10 @@ async def _add(context: Context, experiment: Experiment, actor: str, decision: D
         f"{REVERSAL}{experiment.id}",
         patch=diff,
     )
-    return await add_diff(context, proposal, diff, actor, decision=decision, new=False, line=experiment.line)
+    whose = f"the change of experiment {experiment.id} taken out of master, as {actor} ordered"
+    return await add_diff(
+        context, proposal, diff, actor, decision=decision, new=False, line=experiment.line, whose=whose
+    )
 
 
 async def _refuse_twice(context: Context, title: str) -> None:

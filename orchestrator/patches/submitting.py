@@ -27,6 +27,8 @@ UNTOLD = (State.KILLED, State.LOST, State.REJECTED, State.GIVEN_UP)
 PERSON_PRIORITY = 100
 """A person's own experiment goes before what the agents think of."""
 
+PERSONS_OWN = "a person's own patch"
+
 NO_EXPERIMENT = -1
 """Stands for an experiment that is not made yet, where the guard looks for twins."""
 
@@ -137,9 +139,11 @@ async def add_diff(
     priority: int = PERSON_PRIORITY,
     strict: bool = False,
     line: str = "",
+    whose: str = PERSONS_OWN,
 ) -> int:
     """An experiment that a person asked for, from a unified diff against the master of `line`; returns its id.
 
+    `whose` says in its story where the diff is from.
     `new`: it must be a program that was never run. A diff that does not apply, or that touches other files, is refused
     and leaves nothing behind (LabError). One that breaks a rule of the guard becomes an experiment that is `rejected`,
     with the reason; `strict`, it is refused as well.
@@ -164,14 +168,14 @@ async def add_diff(
             base,
             model="",
             actor=actor,
-            reason="a person's own patch",
+            reason=whose,
             program=program_hash(after),
         )
         refused = await against_guard(context, before, after, experiment.id, worktree, new=new)
         if refused:
             await context.store.move(experiment.id, State.REJECTED, "rejected by the guard: " + " ".join(refused))
         else:
-            await context.store.move(experiment.id, State.READY, "a person's own patch; the guard let it pass")
+            await context.store.move(experiment.id, State.READY, f"{whose}; the guard let it pass")
         return experiment.id
 
 

@@ -9,8 +9,8 @@ from orchestrator.figures import figure
 from orchestrator.marks import SIGN_CHANGED
 from orchestrator.report.facts import Facts
 from orchestrator.store.ablations import counts_told
-from orchestrator.store.records import Experiment, seconds_since
-from orchestrator.store.states import RAN
+from orchestrator.store.records import Experiment, seconds_since, to_the_minute
+from orchestrator.store.states import RAN, State
 
 
 def markdown(facts: Facts, picture: str | None) -> str:
@@ -30,32 +30,38 @@ def markdown(facts: Facts, picture: str | None) -> str:
         parts += ["## What wins are still worth", "\n".join(lines)]
     parts += ["## What came of everything", _outcomes(facts)]
     if facts.anomalies:
-        parts += ["## Anomalies", "\n".join(f"- {one.at[:16]} {inline(one.reason)}" for one in facts.anomalies)]
+        parts += [
+            "## Anomalies",
+            "\n".join(f"- {to_the_minute(one.at)} {inline(one.reason)}" for one in facts.anomalies),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
 def _opening(facts: Facts) -> str:
     base = facts.baseline
-    lines = [f"As of {facts.at[:16].replace('T', ' ')} UTC, profile {facts.profile or 'unknown'}"]
+    lines = [f"As of {to_the_minute(facts.at)} UTC, profile {facts.profile or 'unknown'}"]
     lines[0] += f", on {', '.join(map(inline, facts.devices))}." if facts.devices else "."
     if facts.first_run is not None:
         hours = seconds_since(facts.first_run, facts.at) / 3600
         ended = sum(n for state, n in facts.counts.items() if state in RAN) - _starts(facts)
         lines.append(
-            f"{ended} experiments came to an outcome in {facts.runs} runs, {facts.slot_seconds / 3600:.1f} slot hours,"
-            f" within {hours:.1f} h; {facts.tokens} tokens and {facts.money:.2f} of money spent."
+            f"{_count(ended, 'experiment')} came to an outcome in {_count(facts.runs, 'run')},"
+            f" {facts.slot_seconds / 3600:.1f} slot hours, within {hours:.1f} h; {facts.tokens} tokens and"
+            f" {facts.money:.2f} of money spent."
         )
     if base.val_bpb is None:
         lines.append("Master has not been measured yet.")
     else:
         noise = "" if base.noise is None else f", noise of one run {figure(base.noise)}"
         lines.append(
-            f"Master `{(base.commit or '')[:9]}` scores **{figure(base.val_bpb)}** (mean of {base.runs} runs{noise})."
+            f"Master `{(base.commit or '')[:9]}` scores **{figure(base.val_bpb)}**"
+            f" (mean of {_count(base.runs, 'run')}{noise})."
         )
     if base.gain is not None and base.believed is not None:
         lines.append(
             f"It gained {figure(base.gain)} since the start, of which {figure(base.believed)} is believed after the"
-            f" winner's curse; of {base.promotions} promotions {base.expected_false:.1f} are expected to be none."
+            f" winner's curse; of {_count(base.promotions, 'promotion')}"
+            f" {base.expected_false:.1f} are expected to be none."
         )
     if facts.mark:
         sign = " The sign of what is maximised is changed: less is better." if facts.mark == SIGN_CHANGED else ""
@@ -127,7 +133,8 @@ def _own(facts: Facts) -> str:
 
 def _outcomes(facts: Facts) -> str:
     counts = {str(state): number for state, number in facts.counts.items()}
-    lines = ["- " + ", ".join(counts_told(counts, list(facts.still_worth)))]
+    counts[State.PROMOTED] = counts.get(State.PROMOTED, 0) - _starts(facts)  # nobody has won a starting point
+    lines = ["- " + (", ".join(counts_told(counts, list(facts.still_worth))) or "no experiment yet")]
     if facts.failures:
         lines.append("- Runs without a score: " + ", ".join(f"{n} {kind}" for kind, n in facts.failures.items()))
     if facts.early_stopping:
@@ -145,6 +152,10 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def inline(text: str) -> str:
     """Somebody's words as plain text in one line of Markdown: no markup of theirs has an effect."""
     return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _number(value: float | None, form: str = ".4f") -> str:

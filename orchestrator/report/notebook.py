@@ -8,7 +8,7 @@ from orchestrator.figures import figure
 from orchestrator.report.facts import Facts
 from orchestrator.report.markdown import inline
 from orchestrator.store.agents import Note
-from orchestrator.store.records import VAULT, Experiment
+from orchestrator.store.records import VAULT, Experiment, to_the_minute
 from orchestrator.store.states import State
 
 MOST_LINES = 80
@@ -67,7 +67,7 @@ def _tried(one: Experiment) -> str:
 
 def _quoted(note: Note) -> str:
     lines = "\n".join(f"> {line}" if line else ">" for line in note.text.strip().splitlines())
-    return f"{note.author}, {note.at[:16].replace('T', ' ')} UTC:\n\n{lines}"
+    return f"{note.author}, {to_the_minute(note.at)} UTC:\n\n{lines}"
 
 
 def _list(lines: Sequence[str]) -> str:

@@ -72,7 +72,9 @@ def named_by(experiment: Experiment) -> list[str]:
     ids = arxiv_ids(experiment.source)
     if not ids:
         source = printable(experiment.source).strip() or "nothing"
-        raise LabError(f"Experiment {experiment.id} names no paper; its source is {source}.", "`papers` lists them.")
+        raise LabError(
+            f"Experiment {experiment.id} names no paper; its source is {source}.", "`autolab papers` lists them."
+        )
     return ids
 
 
@@ -88,7 +90,7 @@ async def require_paper(reader: Reader, words: str) -> Cited:
     if not ids:
         raise LabError(
             f"{words.strip() or 'Nothing'} is no arXiv id and no experiment.",
-            "An id looks like 2104.09864; `papers` lists them.",
+            "An id looks like 2104.09864; `autolab papers` lists them.",
         )
     rows = await reader.rows("SELECT * FROM experiments WHERE instr(source, ?) > 0 ORDER BY id", (ids[0],))
     experiments = tuple(one for one in map(Experiment.from_row, rows) if ids[0] in arxiv_ids(one.source))
@@ -96,7 +98,7 @@ async def require_paper(reader: Reader, words: str) -> Cited:
     if row is not None:
         return Cited(row.id, row.title, row.summary, row.published, experiments)
     if not experiments:
-        raise LabError(f"The lab knows no paper arXiv:{ids[0]}.", "`papers` lists those that it knows.")
+        raise LabError(f"The lab knows no paper arXiv:{ids[0]}.", "`autolab papers` lists those that it knows.")
     return Cited(ids[0], named_in(experiments[0].source, ids[0]), "", "", experiments)
 
 

@@ -14,16 +14,19 @@ _ANSWERED = (
     " AND next.kind = 'command' AND next.actor = events.actor))"
 )
 
+_BEGUN = "(after IS 'promoted' AND experiment_id IN (SELECT id FROM experiments WHERE branch = 'master'))"
+
 
 async def events_of_interest(reader: Reader, since: str) -> list[Event]:
     """All of them since then (UTC, ISO 8601; empty: ever), newest first, at most MOST. Raises LabError.
 
-    An order that halts the queue or an agent is one event here, not that and its answer.
+    An order that halts the queue or an agent is one event here, not that and its answer; and a starting point has been
+    promoted by nobody.
     """
     ends = [str(state) for state in ENDED]
     rows = await reader.rows(
         f"SELECT * FROM events WHERE at > ? AND (kind IN ({', '.join('?' * len(TOLD))}) OR kind = 'agent'"
-        f" OR kind = 'state' AND after IN ({', '.join('?' * len(ends))})) AND NOT {_ANSWERED}"
+        f" OR kind = 'state' AND after IN ({', '.join('?' * len(ends))})) AND NOT {_ANSWERED} AND NOT {_BEGUN}"
         " ORDER BY seq DESC LIMIT ?",
         (since, *TOLD, *ends, MOST),
     )

@@ -143,7 +143,7 @@ async def ablations(reader: Reader, since: str = "") -> list[Experiment]:
 
 
 async def require_patch(reader: Reader, experiment_id: int) -> Experiment:
-    """The experiment, if it has a commit to export. Raises LabError."""
+    """The experiment, if it has a change to export: a starting point is none. Raises LabError."""
     experiment = await reader.experiment(experiment_id)
     if experiment is None:
         raise no_experiment(experiment_id)
@@ -153,4 +153,8 @@ async def require_patch(reader: Reader, experiment_id: int) -> Experiment:
                 f"Experiment {experiment_id} ended without a patch.", f"`autolab show {experiment_id}` tells why."
             )
         raise LabError(f"Experiment {experiment_id} has no patch yet.", "A worker writes it when its turn comes.")
+    if experiment.parent is None:
+        raise LabError(
+            f"Experiment {experiment_id} has no patch.", f"`autolab show {experiment_id}` tells where it stands."
+        )
     return experiment

@@ -17,6 +17,11 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def to_the_minute(at: str) -> str:
+    """A moment, as `utc_now` writes it, for people: `2026-01-31 02:03`."""
+    return at[:16].replace("T", " ")
+
+
 def seconds_since(then: str, now: str | None = None) -> float:
     """Seconds from `then` to `now` (the present), both as `utc_now` writes them."""
     end = datetime.fromisoformat(now) if now else datetime.now(UTC)

@@ -164,7 +164,9 @@ class Crew:
                     experiment.id, State.QUEUED, "the daemon was stopped while this was being patched"
                 )
             elif not experiment.role_model:
-                await self._context.store.move(experiment.id, State.READY, "a person's own patch")
+                await self._context.store.move(
+                    experiment.id, State.READY, "ready: nobody reviews what a person ordered"
+                )
             elif self._nobody_reviews(experiment):
                 await self._context.store.move(experiment.id, State.READY, "ready: nobody reviews in its team")
 

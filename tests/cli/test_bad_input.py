@@ -146,6 +146,13 @@ def test_commands_are_answered_even_while_the_daemon_is_down(lab: Path) -> None:
     refused(autolab("message", "nobody", "hello", str(lab)), 1, "no agent")
 
 
+def test_a_stop_with_no_run_under_way_speaks_of_none(measured: Path) -> None:
+    assert autolab("pause", str(measured)).returncode == 0
+    assert autolab("start", str(measured)).returncode == 0
+    told = autolab("stop", "--now", str(measured))
+    assert (told.returncode, told.stderr) == (0, "") and told.stdout.startswith("The lab rests: "), told
+
+
 def test_an_unreachable_model_does_not_stop_the_lab(measured: Path) -> None:
     lab = measured
     text = (lab / "autolab.toml").read_text()
@@ -157,6 +164,7 @@ def test_an_unreachable_model_does_not_stop_the_lab(measured: Path) -> None:
     assert "cannot be reached" in looked.stdout
     run = autolab("run", str(lab), "--experiments", "1", timeout=200)
     assert run.returncode == 0, run.stdout + run.stderr
+    assert "1 experiment has come to an outcome" in run.stdout
 
 
 def test_results_can_be_exported_in_autoresearchs_columns(lab: Path) -> None:

@@ -24,5 +24,7 @@ def test_events_are_listed_with_who_did_what_and_why(bare: Path) -> None:
         ["lab", "", "the queue is paused", "ada@box"],
         ["anomaly", "", "no free space", "autolab"],
     ]
+    assert ["master", "0"] in [row[1:3] for row in told], "where it began"
+    assert "promoted" not in [row[1] for row in told], "nobody has won the start"
     newest = json.loads(autolab("events", "--json", str(bare)).stdout)[0]
     assert (newest["kind"], newest["actor"], newest["reason"]) == ("lab", "ada@box", "the queue is paused")

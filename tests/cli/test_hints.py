@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,17 @@ def a_lab(root: Path) -> Lab:
     return Lab(root)
 
 
+def a_diff(root: Path) -> str:
+    """A change of the lab's program against its master."""
+    program = root / "train.py"
+    text = program.read_text()
+    program.write_text(text.replace("1e-3", "2e-3", 1))
+    words = ["git", "-C", str(root), "diff", "train.py"]
+    changed = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    program.write_text(text)
+    return changed
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -27,6 +39,7 @@ def a_lab(root: Path) -> Lab:
         ("`autolab --help` and `autolab run --help`", "`autolab --help` and `autolab run --help`"),
         ("`autolab init lab`, `autolab stop LAB`, `kill 3`", "`autolab init lab`, `autolab stop LAB`, `kill 3`"),
         ("`autolab start mine`", "`autolab start mine`"),
+        ("`git branch -D pick/1-a`, `git diff`", "`git -C mine branch -D pick/1-a`, `git diff`"),
     ],
 )
 def test_the_lab_stands_behind_each_command_that_takes_one(
@@ -55,6 +68,16 @@ def test_the_lab_is_named_as_it_is_typed_from_here(tmp_path: Path, monkeypatch: 
     assert for_lab("`autolab-tui`", default) == f"`autolab-tui {default.root}`"
 
 
+def test_git_is_told_where_the_lab_is_also_where_that_is_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default = a_lab(tmp_path / "lab")
+    monkeypatch.chdir(tmp_path)
+    assert for_lab("`git branch`, `autolab start`", default) == "`git -C lab branch`, `autolab start`"
+    monkeypatch.chdir(default.root)
+    assert for_lab("`git branch`", default) == "`git branch`"
+
+
 def test_refusals_and_answers_name_the_lab(bare: Path, tmp_path: Path) -> None:
     mine = tmp_path / "my lab"
     shutil.copytree(bare, mine, symlinks=True)
@@ -65,6 +88,11 @@ def test_refusals_and_answers_name_the_lab(bare: Path, tmp_path: Path) -> None:
     assert f"`autolab start {word}` starts it" in autolab("status", mine.name, cwd=tmp_path).stdout
     assert f"`autolab start {shlex.quote(str(mine))}` starts it" in autolab("status", str(mine), cwd=here).stdout
     assert "`autolab start` starts it" in autolab("status", cwd=mine).stdout
+    (tmp_path / "mine.diff").write_text(a_diff(mine))
+    words = ("--title", "T", "--hypothesis", "H", "--patch", str(tmp_path / "mine.diff"))
+    assert autolab("add", str(mine), *words).returncode == 0
+    nowhere = autolab("pick", "1", "nobranch", mine.name, cwd=tmp_path)
+    assert nowhere.returncode == 1 and f"`git -C {word} branch` lists the branches" in nowhere.stderr, nowhere.stderr
     lock = LabLock(Lab(mine))
     lock.acquire()
     try:

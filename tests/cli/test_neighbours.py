@@ -3,50 +3,62 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from orchestrator.lab import Lab
 from orchestrator.neighbours import labs_at_work, named, remedy, told
 from tests.command_line import autolab
+from tests.conftest import eventually
 
 
 def test_who_starts_a_lab_beside_another_is_told_which(lab: Path, tmp_path: Path) -> None:
-    other = tmp_path / "another lab"
+    other = tmp_path / "elsewhere" / lab.name
     shutil.copytree(lab, other, symlinks=True)
     first = autolab("start", str(lab))
     try:
         assert first.returncode == 0, first.stderr
         assert lab in labs_at_work() and lab not in labs_at_work(but=Lab(lab))
         second = autolab("start", str(other))
-        assert second.returncode == 0 and f"on the same slots: {lab.name}. " in second.stdout
-        ends = f"`autolab stop {shlex.quote(str(lab))}` ends it."
-        assert ends in second.stdout and second.stderr == ""
-        assert ends in autolab("doctor", str(other)).stdout
+        assert second.returncode == 0 and f"on the same slots: {lab}. " in second.stdout
+        look = f"Look at it with `autolab-tui {shlex.quote(str(lab))}`."
+        assert look in second.stdout and second.stderr == ""
+        assert look in autolab("doctor", str(other)).stdout
         found = {one["name"]: one for one in json.loads(autolab("doctor", str(other), "--json").stdout)}
         assert found["other labs"]["ok"] is False
-        assert found["other labs"]["found"] == f"at work on the same slots: {lab.name}"
+        assert found["other labs"]["found"] == f"at work on the same slots: {lab}"
     finally:
         for root in (lab, other):
             autolab("stop", str(root), "--now")
     assert lab not in labs_at_work() and other not in labs_at_work()
 
 
-def test_the_sentence_names_a_few() -> None:
-    own = Lab(Path("/x/mine"))
-    assert told([], own) == ""
-    assert told([Path("/a")], own) == (
-        "Another lab is at work on this machine, on the same slots: a. "
-        "`autolab-tui /a` opens it, `autolab stop /a` ends it."
+def test_a_lab_that_runs_in_the_foreground_is_another_lab_at_work(measured: Path) -> None:
+    """Its command line need not name it: here it is the lab of the current directory."""
+    words = [sys.executable, "-m", "orchestrator.cli.main", "run", "--experiments", "99"]
+    running = subprocess.Popen(
+        words, cwd=measured, env=dict(os.environ), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    five = told([Path(f"/{letter}") for letter in "abcde"], own)
-    assert "5 other labs are at work on this machine, on the same slots: a, b, c and 2 more." in five
-    assert "`autolab stop LAB` ends one, where LAB is /a or /b or /c." in five
+    try:
+        eventually(lambda: measured in labs_at_work())
+        assert measured not in labs_at_work(but=Lab(measured))
+    finally:
+        autolab("stop", str(measured), "--now")
+        running.wait(60)
+    assert measured not in labs_at_work()
 
 
-def test_labs_of_one_name_are_told_by_their_paths() -> None:
-    two = [Path("/a/lab"), Path("/b/lab"), Path("/c/other")]
-    assert named(two, None) == "/a/lab, /b/lab, other"
-    assert named([Path("/a/lab"), Path("/c/other")], Lab(Path("/here/lab"))) == "/a/lab, other"
-    assert remedy([Path("/a/my lab")]) == "`autolab-tui '/a/my lab'` opens it, `autolab stop '/a/my lab'` ends it."
+def test_the_sentence_names_a_few_by_their_paths() -> None:
+    assert told([]) == ""
+    assert told([Path("/a/my lab")]) == (
+        "Another lab is at work on this machine, on the same slots: /a/my lab. "
+        "Look at it with `autolab-tui '/a/my lab'`."
+    )
+    five = [Path(f"/{letter}") for letter in "abcde"]
+    assert named(five) == "/a, /b, /c and 2 more"
+    assert told(five).startswith("5 other labs are at work on this machine, on the same slots: /a, /b, /c and 2 more.")
+    assert remedy(five) == "Look at one with `autolab-tui LAB`, LAB being its path."

@@ -6,14 +6,18 @@ import asyncio
 import json
 import os
 import re
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
 import pexpect
+import pytest
 
 from orchestrator.store.writer import Writer
 from roles.offline.model import NAME
 from tests.command_line import autolab
+from tests.conftest import CLI
 
 LONG = "A title that is longer than any column of eighty cells would ever be able to hold"
 SOURCE = "Su et al. 2021, RoFormer, arXiv:2104.09864 https://arxiv.org/abs/2104.09864"
@@ -44,6 +48,36 @@ def test_a_row_is_a_line_that_fits_and_a_pipe_gets_every_word(lab: Path) -> None
     heading, first, second = autolab("queue", str(lab)).stdout.splitlines()
     assert heading.split("\t") == ["id", "state", "priority", "title", "source", "reason"]
     assert first.split("\t")[3:5] == [LONG, SOURCE] and second.split("\t")[3] == "Short"
+
+
+@pytest.mark.parametrize(
+    "words", [("status",), ("export",), ("export", "--format", "json"), ("show", "0"), ("--help",)]
+)
+def test_an_output_that_takes_nothing_is_told_in_one_sentence(bare: Path, words: tuple[str, ...]) -> None:
+    words = words if words[0] == "--help" else (*words, str(bare))
+    add(bare, LONG * 200)  # more than Python keeps back before it writes
+    with open("/dev/full", "w") as full:
+        told = subprocess.run([*CLI, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert told.returncode == 1
+    sentence = "autolab: Standard output cannot be written (No space left on device). "
+    assert told.stderr == sentence + "Send it to a place that has room for it.\n"
+
+
+@pytest.mark.parametrize("words", [("status",), ("export", "--format", "json"), ("--help",)])
+def test_a_reader_that_has_gone_is_told_nothing(bare: Path, words: tuple[str, ...]) -> None:
+    words = words if words[0] == "--help" else (*words, str(bare))
+    reading, writing = os.pipe()
+    os.close(reading)
+    told = subprocess.run([*CLI, *words], stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("words", ["results", "export", "show 0"])
+def test_an_output_that_is_closed_takes_everything(bare: Path, words: str) -> None:
+    line = f"{shlex.join(CLI)} {words} {shlex.quote(str(bare))} >&-"
+    told = subprocess.run(line, shell=True, stderr=subprocess.PIPE, text=True, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
 
 
 def test_facts_go_on_below_themselves(lab: Path) -> None:
@@ -94,7 +128,12 @@ def test_status_tells_what_the_store_knows_though_the_settings_are_broken(bare: 
     assert "is not valid TOML" in told.stderr and "line" in told.stderr and len(told.stderr.splitlines()) == 1
     assert "team offline" in whole.stdout and "team -" in told.stdout
     assert told.stdout.splitlines()[1:] == whole.stdout.splitlines()[1:]
-    assert json.loads(as_json.stdout)["balance"]["of"] == 0
+    found = json.loads(as_json.stdout)
+    assert found["balance"]["of"] == 0 and "is not valid TOML" in found["settings_error"]
+
+
+def test_status_of_settings_that_can_be_read_has_no_error(bare: Path) -> None:
+    assert json.loads(autolab("status", "--json", str(bare)).stdout)["settings_error"] is None
 
 
 def test_the_lines_of_a_hypothesis_stay_and_a_reason_is_one_line(bare: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
 from orchestrator.lab import Lab
+from orchestrator.store.writer import Writer
 from tests.command_line import autolab
 from tests.tui.lab_maker import make_lab
 from tests.tui.room_lab import make_empty_lab
@@ -50,11 +52,42 @@ def test_a_morning_goes_back_no_further_than_the_lab(young: str) -> None:
     assert first.startswith("since\tthe lab began, 0 min ago (")
 
 
+def test_every_table_tells_a_moment_alike(young: str) -> None:
+    async def happen() -> str:
+        async with Writer(Lab(Path(young)).database) as store:
+            await store.event("anomaly", "autolab", "no free space")
+            return (await store.newest_events("anomaly", 1))[0].at
+
+    minute = asyncio.run(happen())[:16].replace("T", " ")
+    assert f"anomaly\t{minute}\tno free space" in autolab("morning", young).stdout
+    assert f"{minute}\tanomaly\t\tno free space" in autolab("events", young).stdout
+    assert f"- {minute} no free space" in autolab("report", young).stdout
+
+
+def test_what_an_experiment_does_not_have_yet_is_a_dash(bare: Path) -> None:
+    assert autolab("add", str(bare), "--title", "T", "--hypothesis", "h").returncode == 0
+    told = [line.split() for line in autolab("show", "1", str(bare)).stdout.splitlines()]
+    assert [line for line in told if line[0] in ("branch", "commit", "parent")] == [
+        ["branch", "-"],
+        ["commit", "-"],
+        ["parent", "-"],
+    ]
+
+
 def test_what_cannot_be_promoted_or_read_is_answered_with_a_command_that_works(bare: Path, young: str) -> None:
     refused = autolab("promote", "0", str(bare))
     assert refused.returncode == 1 and "Master holds it already" in refused.stderr
     nobody = autolab("pause", "nobody", str(bare))
     assert nobody.returncode == 1 and "There is no agent 'nobody'. `autolab start " in nobody.stderr
+    for verb in ("patch", "diff"):
+        told = autolab(verb, "0", str(bare))
+        assert (
+            told.returncode == 1 and told.stdout == "" and "Experiment 0 has no patch. `autolab show 0 " in told.stderr
+        )
+    assert not list(bare.parent.glob("*.patch"))
+    for words in ("0", "2104.09864", "nothing"):
+        told = autolab("paper", words, str(bare))
+        assert told.returncode == 1 and f"`autolab papers {shlex.quote(str(bare))}` lists" in told.stderr, told.stderr
     unread = autolab("log", "0", young)
     assert unread.returncode == 1 and f"`autolab show 0 {young}`" in unread.stderr
 

@@ -78,14 +78,16 @@ def test_the_report_tells_wins_and_near_misses_and_draws_them(lab: Path) -> None
     text = Path(paths["markdown"]).read_text()
     wins, misses = text.split("## Wins")[1].split("## Near misses")
     assert r"A \| pipe, $x$ and \*stars\*" in wins and "2.5000" in wins and "-0.5000" in wins
+    assert "\n- 1 promoted, 1 discarded\n" in text or "\n- 1 discarded, 1 promoted\n" in text
     assert "Nearly" in misses and "Nearly" not in wins
-    assert "scores **2.5000** (mean of 1 runs" in text
+    assert "scores **2.5000** (mean of 1 run," in text and "2 experiments came to an outcome in 5 runs, " in text
 
 
 def test_a_lab_that_has_measured_nothing_gets_a_report_without_a_picture(lab: Path) -> None:
     told = autolab("report", str(lab))
     assert told.returncode == 0, told.stderr
     assert "Master has not been measured yet." in told.stdout
+    assert "\n- no experiment yet\n" in told.stdout and "promoted" not in told.stdout.split("## What came of")[1]
     assert "![" not in told.stdout and not list((lab / ".autolab" / "report").glob("*.png"))
 
 

@@ -87,6 +87,9 @@ def test_an_ablation_says_what_the_win_is_still_worth_and_is_no_idea_that_failed
     asked = autolab("ablate", str(first), str(lab))
     assert asked.returncode == 0, asked.stderr
     number = int(asked.stdout.split()[1])
+    [waiting] = json.loads(autolab("queue", str(lab), "--json").stdout)
+    assert waiting["reason"].startswith(f"the change of experiment {first} taken out of master, as "), waiting
+    assert waiting["reason"].endswith(" ordered; the guard let it pass")
     run = autolab("run", str(lab), "--experiments", "1", timeout=280)
     assert run.returncode == 0, run.stdout + run.stderr
 

@@ -12,6 +12,7 @@ from orchestrator.branches import Repository
 from orchestrator.engine.setting import set_setting
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
+from orchestrator.patches.offline import OFFLINE_WORKERS
 from orchestrator.review.wins import accepted_by
 from orchestrator.settings import read_settings
 from orchestrator.store.records import Command
@@ -19,6 +20,7 @@ from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Writer
 from orchestrator.team.crew import Crew
 from orchestrator.undoable import require_last
+from roles.offline.model import NAME
 from tests.tui.answering import answered, context_of
 from tests.tui.lab_maker import TRAIN_PY
 from tests.tui.room_lab import a_real_master, make_room_lab
@@ -164,6 +166,18 @@ async def test_another_hypothesis_goes_to_a_worker_and_a_refused_patch_changes_n
     assert (experiment.state, experiment.commit_id, experiment.attempt) == (State.QUEUED, None, 2)
 
 
+async def test_what_the_built_in_model_cannot_patch_is_told_where_it_waits(desk: Desk) -> None:
+    await desk.store.set_agents([("worker-1", "worker", "offline", NAME)])
+    told = await desk.order("requeue", id=4, hypothesis="slower is better")
+    experiment = await desk.store.experiment(4)
+    promise = f"a worker is to make its patch anew, but {OFFLINE_WORKERS}"
+    assert told.state == "done" and told.answer.endswith(promise), told.answer
+    assert experiment is not None and experiment.state is State.QUEUED
+    assert experiment.reason.endswith(f"a worker is to make the patch anew, but {OFFLINE_WORKERS}"), experiment.reason
+    again = await desk.order("requeue", id=4, hypothesis="faster is better")
+    assert again.answer == f"experiment 4 waits with your hypothesis, but {OFFLINE_WORKERS}"
+
+
 async def test_set_changes_file_and_lab_and_says_who_and_undo_takes_it_back(desk: Desk) -> None:
     told = await desk.order("set", key="team.wave", value="9")
     assert told.answer == "the setting team.wave is 9, was 5"
@@ -237,8 +251,13 @@ async def test_what_stands_for_good_is_refused_with_the_reason(desk: Desk) -> No
     await desk.order("requeue", BOB, id=13)
     with pytest.raises(LabError, match="Experiment 13 is queued by now"):
         await desk.undo()
-    with pytest.raises(LabError, match="requeue of experiment 13, cannot be undone"):
+    with pytest.raises(LabError, match=r"requeue of experiment 13, cannot be undone.*`autolab drop 13` takes it out"):
         await desk.undo(BOB)
+    made = int((await desk.order("add", title="Slow", hypothesis="h", patch=DIFF)).answer)
+    picked = await desk.order("pick", id=made, onto="master")
+    assert picked.state == "done", picked.answer
+    with pytest.raises(LabError, match=rf"pick of experiment {made}, .* `git branch -D pick/{made}-slow` removes it"):
+        await desk.undo()
     other = await desk.order("undo", BOB, command=1)
     assert other.state == "refused" and "not your last order" in other.answer
 

@@ -15,11 +15,11 @@ from textual.widgets import Input, TextArea
 from orchestrator.errors import LabError
 from orchestrator.given import priority
 from orchestrator.lab import Lab, daemon_of
+from orchestrator.patches.offline import OFFLINE_WORKERS
 from orchestrator.patches.submitting import PERSON_PRIORITY
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import EDITABLE
-from orchestrator.team.offline import OFFLINE_WORKERS
 from tui.entry import Entry
 from tui.own_files import state_directory, write_whole
 from tui.present import plain

@@ -18,9 +18,9 @@ from textual.widgets import Button, Input, Label, Static, TextArea
 from orchestrator.actor import who
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
+from orchestrator.patches.offline import only_offline_workers
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Command, Experiment
-from orchestrator.team.offline import only_offline_workers
 from tui import drafts
 from tui.drafts import Draft
 from tui.entry import Entry

@@ -49,7 +49,7 @@ class Setup(PacedScreen[str]):
 
     async def _work(self) -> None:
         problem = ""
-        others = told(await asyncio.to_thread(labs_at_work, self._lab), self._lab)
+        others = told(await asyncio.to_thread(labs_at_work, self._lab))
         if others:
             self.query_one("#others", Static).update(f"! {others}")
         if not self._lab.exists:
