@@ -104,13 +104,22 @@ def change_setting(path: Path, key: str, value: str | None) -> Change:
         _table(document, sections).pop(name, None)
     else:
         _table(document, sections)[name] = _typed(value)
-        checked = flat(settings_from(tomlkit.dumps(document), path))[key]
+        checked = flat(_settings_with(document, path, key))[key]
         _table(document, sections)[name] = checked  # as its type has it: `on` is true, `3.0` a whole number
     new = tomlkit.dumps(document)
-    settings = settings_from(new, path)
+    settings = _settings_with(document, path, key)
     if new != text:
         _replace(path, new)
     return Change(key, before, _found(document, key), settings)
+
+
+def _settings_with(document: tomlkit.TOMLDocument, path: Path, key: str) -> Settings:
+    """The settings as the file would have them; a refusal tells of the value that was given, not of the file."""
+    try:
+        return settings_from(tomlkit.dumps(document), path)
+    except LabError as error:
+        said = error.sentence.removeprefix(f"{path.name}: ").replace(f"`{key}` is ", f"`{key}` cannot be ", 1)
+        raise LabError(said, f"Give another value; {path.name} is as it was.") from error
 
 
 def with_key(running: Any, new: Any, key: str) -> Any:

@@ -12,7 +12,7 @@ from orchestrator.cli.saying import say, say_row
 from orchestrator.cli.tables import print_table
 from orchestrator.columns import Column
 from orchestrator.history import MOST_ROWS
-from orchestrator.lab import find_lab
+from orchestrator.lab import Lab, find_lab
 from orchestrator.live_settings import ELSEWHERE, as_toml, flat, is_live
 from orchestrator.review.citing import Cited, papers_of, require_paper
 from orchestrator.review.happened import events_of_interest
@@ -56,18 +56,19 @@ def settings(words: Namespace) -> int:
 
 
 def events(words: Namespace) -> int:
-    found = ask(find_lab(words.lab), lambda reader: events_of_interest(reader, ""))
+    lab = find_lab(words.lab)
+    found = ask(lab, lambda reader: events_of_interest(reader, ""))
     if words.json:
         print_json([asdict(one) for one in found])
         return 0
-    print_table(EVENT_COLUMNS, [_event_row(one) for one in found])
+    print_table(EVENT_COLUMNS, [_event_row(one, lab) for one in found])
     return 0
 
 
-def _event_row(one: Event) -> tuple[str, ...]:
+def _event_row(one: Event, lab: Lab) -> tuple[str, ...]:
     number = "" if one.experiment_id is None else str(one.experiment_id)
     word = one.after if one.kind == "state" and one.after else one.kind
-    return to_the_minute(one.at), word.replace("_", " "), number, one.why, one.actor
+    return to_the_minute(one.at), word.replace("_", " "), number, for_lab(one.why, lab), one.actor
 
 
 def earlier(words: Namespace) -> int:

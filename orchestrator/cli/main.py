@@ -230,7 +230,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             parsers[arguments[0]].error(f"unrecognized arguments: {' '.join(more)}")
         return words
     if arguments and not arguments[0].startswith("-"):
-        near = difflib.get_close_matches(arguments[0], parsers, n=1)
+        begun = [verb for verb in parsers if verb.startswith(arguments[0])]
+        near = begun if len(begun) == 1 else difflib.get_close_matches(arguments[0], parsers, n=1)
         hint = f"Did you mean `{near[0]}`?" if near else "`autolab --help` lists them."
         raise UsageError(f"There is no command `{arguments[0]}`.", hint)
     return parser.parse_args(list(arguments))

@@ -23,9 +23,13 @@ def refused(answer: subprocess.CompletedProcess[str], status: int, *words: str) 
 def test_wrong_words_are_exit_2(lab: Path) -> None:
     refused(autolab("fly"), 2, "There is no command `fly`", "`autolab --help` lists them")
     refused(autolab("stauts"), 2, "Did you mean `status`?")
+    refused(autolab("stat"), 2, "Did you mean `status`?")
     refused(autolab("show", "x", str(lab)), 2, "must be the number of an experiment, not 'x'")
     assert autolab("show", "0.2", str(lab)).returncode == 0, "as the room shows a later attempt"
-    refused(autolab("set", "team.workers", "abc", str(lab)), 1, "`team.workers` is 'abc': input should be 'auto' or")
+    refused(
+        autolab("set", "team.workers", "abc", str(lab)), 1, "`team.workers` cannot be 'abc': input should be 'auto' or"
+    )
+    refused(autolab("set", "team.workers", "-1", str(lab)), 1, "Give another value; autolab.toml is as it was.")
     refused(autolab("kill", str(lab)), 2)
     refused(autolab("run", str(lab), "--experiments", "0"), 2, "at least 1")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 from orchestrator.cli.hints import for_lab
 from orchestrator.lab import Lab, LabLock
+from orchestrator.store.writer import Writer
 from tests.command_line import autolab
 
 
@@ -100,3 +102,13 @@ def test_refusals_and_answers_name_the_lab(bare: Path, tmp_path: Path) -> None:
         assert f"`autolab-tui {word}`, or end it with `autolab stop {word}`" in held.stderr, held.stderr
     finally:
         lock.release()
+
+
+def test_the_lab_stands_behind_the_commands_that_an_event_names(bare: Path) -> None:
+    async def tell() -> None:
+        async with Writer(Lab(bare).database) as store:
+            await store.event("anomaly", "vault", "`autolab review` shows them")
+
+    asyncio.run(tell())
+    told = autolab("events", str(bare)).stdout
+    assert f"`autolab review {shlex.quote(str(bare))}` shows them" in told, told

@@ -46,7 +46,7 @@ def test_a_value_is_written_as_its_type_has_it(file: Path, key: str, value: str,
 @pytest.mark.parametrize(
     ("key", "value", "why"),
     [
-        ("team.wave", "none", "`team.wave` is 'none'"),
+        ("team.wave", "none", "`team.wave` cannot be 'none'"),
         ("team.wave", "0", "greater than"),
         ("early_stopping.limit", "0.7", "less than 0.5"),
         ("run.budget_seconds", "9", "not changed while the lab is at work.*stop and start"),
