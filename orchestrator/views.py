@@ -11,23 +11,16 @@ from statistics import fmean
 from typing import Any
 
 from orchestrator.evidence import (
-    BASELINE_SEEDS,
-    Belief,
-    Measured,
-    believed,
-    expected_false,
     noise_of,
-    prior_of,
 )
+from orchestrator.gains import beliefs_of, progress_of
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.marks import is_self_reported, score_mark
-from orchestrator.runs.untrusted import LARGEST_SCORE
 from orchestrator.store.filters import EVERYTHING, Filter
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import (
     CONDITIONS,
     SIMPLIFICATION,
-    Decision,
     Experiment,
     Run,
     SlotRow,
@@ -63,6 +56,7 @@ class Baseline:
     start_bpb: float | None  # the mean of experiment 0 there
     believed: float | None = None  # the gain since the start that is left after the winner's curse
     promotions: int = 0  # wins; what takes one out again is none
+    reverts: int = 0  # so that master may score worse than it did
     expected_false: float = 0.0  # of these promotions
     gains: Mapping[int, float] = field(default_factory=dict)  # believed of each measured experiment, by its id
     mark: str = ""  # what must stand beside every score (score_mark)
@@ -78,14 +72,16 @@ async def baseline_of(reader: Reader, line: str = "") -> Baseline:
     """How the lab's master stands, or that of the team `line` which has its own."""
     scored = await scored_baseline(reader, line)
     noise = noise_of(await reader.score_groups(scored.ground))
-    believed, promotions, false, gains = await _believed_so_far(reader, line)
+    beliefs = await beliefs_of(reader)
+    progress = await progress_of(reader, line, beliefs)
     return replace(
         scored,
         noise=noise.deviation if noise is not None else None,
-        believed=believed,
-        promotions=promotions,
-        expected_false=false,
-        gains=gains,
+        believed=progress.gain,
+        promotions=progress.wins,
+        reverts=progress.reverts,
+        expected_false=progress.expected_false,
+        gains={number: belief.gain for number, belief in beliefs.items()},
     )
 
 
@@ -129,53 +125,6 @@ async def noise_of_master(reader: Reader) -> float | None:
     """The standard deviation of one run, bits per byte, where master was measured."""
     noise = noise_of(await reader.score_groups((await scored_baseline(reader)).ground))
     return None if noise is None else noise.deviation
-
-
-async def _believed_so_far(reader: Reader, line: str) -> tuple[float | None, int, float, dict[int, float]]:
-    """The believed gain of all promotions together, how many of them are no reverts, how many of these are expected
-    false, and the believed gain of every measured experiment."""
-    beliefs = await beliefs_of(reader)
-    gains = {number: belief.gain for number, belief in beliefs.items()}
-    rows = await reader.rows(
-        "SELECT id, decision, promoted_as FROM experiments WHERE state = 'promoted' AND delta IS NOT NULL AND line = ?",
-        (line,),
-    )
-    promoted = [beliefs[row["id"]] for row in rows if row["id"] in beliefs]
-    if not promoted:
-        return None, 0, 0.0, gains
-    claimed = [
-        beliefs[row["id"]]
-        for row in rows
-        if row["id"] in beliefs and row["decision"] == Decision.NONE and row["promoted_as"] != SIMPLIFICATION
-    ]
-    wins = sum(row["id"] in beliefs and row["decision"] == Decision.NONE for row in rows)
-    return sum(belief.gain for belief in promoted), wins, expected_false(claimed), gains
-
-
-async def beliefs_of(reader: Reader) -> dict[int, Belief]:
-    """What to believe of the gain of every experiment that was measured against a baseline, by its id.
-
-    Of a difference beyond any score, from before such were refused, nothing is believed.
-    """
-    rows = await reader.rows(
-        "SELECT e.id, e.delta, e.ground, count(r.id) AS runs FROM experiments AS e JOIN runs AS r"
-        " ON r.experiment_id = e.id AND r.commit_id = e.commit_id AND r.attempt = e.attempt AND r.ground = e.ground"
-        " AND r.val_bpb IS NOT NULL AND NOT r.void WHERE abs(e.delta) <= ? GROUP BY e.id",
-        (LARGEST_SCORE,),
-    )
-    found: dict[int, Belief] = {}
-    for ground in {row["ground"] for row in rows}:
-        noise = noise_of(await reader.score_groups(ground))
-        if noise is None:
-            continue
-        measured = {
-            row["id"]: Measured(-row["delta"], noise.deviation * (1 / row["runs"] + 1 / BASELINE_SEEDS) ** 0.5)
-            for row in rows
-            if row["ground"] == ground
-        }
-        prior = prior_of(list(measured.values()), noise.deviation)
-        found |= {number: believed(one, prior) for number, one in measured.items()}
-    return found
 
 
 def runs_at_head(experiment: Experiment, runs: Sequence[Run]) -> list[Run]:

@@ -113,8 +113,9 @@ def _facts(health: Health, terse: bool) -> list[list[Said]]:
     if baseline.val_bpb is None:
         facts.append([Said("the baseline is being measured" if health.alive else "no baseline yet", Tone.DIM)])
     else:
+        word = "master" if baseline.reverts else "best"  # without what was taken out it may have been better before
         facts.append(
-            [Said("best ", Tone.DIM), Said(figure(baseline.val_bpb), Tone.STRONG), *_uncertainty(baseline, terse)]
+            [Said(f"{word} ", Tone.DIM), Said(figure(baseline.val_bpb), Tone.STRONG), *_uncertainty(baseline, terse)]
         )
         if baseline.gain:
             facts.append(_gain(baseline, terse))

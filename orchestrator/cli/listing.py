@@ -13,6 +13,7 @@ from orchestrator.cli.saying import say, write
 from orchestrator.cli.tables import print_table
 from orchestrator.columns import Column
 from orchestrator.errors import UsageError
+from orchestrator.gains import beliefs_of
 from orchestrator.lab import Lab, find_lab
 from orchestrator.marks import behind, score_mark
 from orchestrator.store.filters import understood
@@ -73,7 +74,7 @@ def results(words: Namespace) -> int:
     if words.json:
         print_json(found)
     else:
-        beliefs = ask(lab, views.beliefs_of)
+        beliefs = ask(lab, beliefs_of)
         vault, shorter, mark = ask(lab, vault_means), ask(lab, views.simplifications), ask(lab, score_mark)
         print_table(
             RESULT_COLUMNS,

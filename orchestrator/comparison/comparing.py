@@ -11,10 +11,10 @@ import numpy as np
 
 from orchestrator.comparison.completion import Completion, completions_of
 from orchestrator.comparison.intervals import CONFIDENCE, Draws, Estimate, around, rate, resampled, share_of
+from orchestrator.gains import beliefs_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Decision, utc_now
 from orchestrator.store.states import ENDED, RAN
-from orchestrator.views import beliefs_of
 
 NOBODY = ("person", "none", "")
 """What stands for a team where there is none."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from orchestrator import views
 from orchestrator.evidence import Belief
+from orchestrator.gains import beliefs_of
 from orchestrator.lab import Lab
 from orchestrator.marks import score_mark
 from orchestrator.runs import Outcome
@@ -81,7 +82,7 @@ async def facts_of(lab: Lab, reader: Reader) -> Facts:
         still_worth=tuple(one for one in lost if one.reverses is not None),
         failures=dict(Counter(run.outcome for run in runs if run.outcome in _FAILED and run.val_bpb is None)),
         counts={state: n for state, n in counts.items() if n},
-        beliefs=await views.beliefs_of(reader),
+        beliefs=await beliefs_of(reader),
         early_stopping=await reader.meta(views.EARLY_STOPPING),
         vault=await vault_means(reader),
         vault_account=await vault_account(reader),

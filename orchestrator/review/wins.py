@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import LabError
+from orchestrator.gains import beliefs_of
 from orchestrator.given import no_experiment
 from orchestrator.store.ablations import ABLATED
 from orchestrator.store.reader import Reader
@@ -14,7 +15,7 @@ from orchestrator.store.records import REVERSAL, Decision, Experiment, Run
 from orchestrator.store.states import ENDED, State
 from orchestrator.store.vault import vault_verdicts
 from orchestrator.vault_words import vault_means
-from orchestrator.views import beliefs_of, noise_of_master, run_seconds, valid_runs
+from orchestrator.views import noise_of_master, run_seconds, valid_runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import pytest
 
 from orchestrator.errors import LabError
 from orchestrator.evidence import noise_of
+from orchestrator.gains import beliefs_of
 from orchestrator.review.wins import wins_of
 from orchestrator.store.filters import understood
 from orchestrator.store.migrations import MIGRATIONS
@@ -21,7 +22,7 @@ from orchestrator.store.records import RunKind
 from orchestrator.store.states import NOT_STARTED, STOPPED, IllegalMove, State
 from orchestrator.store.writer import Measurement, Place, Proposal, Writer
 from orchestrator.tracking.results_files import tsv
-from orchestrator.views import baseline_of, beliefs_of, results_json, runs_per_hour, valid_runs
+from orchestrator.views import baseline_of, results_json, runs_per_hour, valid_runs
 
 IDEA = Proposal("Rotary positions", "turn them", "arXiv:2104.09864", "position", "edit")
 

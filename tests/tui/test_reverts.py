@@ -67,7 +67,8 @@ async def test_a_revert_is_no_win_in_any_count(lab: Lab) -> None:
         assert [win_json(win)["takes_out"] for win in await wins_of(store)] == [None, None, 1]
         changes = await Changing().look(store, LONG_AGO)
         assert changes is not None and (changes.merged, changes.reverted) == (3, 1), "the start was taken too"
-        assert (await baseline_of(store)).promotions == 2
+        baseline = await baseline_of(store)
+        assert (baseline.promotions, baseline.reverts) == (2, 1)
         revert_of_it = await store.experiment(3)
         assert revert_of_it is not None
         with pytest.raises(LabError, match="takes experiment 1 out of master: it is no win to review"):
@@ -82,6 +83,7 @@ async def test_a_win_that_was_taken_out_reads_so_and_comes_back_with_a_revert_of
     )
     async with room(lab, (120, 40)) as pilot:
         await until(pilot, partial(shows, pilot, "◇ taken out"))
+        assert shows(pilot, "master 3.") and not shows(pilot, "best 3."), "it was better before"
         await pilot.press("colon", *"show 1", "enter")
         await until(pilot, partial(shows, pilot, "◇ taken out of master by 3; it was merged as"))
     async with Writer(lab.database) as store:
