@@ -75,6 +75,17 @@ async def require_last(reader: Reader, actor: str, *, further: bool = False) -> 
     return await undo_of(reader, order)
 
 
+async def not_begun(reader: Reader, actor: str) -> list[Command]:
+    """What this person ordered last, with all that was ordered at once with it, newest first, as long as no daemon has
+    begun it: nothing has been done that would have to be undone."""
+    rows = await reader.rows(
+        "SELECT * FROM commands WHERE actor = ? AND state = 'waiting' ORDER BY id DESC LIMIT ?", (actor, MOST_ORDERS)
+    )
+    orders = [order for order in map(Command.from_row, rows) if not await reader.meta(order.underway)]
+    mark = orders[0].arguments.get(TOGETHER) if orders else None
+    return orders[:1] if mark is None else [one for one in orders if one.arguments.get(TOGETHER) == mark]
+
+
 async def given_with(reader: Reader, how: Undo) -> list[Undo]:
     """What was ordered at once with that order, itself among it, newest first, as far as it can be undone."""
     mark = how.command.arguments.get(TOGETHER)

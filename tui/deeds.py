@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from textual.app import App
 
-from orchestrator.actions import ACTIONS
-from orchestrator.actor import who
 from orchestrator.errors import LabError
-from orchestrator.lab import Lab, daemon_of
+from orchestrator.lab import Lab
 from orchestrator.remedies import instead_of_requeueing, stands
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import EDITABLE, ENDED, State
 from tui.commands import Order
 from tui.copying import Copying
-from tui.present import plain
-from tui.screens.dialogs import Confirm
 from tui.screens.room import RoomScreen
 from tui.typed_ahead import OPENS
-
-MOST_NAMED = 6
-"""Orders that were given at once, in a question."""
-
-TURN_SECONDS = 0.1
+from tui.undoing import Undoing
 
 
 class Deeds:
@@ -39,6 +29,7 @@ class Deeds:
         self._reader = reader
         self._give = give
         self._copying = Copying(app, lab, reader)
+        self._undoing = Undoing(app, lab, reader, give)
         self._typed: dict[str, str] = {}  # in the form for an experiment that was left
 
     def does(self, name: str, screen: RoomScreen, arguments: Mapping[str, Any] | None = None) -> bool:
@@ -56,7 +47,7 @@ class Deeds:
             case "edit_requeue":
                 self._app.run_worker(self._edit(screen), name=OPENS, group="edit")
             case "undo" if "command" not in (arguments or {}):
-                self._app.run_worker(self._undo(), name=OPENS, group="undo", exclusive=True)
+                self._undoing.ask()
             case _:
                 return False
         return True
@@ -129,60 +120,9 @@ class Deeds:
             return
         self._app.push_screen(EditForm(self._lab, self._reader, experiment), self._tell)
 
-    async def _give_in_turn(self, orders: Sequence[Order]) -> None:
-        """Each when the one before was answered: an undo takes back what is then the last."""
-        for order in orders:
-            self._give(order)
-            with contextlib.suppress(LabError):
-                while daemon_of(self._lab) is not None and not await self._is_undone(order.arguments["command"]):
-                    await asyncio.sleep(TURN_SECONDS)
-
-    async def _is_undone(self, number: int) -> bool:
-        """Whether the last undo of that order was answered, with whatever answer."""
-        row = await self._reader.row(
-            "SELECT state FROM commands WHERE verb = 'undo' AND json_extract(arguments, '$.command') = ?"
-            " ORDER BY id DESC LIMIT 1",
-            (number,),
-        )
-        return row is not None and row["state"] != "waiting"
-
     def _tell(self, answer: str | None) -> None:
         # An editor may have had the terminal: the screen below is painted as a whole, whatever it thinks is there.
         self._app.call_later(self._app.screen.refresh, layout=True)
         if answer is not None:
             waits = "not running" in answer
             self._app.notify(answer, severity="warning" if waits else "information", markup=False)
-
-    # -- taking back
-
-    async def _undo(self) -> None:
-        """Say what would be undone; a yes undoes exactly that."""
-        from orchestrator.actions import BY_NAME
-        from orchestrator.undoable import given_with, last_order, require_last
-
-        try:
-            how = await require_last(self._reader, who(), further=True)
-            last = await last_order(self._reader, who())
-            all_of_it = await given_with(self._reader, how)
-        except LabError as error:
-            self._app.notify(str(error), title="undo", severity="warning", markup=False)
-            return
-
-        def answered(sure: bool | None) -> None:
-            if sure:
-                orders = [Order(BY_NAME["undo"], {"command": one.command.id}) for one in all_of_it]
-                self._app.run_worker(self._give_in_turn(orders), group="orders")
-
-        about = f"Then {how.then.removesuffix('.')}."
-        if len(all_of_it) > 1:
-            also = "\n".join(f"and {plain(one.what)}: then {one.then}" for one in all_of_it[1:MOST_NAMED])
-            more = f"\nand {len(all_of_it) - MOST_NAMED} more" if len(all_of_it) > MOST_NAMED else ""
-            about += f"\nGiven at once with it, and undone with it:\n{also}{more}"
-        if last is not None and last.id != how.command.id:
-            about += f"\nYour last order, {_called(last.verb)}, cannot be undone; this is the one before."
-        self._app.push_screen(Confirm(f"Undo {plain(how.what)}?", "Undo", about), answered)
-
-
-def _called(verb: str) -> str:
-    """An order by the word of its key, which is another than the verb for some."""
-    return next((action.footer for action in ACTIONS if action.verb == verb and action.footer), verb)

@@ -41,6 +41,7 @@ class Health:
     silent: Sequence[str] = ()  # addresses of servers of models that do not answer
     read_only: bool = False  # this room only watches
     money: float = 0.0  # that models have cost
+    orders: int = 0  # that nobody has answered yet
     changes: Changes | None = None  # since the person looked last
     profile: str = ""  # the lab's
     gone: bool = False  # the lab's directory
@@ -58,7 +59,8 @@ def _daemon(health: Health) -> Said:
     if health.gone:
         return Said("○ THE LAB'S DIRECTORY IS GONE", Tone.BAD)
     if not health.alive:
-        return Said("○ NOT RUNNING: S starts it", Tone.WARN)
+        orders = f", {health.orders} order{'s wait' if health.orders > 1 else ' waits'}" if health.orders else ""
+        return Said(f"○ NOT RUNNING: S starts it{orders}", Tone.WARN)
     if health.paused:
         return Said("‖ QUEUE PAUSED: P resumes it", Tone.WARN)
     if health.quiet_seconds > QUIET_SECONDS:

@@ -28,6 +28,7 @@ class Snapshot:
     slots: list[SlotRow]
     heard_at: str | None  # when the daemon wrote last
     money: float  # that models have cost, in the currency of the prices
+    orders: int  # that the daemon has not answered yet
     story: Story = field(repr=False)
 
     @property
@@ -61,7 +62,7 @@ class Watch:
             self._story = replace(self._story, baseline=baseline)
             self._seen = None
         daemon = daemon_of(self._lab)
-        now = (await self.reader.data_version(), daemon, self.wish)
+        now = (await self.reader.data_version(), self.reader.own_changes, daemon, self.wish)
         if now == self._seen:
             return None
         wish = self.wish
@@ -76,7 +77,11 @@ class Watch:
         marks = [agent.updated_at for agent in agents] + [slot.updated_at for slot in slots]
         if self._story.last_event is not None:
             marks.append(self._story.last_event.at)
-        return Snapshot(daemon, agents, slots, max(marks, default=None), self._money, self._story)
+        return Snapshot(daemon, agents, slots, max(marks, default=None), self._money, await self._orders(), self._story)
+
+    async def _orders(self) -> int:
+        row = await self.reader.row("SELECT count(*) AS n FROM commands WHERE state = 'waiting'")
+        return int(row["n"]) if row is not None else 0
 
     async def _count_money(self) -> None:
         """Calls are only ever added: the new ones are counted."""

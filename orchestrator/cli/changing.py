@@ -22,7 +22,7 @@ from orchestrator.settings import read_settings
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Command, Experiment
 from orchestrator.store.states import State
-from orchestrator.undoable import given_with, require_last
+from orchestrator.undoable import given_with, not_begun, require_last
 
 PATIENCE_SECONDS = 60.0
 MOST_FILE_BYTES = 16 * 2**20
@@ -154,6 +154,12 @@ def requeue(words: Namespace) -> int:
 def undo(words: Namespace) -> int:
     lab = find_lab(words.lab)
 
+    async def taken_back() -> list[str]:
+        """Orders that wait for a daemon, as no room or command line was there to carry them out."""
+        async with Reader(lab.database) as reader:
+            orders = await not_begun(reader, who()) if daemon_of(lab) is None else []
+            return [order.called for order in orders if await reader.withdraw_command(order)]
+
     async def last() -> list[int]:
         """What was ordered last, with all that was ordered at once with it, newest first."""
         async with Reader(lab.database) as reader:
@@ -165,6 +171,10 @@ def undo(words: Namespace) -> int:
                     raise LabError(str(error), f"z in the room goes further back, to {older.what}.") from None
                 raise
 
+    if withdrawn := asyncio.run(taken_back()):
+        for what in withdrawn:
+            _tell(f"{what} is taken back; it waited for the daemon, and nothing was done yet")
+        return 0
     for order in asyncio.run(last()):
         _tell(send(lab, "undo", {"command": order}))
     return 0

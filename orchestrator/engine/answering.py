@@ -117,7 +117,10 @@ class Answering:
     async def _outcome(self, command: Command) -> tuple[bool, str] | None:
         """Whether it is done, and the answer; None for one that is answered at the end. No error of ours gets by."""
         store = self._context.store
-        if await store.begin_command(command) >= MOST_DEATHS:
+        before = await store.begin_command(command)
+        if before is None:
+            return None
+        if before >= MOST_DEATHS:
             log = self._context.lab.daemon_log
             return False, f"the daemon has died {MOST_DEATHS} times while it was at it. Its last words are in {log}."
         try:

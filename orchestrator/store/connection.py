@@ -73,3 +73,8 @@ class Connection:
         row = await self.row("PRAGMA data_version")
         assert row is not None
         return int(row[0])
+
+    @property
+    def own_changes(self) -> int:
+        """How many rows this connection has changed itself, which `data_version` does not tell."""
+        return self.connection.total_changes

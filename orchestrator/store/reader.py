@@ -272,7 +272,7 @@ class Reader(Connection):
         row = await self.row("SELECT * FROM commands WHERE id = ?", (command_id,))
         return None if row is None else Command.from_row(row)
 
-    # -- the one thing that a client writes
+    # -- the one table that a client writes
 
     async def post_command(self, verb: str, arguments: dict[str, Any], actor: str) -> int:
         """Leave a command for the daemon; returns its id. It waits there if the daemon is down."""
@@ -283,6 +283,18 @@ class Reader(Connection):
             ) as cursor:
                 assert cursor.lastrowid is not None
                 return cursor.lastrowid
+        except sqlite3.Error as error:
+            raise database_error(self.path, error) from error
+
+    async def withdraw_command(self, command: Command) -> bool:
+        """Take back what the daemon has not begun; whether it was so still."""
+        try:
+            async with self.connection.execute(
+                "UPDATE commands SET state = 'refused', answer = 'taken back before it was begun', answered_at = ?"
+                " WHERE id = ? AND state = 'waiting' AND NOT EXISTS (SELECT 1 FROM meta WHERE key = ?)",
+                (utc_now(), command.id, command.underway),
+            ) as cursor:
+                return cursor.rowcount == 1
         except sqlite3.Error as error:
             raise database_error(self.path, error) from error
 

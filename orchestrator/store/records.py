@@ -228,6 +228,16 @@ class Command:
             return cls(**{**values, "verb": f"{values['verb']} with words that cannot be read", "arguments": {}})
         return cls(**{**values, "arguments": arguments})
 
+    @property
+    def underway(self) -> str:
+        """The key in `meta` of how often it was begun."""
+        return f"command {self.id} underway"
+
+    @property
+    def called(self) -> str:
+        """What a person calls it: "the kill of experiment 5"."""
+        return f"the {self.verb}" + (f" of experiment {self.arguments['id']}" if "id" in self.arguments else "")
+
 
 @dataclass(frozen=True, slots=True)
 class SlotRow(FromRow):

@@ -172,23 +172,29 @@ class Roster(Pen):
             for row in await self.rows("SELECT * FROM commands WHERE state = 'waiting' ORDER BY id")
         ]
 
-    async def begin_command(self, command: Command) -> int:
-        """Note that a command is under way; returns how often it was before, each time without an answer."""
+    async def begin_command(self, command: Command) -> int | None:
+        """Note that a command is under way; returns how often it was before, each time without an answer.
+
+        None where it waits no more: who gave it has taken it back.
+        """
         async with self._change():
-            before = int(await self.meta(_underway(command), "0"))
-            await self._do("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_underway(command), before + 1))
+            now = await self.command(command.id)
+            if now is None or now.state != "waiting":
+                return None
+            before = int(await self.meta(command.underway, "0"))
+            await self._do("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (command.underway, before + 1))
         return before
 
     async def leave_command(self, command: Command) -> None:
         """It is under way no more, and waits."""
         async with self._change():
-            await self._do("DELETE FROM meta WHERE key = ?", (_underway(command),))
+            await self._do("DELETE FROM meta WHERE key = ?", (command.underway,))
 
     async def answer_command(self, command: Command, done: bool, answer: str) -> None:
         """Say what came of a command, after the fact."""
         answer = inert(answer)
         async with self._change():
-            await self._do("DELETE FROM meta WHERE key = ?", (_underway(command),))
+            await self._do("DELETE FROM meta WHERE key = ?", (command.underway,))
             state = "done" if done else "refused"
             await self._do(
                 "UPDATE commands SET state = ?, answer = ?, answered_at = ? WHERE id = ? AND state = 'waiting'",
@@ -203,8 +209,3 @@ class Roster(Pen):
                 experiment_id=experiment_id if named else None,
                 after=state,
             )
-
-
-def _underway(command: Command) -> str:
-    """The key in `meta` of how often a command was begun."""
-    return f"command {command.id} underway"

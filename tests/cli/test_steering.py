@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import subprocess
 from pathlib import Path
 
+from orchestrator.actor import who
+from orchestrator.lab import Lab
+from orchestrator.store.reader import Reader
+from orchestrator.store.records import TOGETHER
 from tests.command_line import autolab
 from tests.conftest import CLI
 
@@ -30,10 +35,26 @@ def test_a_person_steers_without_a_daemon_and_takes_it_back(lab: Path) -> None:
     assert refused.returncode == 1 and "ordered nothing that could be undone" in refused.stderr
 
 
+def test_what_waits_for_the_daemon_is_taken_back_before_anything_older(lab: Path) -> None:
+    root = str(lab)
+    assert autolab("set", "team.wave", "9", root).returncode == 0
+
+    async def order_in_a_room() -> None:
+        async with Reader(Lab(lab).database) as reader:
+            for number in (1, 2):
+                await reader.post_command("drop", {"id": number, TOGETHER: "both"}, who())
+
+    asyncio.run(order_in_a_room())
+    told = autolab("undo", root).stdout.splitlines()
+    waited = "is taken back; it waited for the daemon, and nothing was done yet."
+    assert told == [f"The drop of experiment {number} {waited}" for number in (2, 1)]
+    assert autolab("undo", root).stdout == "The change of team.wave to 9 is undone: it is 5 again.\n"
+
+
 def test_refusals_are_one_sentence_with_a_remedy(lab: Path) -> None:
     root = str(lab)
     for words, why in (
-        (("set", "team.wave", "none", root), "`team.wave` is 'none'"),
+        (("set", "team.wave", "none", root), "`team.wave` cannot be 'none'"),
         (("set", "lab.slots", "2", root), "not changed while the lab is at work"),
         (("paper", "nothing", root), "is no arXiv id"),
         (("requeue", "0", "--hypothesis", "x", root), "part of master already"),

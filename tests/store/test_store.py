@@ -150,6 +150,18 @@ async def test_a_command_waits_until_it_is_answered(tmp_path: Path) -> None:
         assert not await store.waiting_commands()
 
 
+async def test_a_command_is_taken_back_until_it_is_begun_and_is_not_begun_after_that(tmp_path: Path) -> None:
+    async with Writer(tmp_path / "runs.db") as store, Reader(tmp_path / "runs.db") as reader:
+        for verb in ("kill", "drop"):
+            await reader.post_command(verb, {"id": 3}, "me@here")
+        kill, drop = await store.waiting_commands()
+        assert await reader.withdraw_command(kill) and not await reader.withdraw_command(kill)
+        assert await store.begin_command(kill) is None
+        assert await store.begin_command(drop) == 0
+        assert not await reader.withdraw_command(drop)
+        assert [one.id for one in await store.waiting_commands()] == [drop.id]
+
+
 async def test_results_are_searched_sorted_and_cut_in_the_database(tmp_path: Path) -> None:
     async with Writer(tmp_path / "runs.db") as store:
         await store.add_start("aaa", "start", "the start")

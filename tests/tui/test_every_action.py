@@ -280,3 +280,9 @@ async def test_what_is_of_no_experiment_is_done_too_and_waits_while_the_daemon_i
     async with room(lab, (120, 40), alive=False) as pilot:
         await pilot.press("P")
         await until(pilot, lambda: "The daemon is not running: the order waits" in notices(pilot))
+        await until(pilot, lambda: "S starts it, 1 order waits" in screen_text(pilot))
+        await pilot.press("z")
+        await until(pilot, lambda: "Take back the pause?" in screen_text(pilot))
+        await pilot.press("y")
+        await until(pilot, lambda: "the pause is taken back" in notices(pilot))
+        await until(pilot, lambda: "1 order waits" not in screen_text(pilot))

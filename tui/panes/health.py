@@ -50,6 +50,7 @@ class HealthStrip(Widget, can_focus=True):
             silent=story.silent,
             read_only=self._read_only,
             money=snapshot.money,
+            orders=snapshot.orders,
             changes=story.changes,
             gone=not self._lab.root.is_dir(),
         )
