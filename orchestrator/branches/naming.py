@@ -11,7 +11,7 @@ LONGEST_SLUG = 40
 
 def slug(title: str) -> str:
     """Lower-case ASCII words joined by hyphens, cut at a word."""
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    plain = "".join(map(_spelled, unicodedata.normalize("NFKD", title.casefold())))
     words = re.findall(r"[a-z0-9]+", plain)
     found = ""
     for word in words:
@@ -20,6 +20,14 @@ def slug(title: str) -> str:
             break
         found = longer
     return found or "patch"
+
+
+def _spelled(letter: str) -> str:
+    """A letter in ASCII: Latin ones without their strokes, Greek ones by their names, others not at all."""
+    if letter.isascii():
+        return letter
+    named = re.match(r"(?:LATIN|GREEK) SMALL LETTER (?:FINAL )?(\w+)", unicodedata.name(letter, ""))
+    return named[1].lower().replace("lamda", "lambda") if named is not None else ""
 
 
 def branch_name(experiment_id: int, attempt: int, title: str) -> str:

@@ -274,6 +274,7 @@ def test_what_is_no_repository_is_told(tmp_path: Path) -> None:
 
 def test_names_are_plain_whatever_the_title() -> None:
     assert slug("Méthode d'Adam: pas doublé") == "methode-d-adam-pas-double"
+    assert slug("Größe: β2 = 0.95, λ und ø") == "grosse-beta2-0-95-lambda-und-o"
     assert slug("☃") == "patch"
     assert len(slug("word " * 40)) <= 40
     assert Repository.branch_name(12, 1, "Muon optimizer") == "exp/12-muon-optimizer"

@@ -35,6 +35,24 @@ async def test_help_on_a_page_begins_with_its_keys_and_on_the_dashboard_with_all
         assert text.index("on this page") < text.index(":accept ID") < text.index("everywhere")
 
 
+async def test_a_word_finds_what_help_says_of_it_and_esc_shows_all_again(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, (120, 40)) as pilot:
+        await pilot.press("question_mark")
+        await on(pilot, Help)
+        await pilot.press("slash", *"Queue drop")
+        await until(pilot, lambda: ":drop" in screen_text(pilot) and ":accept" not in screen_text(pilot))
+        await pilot.press("enter", "slash", *(["backspace"] * 10), *"noise", "enter")
+        await until(pilot, lambda: "is the error of a mean" in screen_text(pilot) and ":drop" not in screen_text(pilot))
+        await pilot.press("slash", *"zzz", "enter")
+        await until(pilot, lambda: "No key, command or word has that." in screen_text(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: "show every key and command" in screen_text(pilot))
+        assert isinstance(pilot.app.screen, Help), "from what was found, esc goes to all of it"
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, Help))
+
+
 async def test_a_key_that_means_nothing_on_a_page_says_so(tmp_path: Path) -> None:
     lab = await make_room_lab(tmp_path / "lab")
     async with room(lab) as pilot:
