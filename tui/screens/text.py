@@ -22,6 +22,7 @@ class LinesScreen(RoomScreen):
     """Lines that are there already, or come all at once."""
 
     FOOTER: ClassVar[tuple[str, ...]] = ("back", "filter", "next_match", "previous_match", "wrap", "first", "last")
+    WRAPS: ClassVar[bool] = True  # at first
 
     def __init__(self, title: str, lines: Sequence[str] | None, experiment_id: int | None = None) -> None:
         """`lines`: None where they are still to come (`take`)."""
@@ -36,7 +37,7 @@ class LinesScreen(RoomScreen):
 
     def compose(self) -> ComposeResult:
         yield OneLine(self._heading, classes="heading")
-        yield Tail(id="lines")
+        yield Tail(wrap=self.WRAPS, id="lines")
         yield self.footer()
 
     def on_mount(self) -> None:
@@ -114,6 +115,7 @@ class LogScreen(LinesScreen):
         *("back", "follow", "wrap", "filter", "next_match", "previous_match", "first", "last"),
         *("pause_run", "stop_run", "kill", "copy"),
     )
+    WRAPS: ClassVar[bool] = False
 
     def __init__(self, title: str, path: Path, experiment_id: int | None = None, run_id: int | None = None) -> None:
         super().__init__(title, (), experiment_id)
