@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.errors import LabError
-from orchestrator.remedies import stands
+from orchestrator.remedies import instead_of_requeueing, stands
 from orchestrator.review.wins import accepted_by
+from orchestrator.store.attempts import earlier_attempt
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import TOGETHER, Command, Event, Experiment, Run
-from orchestrator.store.states import ENDED, WAITING, State, in_words
+from orchestrator.store.states import EDITABLE, ENDED, WAITING, State, in_words
 
 MOST_ORDERS = 500
 
@@ -24,7 +25,6 @@ FOR_GOOD = {
     "end": "the training of that run is lost. `autolab requeue {id}`, or r in the room, runs it again.",
     "kill": "the training of that run is lost. `autolab requeue {id}`, or r in the room, runs it again.",
     "promote": "master holds it now. `autolab revert {id}` takes it out again, measured first.",
-    "requeue": "the new attempt stands beside the old one. `autolab drop {id}` takes it out of the queue.",
     "message": "what was said stays said. Send another message.",
     "import": "the agents may have read it.",
     "pick": "the branch is yours. `git branch -D {branch}` removes it.",
@@ -46,7 +46,7 @@ class Undo:
     command: Command
     what: str  # "the drop of experiment 12, Muon for the matrices"
     then: str  # what is so afterwards: "it is queued again"
-    verb: str  # the order that undoes it; "state", "priority" and "unmark" are no verbs of people
+    verb: str  # the order that undoes it; "state", "attempt", "priority" and "unmark" are no verbs of people
     arguments: dict[str, Any]
 
 
@@ -108,9 +108,10 @@ async def _is_over(reader: Reader, order: Command) -> bool:
     if order.verb in HOLDING and order.arguments.get("id") is not None:
         run = await _held_by(reader, order)
         return run is not None and run.ended
-    if order.verb not in MADE_ONE:
+    if order.verb not in (*MADE_ONE, "requeue"):
         return False
-    experiment = await _made_by(reader, order)
+    made = order.verb in MADE_ONE
+    experiment = await (_made_by(reader, order) if made else _experiment(reader, order.arguments))
     return experiment is not None and experiment.state in ENDED
 
 
@@ -142,6 +143,8 @@ async def undo_of(reader: Reader, order: Command) -> Undo:
             return Undo(order, named, "it is to be reviewed again", "unmark", {"id": experiment.id})
         case "set":
             return await _of_setting(reader, order)
+        case "requeue":
+            return await _of_requeue(reader, order)
         case verb if verb in MADE_ONE:
             return await _of_own(reader, order)
         case _:
@@ -198,6 +201,33 @@ async def _of_priority(reader: Reader, order: Command) -> Undo:
     value = int(last.before)
     named = f"the priority {last.after} of experiment {_named(experiment)}"
     return Undo(order, named, f"it is {value} again", "priority", {"id": experiment.id, "value": value})
+
+
+async def _of_requeue(reader: Reader, order: Command) -> Undo:
+    """As long as nothing was run of the new attempt, and nobody works at its patch."""
+    experiment = await _experiment(reader, order.arguments)
+    earlier = await earlier_attempt(reader, experiment.id)
+    if earlier is None or not earlier.stands_behind(experiment) or await _requeued_since(reader, order):
+        raise LabError(f"Experiment {experiment.id} was requeued or changed again since.")
+    begun = any(run.attempt == experiment.attempt for run in await reader.runs_of(experiment.id))
+    if experiment.state not in EDITABLE or begun:
+        raise LabError(
+            f"{stands(experiment)}; only what still waits in nobody's hands is taken back.",
+            instead_of_requeueing(experiment),
+        )
+    then = f"it is {in_words(earlier.state)} again, as attempt {earlier.attempt}"
+    what = f"the requeue of experiment {_named(experiment)}"
+    return Undo(order, what, then, "attempt", {"id": experiment.id, "state": str(experiment.state)})
+
+
+async def _requeued_since(reader: Reader, order: Command) -> bool:
+    row = await reader.row(
+        "SELECT 1 FROM commands WHERE verb = 'requeue' AND state = 'done' AND id > ?"
+        " AND json_extract(arguments, '$.id') = ? AND id NOT IN"
+        " (SELECT json_extract(arguments, '$.command') FROM commands WHERE verb = 'undo' AND state = 'done')",
+        (order.id, order.arguments["id"]),
+    )
+    return row is not None
 
 
 async def _of_setting(reader: Reader, order: Command) -> Undo:

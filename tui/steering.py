@@ -53,8 +53,8 @@ REMEDIES: tuple[tuple[frozenset[str], frozenset[State], str], ...] = (
 )
 """What a person can do instead; the first that holds for verb and state."""
 
-TAKES_OUT = ("revert", "ablate")
-"""Orders that queue master without a win."""
+QUEUES = ("revert", "ablate", "requeue")
+"""Orders of a key that put something into the queue."""
 
 DOWN = "The daemon is not running: the order waits until it is back (S starts it)."
 
@@ -190,7 +190,7 @@ class Steering:
             self._priorities.pop(arguments.get("id", -1), None)
         match command.state:
             case "done":
-                back = "; z takes it back while it waits" if verb in TAKES_OUT else ""
+                back = "; z takes it back while it waits" if verb in QUEUES else ""
                 self._app.notify(plain(command.answer) + back, markup=False)
             case "refused":
                 self._app.notify(plain(command.answer), title=f"{verb}: refused", severity="warning", markup=False)

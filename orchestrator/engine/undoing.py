@@ -45,6 +45,8 @@ async def _restore(
     match how.verb:
         case "state":
             await store.move(words["id"], State(words["state"]), f"{actor} has undone the drop", actor=actor)
+        case "attempt":
+            await store.take_back_attempt(words["id"], State(words["state"]), actor)
         case "priority":
             await store.set_priority(words["id"], words["value"], f"undone by {actor}", actor=actor)
         case "unmark":

@@ -20,6 +20,13 @@ from orchestrator.store.states import EDITABLE, ENDED, IllegalMove, State
 
 
 async def requeue(context: Context, experiment: Experiment, words: dict[str, Any], actor: str) -> str:
+    """As `_requeued`, and what the experiment was is kept for who takes the order back."""
+    answer = await _requeued(context, experiment, words, actor)
+    await context.store.keep_attempt(experiment)
+    return answer
+
+
+async def _requeued(context: Context, experiment: Experiment, words: dict[str, Any], actor: str) -> str:
     """Queue attempt n + 1; runs, branch and results of the attempts before stay as they are.
 
     `words` may say what is different: `patch`, a unified diff against master that takes the place of the one before,

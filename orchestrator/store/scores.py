@@ -7,7 +7,8 @@ those under the present settings first.
 
 from __future__ import annotations
 
-from orchestrator.store.records import CONDITIONS
+from orchestrator.store.papers import PaperBook
+from orchestrator.store.records import CONDITIONS, Experiment
 
 _AT_HEAD = (
     "runs.experiment_id = experiments.id AND runs.commit_id = experiments.commit_id"
@@ -33,3 +34,35 @@ DIFFERENCE = (
     " AND base_run.attempt = base.attempt AND NOT base_run.void"
     " WHERE baselines.commit_id = experiments.parent AND base_run.ground = experiments.ground)"
 )
+
+
+class ScoreBook(PaperBook):
+    """The part of the writer that brings scores up to date."""
+
+    async def _known(self, experiment_id: int) -> Experiment:
+        experiment = await self.experiment(experiment_id)
+        assert experiment is not None, f"no experiment {experiment_id}"
+        return experiment
+
+    async def measure_under(self, conditions: str) -> None:
+        """Runs are measured under these conditions from here on; a run of which nobody knows counts as one of them."""
+        async with self._change():
+            before = await self.meta(CONDITIONS)
+            await self._do("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (CONDITIONS, conditions))
+            if before == conditions:
+                return
+            await self._do("UPDATE runs SET conditions = ? WHERE conditions = ''", (conditions,))
+            for update in (GROUND, SCORE, DIFFERENCE):
+                await self._do(f"{update} WHERE id IN (SELECT experiment_id FROM runs)")
+            if before:
+                changed = "the settings that scores depend on have changed: master is measured anew under them"
+                await self._event("lab", "autolab", changed)
+
+    async def _rescore(self, experiment_id: int) -> None:
+        """Bring `val_bpb` and `delta` up to date: of this experiment, and of those measured against its commits."""
+        await self._do(f"{GROUND} WHERE id = ?", (experiment_id,))
+        await self._do(f"{SCORE} WHERE id = ?", (experiment_id,))
+        await self._do(
+            f"{DIFFERENCE} WHERE id = ? OR parent IN (SELECT commit_id FROM baselines WHERE experiment_id = ?)",
+            (experiment_id, experiment_id),
+        )

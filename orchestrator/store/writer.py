@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.runs.log_text import in_one_line, inert
-from orchestrator.store.papers import PaperBook
+from orchestrator.store.attempts import AttemptBook
 from orchestrator.store.records import CONDITIONS, Decision, Experiment, Run, RunKind, utc_now
-from orchestrator.store.scores import DIFFERENCE, GROUND, SCORE
 from orchestrator.store.states import IllegalMove, State, check_move
 
 
@@ -53,7 +52,7 @@ class Measurement:
     provenance: Mapping[str, str] = field(default_factory=dict)
 
 
-class Writer(PaperBook):
+class Writer(AttemptBook):
     """The one writer of a lab (the daemon holds the lab's lock). Serialises its own transactions."""
 
     async def set_meta(self, key: str, value: str, *, actor: str = "autolab", reason: str = "") -> None:
@@ -136,11 +135,6 @@ class Writer(PaperBook):
         new_id = new_id if experiment_id is None else experiment_id
         await self._event("state", author, reason, experiment_id=new_id, after=state)
         return new_id
-
-    async def _known(self, experiment_id: int) -> Experiment:
-        experiment = await self.experiment(experiment_id)
-        assert experiment is not None, f"no experiment {experiment_id}"
-        return experiment
 
     async def move(
         self,
@@ -281,29 +275,6 @@ class Writer(PaperBook):
     async def mark_tracked(self, run_id: int) -> None:
         async with self._change():
             await self._do("UPDATE runs SET tracked = 1 WHERE id = ?", (run_id,))
-
-    async def measure_under(self, conditions: str) -> None:
-        """Runs are measured under these conditions from here on; a run of which nobody knows counts as one of them."""
-        async with self._change():
-            before = await self.meta(CONDITIONS)
-            await self._do("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (CONDITIONS, conditions))
-            if before == conditions:
-                return
-            await self._do("UPDATE runs SET conditions = ? WHERE conditions = ''", (conditions,))
-            for update in (GROUND, SCORE, DIFFERENCE):
-                await self._do(f"{update} WHERE id IN (SELECT experiment_id FROM runs)")
-            if before:
-                changed = "the settings that scores depend on have changed: master is measured anew under them"
-                await self._event("lab", "autolab", changed)
-
-    async def _rescore(self, experiment_id: int) -> None:
-        """Bring `val_bpb` and `delta` up to date: of this experiment, and of those measured against its commits."""
-        await self._do(f"{GROUND} WHERE id = ?", (experiment_id,))
-        await self._do(f"{SCORE} WHERE id = ?", (experiment_id,))
-        await self._do(
-            f"{DIFFERENCE} WHERE id = ? OR parent IN (SELECT commit_id FROM baselines WHERE experiment_id = ?)",
-            (experiment_id, experiment_id),
-        )
 
     # -- promotion
 

@@ -15,9 +15,9 @@ from orchestrator.lab import Lab
 from orchestrator.patches.offline import OFFLINE_WORKERS
 from orchestrator.review.wins import accepted_by
 from orchestrator.settings import read_settings
-from orchestrator.store.records import Command
+from orchestrator.store.records import Command, RunKind
 from orchestrator.store.states import State
-from orchestrator.store.writer import Measurement, Writer
+from orchestrator.store.writer import Measurement, Place, Writer
 from orchestrator.team.crew import Crew
 from orchestrator.undoable import require_last
 from roles.offline.model import NAME
@@ -95,6 +95,44 @@ async def test_a_requeue_with_a_patch_is_a_new_attempt_on_a_branch_of_its_own(de
     assert before.commit_id is not None and repository.exists(before.commit_id)
     again = await desk.order("requeue", id=4)
     assert again.state == "refused" and "has no outcome yet" in again.answer
+
+
+async def test_a_requeue_that_still_waits_is_taken_back_with_all_that_it_changed(desk: Desk) -> None:
+    before = await desk.store.experiment(4)
+    assert before is not None and before.state is State.DISCARDED and before.val_bpb is not None
+    for words in ({"patch": DIFF, "hypothesis": "half as fast"}, {"hypothesis": "a worker may do it"}, {}):
+        asked = await desk.order("requeue", id=4, **words)
+        assert asked.state == "done", asked.answer
+        how = await require_last(desk.store, ADA)
+        assert (
+            how.what.startswith("the requeue of experiment 4.2, ") and how.then == "it is discarded again, as attempt 1"
+        )
+        undone = await desk.order("undo", command=asked.id)
+        assert undone.state == "done" and undone.answer.endswith("is undone: it is discarded again, as attempt 1")
+        assert await desk.store.experiment(4) == before
+    told = (await desk.store.events(experiment_id=4))[-1]
+    assert told.reason == f"{ADA} has undone the requeue: attempt 1 is discarded as before"
+
+
+async def test_a_requeue_is_not_taken_back_from_under_a_run_and_what_waited_comes_back_step_by_step(desk: Desk) -> None:
+    made = await desk.order("add", title="Faster", hypothesis="it may help")
+    number = int(made.answer)
+    as_made = await desk.store.experiment(number)
+    patched = await desk.order("requeue", id=number, patch=DIFF)
+    with_patch = await desk.store.experiment(number)
+    other = await desk.order("requeue", id=number, hypothesis="it surely helps")
+    dropped = await desk.order("drop", id=number)
+    assert [one.state for one in (patched, other, dropped)] == ["done"] * 3, other.answer
+    for order, was in ((dropped, None), (other, with_patch), (patched, as_made)):
+        undone = await desk.order("undo", command=order.id)
+        assert undone.state == "done", undone.answer
+        assert was is None or await desk.store.experiment(number) == was
+    again = await desk.order("requeue", id=number, patch=DIFF)
+    ready = await desk.store.experiment(number)
+    assert ready is not None and ready.commit_id is not None
+    await desk.store.begin_run(ready, RunKind.SCREEN, 1, Place("cpu0", "a core", "off"), ready.commit_id)
+    refused = await desk.order("undo", command=again.id)
+    assert refused.state == "refused" and "only what still waits in nobody's hands is taken back" in refused.answer
 
 
 async def test_a_requeue_throws_no_patch_of_a_persons_own_away(desk: Desk) -> None:
@@ -251,8 +289,7 @@ async def test_what_stands_for_good_is_refused_with_the_reason(desk: Desk) -> No
     await desk.order("requeue", BOB, id=13)
     with pytest.raises(LabError, match="Experiment 13 is queued by now"):
         await desk.undo()
-    with pytest.raises(LabError, match=r"requeue of experiment 13, cannot be undone.*`autolab drop 13` takes it out"):
-        await desk.undo(BOB)
+    assert (await desk.undo(BOB)).answer.endswith("is undone: it is dropped again, as attempt 1")
     made = int((await desk.order("add", title="Slow", hypothesis="h", patch=DIFF)).answer)
     picked = await desk.order("pick", id=made, onto="master")
     assert picked.state == "done", picked.answer
