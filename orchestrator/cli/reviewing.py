@@ -19,7 +19,7 @@ from orchestrator.review.morning import Morning, began, morning_of
 from orchestrator.review.wins import Win, require_patch, wins_of
 from orchestrator.store.ablations import ABLATION
 from orchestrator.store.records import seconds_since, to_the_minute
-from orchestrator.store.states import State
+from orchestrator.store.states import State, in_words
 
 WIN_COLUMNS = (
     Column("order", 5, right=True, rank=2),
@@ -95,23 +95,24 @@ def morning(words: Namespace) -> int:
     say_row("best", f"{then} -> {now}")
     for win in told.merged:
         one, word = win.experiment, "reverted" if win.is_revert else "merged"
-        say_row(word, one.label, figure(-(one.delta or 0.0), "+.4f"), one.title)
+        gain = "-" if one.delta is None else f"gain {figure(-one.delta, '+.4f')}"
+        say_row(word, one.label, gain, one.title)
     for one in told.own:
-        say_row("own", one.label, one.state, one.title, one.why)
+        say_row("own", one.label, in_words(one.state), one.title, one.why)
     for one in told.measured:
         say_row(ABLATION, one.label, one.title, one.why)
     for state, number in told.outcomes.items():
         taken = f", {len(told.reverts)} of them reverts" if state is State.PROMOTED and told.reverts else ""
-        say_row("ended", f"{number} {state}{taken}")
+        say_row("ended", f"{number} {in_words(state)}{taken}")
     for name, share in told.slots.items():
         say_row("slot", name, f"{share:.0%} busy")
     say_row("spent", f"{told.tokens} tokens", f"{told.money:.2f}")
     for note in told.learned:
-        say(f"{note.kind}\t{note.text.strip()}")
+        say(f"{note.kind}\t{to_the_minute(note.at)}\t{note.text.strip()}")
     for event in told.anomalies:
         say_row("anomaly", to_the_minute(event.at), event.reason)
     for one in told.next:
-        say_row("next", one.label, one.state, one.title)
+        say_row("next", one.label, in_words(one.state), one.title)
     return 0
 
 

@@ -7,7 +7,7 @@ Their states are those of any experiment; what is told of them to people goes by
 from __future__ import annotations
 
 from orchestrator.store.records import REVERSAL, Decision, Experiment
-from orchestrator.store.states import State
+from orchestrator.store.states import State, in_words
 
 ABLATION = "measured"
 """What people read in place of the state of one that has ended with its figure."""
@@ -32,5 +32,5 @@ def is_ablation(state: str, source: str) -> bool:
 def counts_told(counts: dict[str, int], ablations: list[Experiment]) -> list[str]:
     """How many experiments are in each state, in words; the ablations by themselves, at the end."""
     ideas = {state: number - sum(one.state == state for one in ablations) for state, number in counts.items()}
-    told = [f"{number} {state}" for state, number in ideas.items() if number > 0]
+    told = [f"{number} {in_words(state)}" for state, number in ideas.items() if number > 0]
     return [*told, *([f"{len(ablations)} {ABLATION}"] if ablations else [])]

@@ -56,10 +56,12 @@ def test_every_table_tells_a_moment_alike(young: str) -> None:
     async def happen() -> str:
         async with Writer(Lab(Path(young)).database) as store:
             await store.event("anomaly", "autolab", "no free space")
+            await store.add_note("findings", "reviewer", "wider is better")
             return (await store.newest_events("anomaly", 1))[0].at
 
     minute = asyncio.run(happen())[:16].replace("T", " ")
     assert f"anomaly\t{minute}\tno free space" in autolab("morning", young).stdout
+    assert f"findings\t{minute}\twider is better" in autolab("morning", young).stdout
     assert f"{minute}\tanomaly\t\tno free space" in autolab("events", young).stdout
     assert f"- {minute} no free space" in autolab("report", young).stdout
 
