@@ -56,11 +56,11 @@ class Baseline:
     start_bpb: float | None  # the mean of experiment 0 there
     believed: float | None = None  # the gain since the start that is left after the winner's curse
     promotions: int = 0  # wins; what takes one out again is none
-    reverts: int = 0  # so that master may score worse than it did
     expected_false: float = 0.0  # of these promotions
     gains: Mapping[int, float] = field(default_factory=dict)  # believed of each measured experiment, by its id
     mark: str = ""  # what must stand beside every score (score_mark)
     ground: str = ""
+    reverts: int = 0  # so that master may score worse than it did
 
     @property
     def gain(self) -> float | None:

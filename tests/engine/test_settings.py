@@ -78,8 +78,8 @@ def test_a_secret_in_an_address_is_refused_and_not_repeated(tmp_path: Path, addr
 @pytest.mark.parametrize(
     ("key", "value", "why"),
     [
-        ("budget_hours", "1e400", "is inf: input should be a finite number"),
-        ("budget_hours", "nan", "is nan: input should be a finite number"),
+        ("budget_hours", "1e400", "cannot be inf: input should be a finite number"),
+        ("budget_hours", "nan", "cannot be nan: input should be a finite number"),
         ("budget_money", "1e300", "input should be at most 10^12"),
         ("plateau", "99999999999999999999999", "input should be at most 10^12"),
         ("workers", "99999999999999999999999", "input should be"),
