@@ -14,7 +14,8 @@ from orchestrator.store.states import State
 async def bring_up_to_master(context: Context, experiment: Experiment) -> Experiment:
     """Rebase a stale branch onto its master; it is `ready` afterwards, to be measured (again).
 
-    With a conflict the experiment goes back to a worker. Does nothing when the branch stands on master already.
+    With a conflict the experiment goes back to a worker; one that takes a win out of master is over, for what a worker
+    would make of it is not what a person has decided. Does nothing when the branch stands on master already.
     """
     master = await context.store.master(experiment.line)
     assert master is not None and experiment.commit_id is not None and experiment.branch is not None
@@ -23,6 +24,9 @@ async def bring_up_to_master(context: Context, experiment: Experiment) -> Experi
     commit = await asyncio.to_thread(context.repository.rebase, experiment.commit_id, master.commit_id)
     measured = "measured on an older master; " if experiment.state is not State.READY else ""
     if isinstance(commit, Conflict):
+        if experiment.reverses is not None:
+            paths = ", ".join(commit.paths)
+            return await _end(context, experiment, f"{measured}master has changed since in the same lines of {paths}")
         return await context.store.move(
             experiment.id,
             State.QUEUED,
@@ -32,6 +36,8 @@ async def bring_up_to_master(context: Context, experiment: Experiment) -> Experi
         )
     sources = await context.sources(commit)
     if sources == await context.sources(master.commit_id):
+        if experiment.reverses is not None:
+            return await _end(context, experiment, f"{measured}master is without it already")
         return await context.store.move(
             experiment.id,
             State.QUEUED,
@@ -48,3 +54,16 @@ async def bring_up_to_master(context: Context, experiment: Experiment) -> Experi
         parent=master.commit_id,
         program=program_hash(sources),
     )
+
+
+_OVER = {
+    State.READY: State.REJECTED,
+    State.SCORED: State.DISCARDED,
+    State.CONFIRMING: State.NOT_CONFIRMED,
+}
+"""How one ends that cannot be brought onto master."""
+
+
+async def _end(context: Context, experiment: Experiment, why: str) -> Experiment:
+    reason = f"experiment {experiment.reverses} cannot be taken out as it was asked for: {why}"
+    return await context.store.move(experiment.id, _OVER[experiment.state], reason)

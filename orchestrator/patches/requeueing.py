@@ -35,6 +35,11 @@ async def _requeued(context: Context, experiment: Experiment, words: dict[str, A
     """
     hypothesis = inert(str(words.get("hypothesis") or "")).strip() or experiment.hypothesis
     changed = bool(words.get("patch")) or hypothesis != experiment.hypothesis
+    if changed and experiment.reverses is not None:
+        raise LabError(
+            f"{experiment.title.split(':')[0]} is master without that win, and nothing else.",
+            "Give another patch as an experiment of your own: `autolab add`, or a in the room.",
+        )
     if not (changed and experiment.state in EDITABLE):
         _require_outcome(experiment)
     edited = replace(experiment, hypothesis=hypothesis)

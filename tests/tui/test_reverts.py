@@ -14,7 +14,8 @@ from orchestrator.cli.reviewing import morning_json, win_json
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
 from orchestrator.measurement.judging import Judging
-from orchestrator.patches.requeueing import new_attempt
+from orchestrator.patches.rebasing import bring_up_to_master
+from orchestrator.patches.requeueing import new_attempt, requeue
 from orchestrator.patches.reverting import ablate, revert
 from orchestrator.report.facts import facts_of
 from orchestrator.report.markdown import markdown
@@ -29,7 +30,7 @@ from orchestrator.views import baseline_of, results_json
 from tests.command_line import autolab
 from tests.tui.answering import context_of
 from tests.tui.driving import on, room, screen_text, until
-from tests.tui.test_wins import make_wins, measure
+from tests.tui.test_wins import EDITS, make_wins, measure
 from tui.changes import Changing
 from tui.mornings import facts
 from tui.screens.morning import MorningScreen
@@ -106,6 +107,36 @@ async def test_a_win_that_was_taken_out_reads_so_and_comes_back_with_a_revert_of
             4: None,
         }
         assert "taken_out_by" not in entries[1], "the contract's fields alone where nothing was taken out"
+
+
+async def test_a_win_is_taken_out_as_decided_or_not_at_all(lab: Lab) -> None:
+    """What a worker makes in its place would be merged without having beaten anything."""
+    async with Writer(lab.database) as store:
+        context = context_of(lab, store)
+        second = await store.experiment(2)
+        assert second is not None
+        for order in (revert, ablate):
+            await order(context, second, ADA)
+        asked = await store.move(4, State.READY, "ready")
+        await store.move(5, State.READY, "ready")
+        for words in ({"hypothesis": "another"}, {"patch": "--- a/train.py"}):
+            with pytest.raises(LabError, match="Revert experiment 2 is master without that win, and nothing else"):
+                await requeue(context, asked, words, ADA)
+        master = await store.master()
+        assert master is not None
+        tree = lab.worktrees / "somebody"
+        context.repository.checkout_commit(tree, master.commit_id)
+        (tree / "train.py").write_text((tree / "train.py").read_text().replace(EDITS[1][1], "INIT_STD = 0.03"))
+        commit = context.repository.commit(tree, "Mine", "mine", {}, ADA)
+        assert context.repository.advance("refs/heads/master", commit, master.commit_id)
+        await store.adopt_master(commit, 3, "a commit of a person's own")
+        over = await bring_up_to_master(context, asked)
+        assert over.state is State.REJECTED
+        told = "experiment 2 cannot be taken out as it was asked for: master has changed since in the same lines of "
+        assert over.reason == f"{told}train.py"
+        await measure(store, 5, [RunKind.SCREEN], 3.3)
+        over = await bring_up_to_master(context, await store.move(5, State.SCORED, "scored"))
+        assert over.state is State.DISCARDED and "measured on an older master; master has changed" in over.reason
 
 
 async def test_report_and_notebook_tell_what_was_taken_out(lab: Lab) -> None:
