@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orchestrator.errors import LabError
-from orchestrator.marks import SELF_REPORTED, SIGN_CHANGED
 from orchestrator.runs.log_text import inert
 from orchestrator.runs.untrusted import is_score
+from orchestrator.targets.target import SELF_REPORTED, SIGN_CHANGED
 
 COLUMNS = ("commit", "val_bpb", "memory_gb", "status", "description")
 MOST_ROWS = 20_000

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from orchestrator.store.reader import Reader
-from orchestrator.targets.target import Direction
+from orchestrator.targets.target import SELF_REPORTED, SIGN_CHANGED, Direction
 
 DIRECTION = "direction"
 """The key in `meta` of which way the metric of a script gets better."""
-
-SELF_REPORTED = "self-reported"
-SIGN_CHANGED = "self-reported, sign changed"
-"""Of a metric that is maximised: it is kept so that less is better."""
 
 
 async def is_self_reported(reader: Reader) -> bool:

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable
 
 from orchestrator.figures import figure
-from orchestrator.marks import SIGN_CHANGED
 from orchestrator.report.facts import Facts
 from orchestrator.store.ablations import counts_told
 from orchestrator.store.records import Experiment, seconds_since, to_the_minute
 from orchestrator.store.states import RAN, State
+from orchestrator.targets.target import SIGN_CHANGED
 
 
 def markdown(facts: Facts, picture: str | None) -> str:

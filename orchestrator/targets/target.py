@@ -21,6 +21,13 @@ SEED_VARIABLE = "AUTOLAB_SEED"
 """Where a program finds the seed that its run is assigned."""
 
 
+SELF_REPORTED = "self-reported"
+"""The mark of what a target prints of itself."""
+
+SIGN_CHANGED = "self-reported, sign changed"
+"""Of a metric that is maximised: it is kept so that less is better."""
+
+
 class Direction(StrEnum):
     """Which way a metric gets better."""
 
