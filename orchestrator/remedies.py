@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.errors import LabError
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import ENDED, WAITING, State, in_words
 
@@ -37,6 +38,14 @@ def instead_of_ranking(experiment: Experiment) -> str:
 def instead_of_requeueing(experiment: Experiment) -> str:
     """For one without an outcome."""
     return f"`autolab drop {experiment.id}` drops it." if experiment.state in WAITING else _wait_or_kill(experiment)
+
+
+def no_other_change(experiment: Experiment) -> LabError:
+    """For one that is master without a win: what is asked for is nothing but that."""
+    return LabError(
+        f"{experiment.title.split(':')[0]} is master without that win, and nothing else.",
+        "Give another patch as an experiment of your own: `autolab add`, or a in the room.",
+    )
 
 
 def _wait_or_kill(experiment: Experiment) -> str:

@@ -9,7 +9,7 @@ from textual.app import App
 
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
-from orchestrator.remedies import instead_of_requeueing, stands
+from orchestrator.remedies import instead_of_requeueing, no_other_change, stands
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import EDITABLE, ENDED, State
@@ -113,6 +113,8 @@ class Deeds:
             experiment = await self._experiment(screen)
             if experiment.state is State.PROMOTED:
                 raise LabError(f"Experiment {experiment.id} is part of master already.", "a adds a follow-up.")
+            if experiment.reverses is not None:
+                raise no_other_change(experiment)
             if experiment.state not in ENDED | EDITABLE:
                 raise LabError(f"{stands(experiment)} and has no outcome yet.", instead_of_requeueing(experiment))
         except LabError as error:

@@ -13,7 +13,7 @@ from orchestrator.errors import LabError
 from orchestrator.guard import program_hash
 from orchestrator.patches.offline import OFFLINE_WORKERS, only_offline_workers
 from orchestrator.patches.submitting import against_guard, applied_to_master, commit_on_branch
-from orchestrator.remedies import instead_of_requeueing, stands
+from orchestrator.remedies import instead_of_requeueing, no_other_change, stands
 from orchestrator.runs.log_text import inert
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import EDITABLE, ENDED, IllegalMove, State
@@ -36,10 +36,7 @@ async def _requeued(context: Context, experiment: Experiment, words: dict[str, A
     hypothesis = inert(str(words.get("hypothesis") or "")).strip() or experiment.hypothesis
     changed = bool(words.get("patch")) or hypothesis != experiment.hypothesis
     if changed and experiment.reverses is not None:
-        raise LabError(
-            f"{experiment.title.split(':')[0]} is master without that win, and nothing else.",
-            "Give another patch as an experiment of your own: `autolab add`, or a in the room.",
-        )
+        raise no_other_change(experiment)
     if not (changed and experiment.state in EDITABLE):
         _require_outcome(experiment)
     edited = replace(experiment, hypothesis=hypothesis)
@@ -147,6 +144,12 @@ async def new_attempt(context: Context, experiment: Experiment, actor: str) -> s
             if experiment.parent == master.commit_id
             else await asyncio.to_thread(context.repository.rebase, experiment.commit_id, master.commit_id)
         )
+        if isinstance(rebased, Conflict) and experiment.reverses is not None:
+            again = "revert" if experiment.is_revert else "ablate"
+            raise LabError(
+                f"Experiment {experiment.id} was made for an older master and conflicts with the present one.",
+                f"`autolab {again} {experiment.reverses}` asks for the same of the present one.",
+            )
         if isinstance(rebased, Conflict) and experiment.patch is not None:
             raise LabError(
                 f"The patch of experiment {experiment.id}, a person's own, conflicts with the present master.",

@@ -134,6 +134,8 @@ async def test_a_win_is_taken_out_as_decided_or_not_at_all(lab: Lab) -> None:
         assert over.state is State.REJECTED
         told = "experiment 2 cannot be taken out as it was asked for: master has changed since in the same lines of "
         assert over.reason == f"{told}train.py"
+        with pytest.raises(LabError, match="`autolab revert 2` asks for the same of the present one"):
+            await requeue(context, over, {}, ADA)
         await measure(store, 5, [RunKind.SCREEN], 3.3)
         over = await bring_up_to_master(context, await store.move(5, State.SCORED, "scored"))
         assert over.state is State.DISCARDED and "measured on an older master; master has changed" in over.reason
