@@ -17,7 +17,7 @@ from orchestrator.daemon_log import death_of
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.neighbours import labs_at_work, named, remedy
-from orchestrator.runs.slots import device_files, gpu_reading, gpu_slots, machine_memory, used_by_others
+from orchestrator.runs.slots import device_files, gpu_reading, gpu_slots, machine_memory, usable_cores, used_by_others
 from orchestrator.sandbox import walls
 from orchestrator.sandbox.library import source_library
 from orchestrator.settings import ModelSection, Settings, read_settings
@@ -89,8 +89,17 @@ def _gpus(at_work: bool) -> Finding:
         return Finding("gpu", not any(used.values()), ", ".join(told), IN_USE_REMEDY)
     if shutil.which("nvidia-smi") or Path("/proc/driver/nvidia").exists():
         return Finding("gpu", False, "a driver, but NVML shows no GPU", "Look at `nvidia-smi`.")
-    cores = len(os.sched_getaffinity(0))
-    return Finding("gpu", True, f"none; {cores} CPU core{'s' * (cores != 1)} serve as slots (profile cpu)")
+    cores = usable_cores()
+    return Finding("gpu", True, f"none; {cores} CPU core{'s' * (cores != 1)} (profile cpu)")
+
+
+def _slots(settings: Settings) -> Finding:
+    """How many runs go at once, and whether the machine has so much."""
+    wanted, there = settings.lab.slots, len(gpu_slots()) or usable_cores()
+    if wanted == "auto":
+        return Finding("slots", True, f"{there}, one for each that the machine has")
+    found = f"{wanted}, as autolab.toml says; the machine has {there}"
+    return Finding("slots", wanted <= there, found, "More share what there is, and every run gets less of it.")
 
 
 def _memory() -> Finding:
@@ -141,7 +150,7 @@ def _lab(lab: Lab) -> list[Finding]:
         settings = read_settings(lab.settings_file)
     except LabError as error:
         return [*findings, Finding("settings", False, error.sentence, error.remedy, True)]
-    findings.append(Finding("settings", True, "autolab.toml is valid"))
+    findings += [Finding("settings", True, "autolab.toml is valid"), _slots(settings)]
     target = settings.optimised()
     if isinstance(target, ScriptTarget):
         findings += [_command(target, lab.root), _seed(target, lab.root)]

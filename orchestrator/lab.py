@@ -97,7 +97,8 @@ class Lab:
 
     @property
     def exists(self) -> bool:
-        return self.settings_file.is_file()
+        """Also without its settings, as long as its record is there: a lab at work can be stopped then."""
+        return self.settings_file.is_file() or self.database.is_file()
 
 
 def find_lab(given: str | None) -> Lab:

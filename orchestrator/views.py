@@ -36,6 +36,9 @@ EARLY_STOPPING = "early_stopping"
 SPENT = "budget_spent"
 """The key in `meta` (by team, see Team.key) of why a team rests; empty while it may go on."""
 
+HALTED = "halted"
+"""The key in `meta` of why nothing new starts in the lab at work; empty while all is well."""
+
 DEAD_ENDPOINTS = "dead_endpoints"
 """Where the daemon keeps which servers of models do not answer: reasons by address, as JSON."""
 

@@ -18,7 +18,7 @@ from roles.errors import ContextFull, ModelError, ToolsRefused
 from roles.holding import may_be_refused, way_of, ways
 from roles.openai_client import connected
 from roles.openai_refusals import Passing, refusal, said_by
-from roles.openai_reply import CHARACTERS_PER_TOKEN, CutShort, ReplyParts, Stopped
+from roles.openai_reply import CHARACTERS_PER_TOKEN, CutShort, NoReply, ReplyParts, Stopped
 from roles.openai_request import message_json, tool_json
 from roles.prices import FREE, Prices
 from roles.rate import Rate, rate_of
@@ -201,16 +201,19 @@ class OpenAIModel:
                         parts.take(chunk)
             whole = parts.whole(prompt, len(messages))
         except CutShort as cut:
-            raise self._cut(str(cut)) from None
+            remedy = (
+                "Check base_url: it ends in /v1 at most servers." if isinstance(cut, NoReply) else "Look at the server."
+            )
+            raise self._cut(str(cut), remedy) from None
         finally:
             broken = None if whole else parts.lost(prompt)
             if broken is not None:
                 lost.append(replace(broken, money=self._prices.money(broken.tokens_in, broken.tokens_out)))
         return whole
 
-    def _cut(self, said: str) -> Passing:
+    def _cut(self, said: str, remedy: str) -> Passing:
         times = f" ({self._retries + 1} times)" if self._retries else ""
-        passing = Passing(self._error(f"{said}{times}", "Look at the server."), Trouble.CUT_STREAM)
+        passing = Passing(self._error(f"{said}{times}", remedy), Trouble.CUT_STREAM)
         passing.args = (said,)
         return passing
 

@@ -23,6 +23,10 @@ class CutShort(Exception):
     """The stream ended, or broke, before the reply was whole; asking again may help."""
 
 
+class NoReply(CutShort):
+    """What has come was no stream of a reply, as from a web page."""
+
+
 class Stopped(Exception):
     """The reply was heard to no good end: read no further, and take what is there."""
 
@@ -48,6 +52,7 @@ class ReplyParts:
     calls: list[_PartialCall] = field(default_factory=list)
     current: dict[int | None, _PartialCall] = field(default_factory=dict)  # by the index that the server gives
     characters: int = 0
+    taken: int = 0  # chunks
     pieces: int = 0
     finish_reason: str | None = None
     tokens_in: int | None = None
@@ -68,6 +73,7 @@ class ReplyParts:
         usage = getattr(chunk, "usage", None)
         self.tokens_in = _count(getattr(usage, "prompt_tokens", None), self.tokens_in)
         self.tokens_out = _count(getattr(usage, "completion_tokens", None), self.tokens_out)
+        self.taken += 1
         for choice in (chunk.choices or [])[:1]:
             self.finish_reason = getattr(choice, "finish_reason", None) or self.finish_reason
             delta = getattr(choice, "delta", None)
@@ -137,6 +143,8 @@ class ReplyParts:
         Raises CutShort when the stream has ended without saying why: then the rest is missing.
         """
         self.shown.close()
+        if not self.taken:
+            raise NoReply("answered without one piece of a reply")
         if self.finish_reason is None:
             raise CutShort("cut a reply short")
         text = self._clean("".join(self.text))

@@ -11,7 +11,15 @@ from orchestrator.store.filters import EVERYTHING, Filter
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event, Experiment, Run
 from orchestrator.store.states import ACTIVE, ENDED, State
-from orchestrator.views import EARLY_STOPPING_SHORT, Baseline, dead_endpoints, resting, runs_at_head, runs_per_hour
+from orchestrator.views import (
+    EARLY_STOPPING_SHORT,
+    HALTED,
+    Baseline,
+    dead_endpoints,
+    resting,
+    runs_at_head,
+    runs_per_hour,
+)
 from tui.believing import Believing
 from tui.changes import Changes, Changing
 from tui.health import newest_of_interest
@@ -62,6 +70,7 @@ class Story:
     runs_per_hour: float
     stopping: str  # early stopping so far, in a few words
     resting: Mapping[str, str]  # why teams rest whose budget is spent
+    halted: str  # why nothing new starts
     silent: tuple[str, ...]  # addresses of servers of models that do not answer
     changes: Changes | None
     wish: Wish
@@ -112,6 +121,7 @@ async def read_story(reader: Reader, believing: Believing, changing: Changing, w
         last_event=newest_of_interest(events),
         runs_per_hour=await runs_per_hour(reader, datetime.now(UTC)),
         stopping=await reader.meta(EARLY_STOPPING_SHORT),
+        halted=await reader.meta(HALTED),
         silent=tuple(await dead_endpoints(reader)),
         resting=await resting(reader),
         changes=await changing.look(reader, wish.since),

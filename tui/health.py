@@ -38,6 +38,7 @@ class Health:
     place: str  # the lab's name
     stopping: str = ""  # early stopping so far, in a few words
     resting: Mapping[str, str] = field(default_factory=dict)  # why, by team; the only one has no name here
+    halted: str = ""  # why nothing new starts
     silent: Sequence[str] = ()  # addresses of servers of models that do not answer
     read_only: bool = False  # this room only watches
     money: float = 0.0  # that models have cost
@@ -108,12 +109,17 @@ def _facts(health: Health, terse: bool) -> list[list[Said]]:
     facts: list[list[Said]] = [[_daemon(health)]]
     if health.read_only:
         facts.append([Said("read-only", Tone.WARN)])
+    if health.halted and health.alive:
+        facts.append(
+            [Said("! nothing new starts" if terse else f"! nothing new starts: {plain(health.halted)}", Tone.BAD)]
+        )
     if health.silent and health.alive:
         facts.append([Said(_silent(health.silent, terse), Tone.BAD)])
     if health.resting and health.alive:
         facts.append([Said(_resting(health.resting, terse), Tone.WARN)])
     if baseline.val_bpb is None:
-        facts.append([Said("the baseline is being measured" if health.alive else "no baseline yet", Tone.DIM)])
+        measured = health.alive and not health.halted
+        facts.append([Said("the baseline is being measured" if measured else "no baseline yet", Tone.DIM)])
     else:
         word = "master" if baseline.reverts else "best"  # without what was taken out it may have been better before
         facts.append(

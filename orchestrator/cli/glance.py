@@ -41,11 +41,13 @@ def status(words: Namespace) -> int:
     completed = ask(lab, completions)
     busy = ask(lab, at_work) if facts["running"] else []
     balances = {team.name: ask(lab, partial(balance_of, team=team)) for team in teams} or {"": ask(lab, balance_of)}
+    halted = ask(lab, lambda reader: reader.meta(views.HALTED)) if facts["running"] else ""
     if words.json:
         first, *others = [balance.as_json() for balance in balances.values()]
         more: dict[str, Any] = {"completion": [one.as_json() for one in completed], "balance": first}
         more["agents"] = [one.as_json() for one in busy]
         more["settings_error"] = wrong
+        more["halted"] = halted or None
         if others:
             more["balances"] = {name: balance.as_json() for name, balance in balances.items()}
         print_json({**facts, **more})
@@ -58,6 +60,8 @@ def status(words: Namespace) -> int:
     lines.append(("vault", ask(lab, vault_account)))
     lines += [("model", f"{url} {reason}; it is tried again by itself") for url, reason in silent.items()]
     lines += [("resting", f"{team}: {why}" if team else why) for team, why in facts["resting"].items()]
+    if halted:
+        lines.append(("look at", f"nothing new starts: {halted}"))
     for event in ask(lab, partial(standing, limit=MOST_ANOMALIES)):
         lines.append(("look at", f"{event.at[:16].replace('T', ' ')} {event.reason}"))
     span = ask(lab, views.busy_window)

@@ -263,13 +263,17 @@ def _port(text: str) -> int:
     return int(text)
 
 
+MOST_HOURS = 1_000_000
+"""A hundred years; a summary goes back no further than the lab anyway."""
+
+
 def _hours(text: str) -> float:
     try:
         number = float(text)
     except ValueError:
         number = 0.0
-    if not 0 < number < 10**5:
-        raise argparse.ArgumentTypeError(f"must be a number of hours above 0, not {told(text)!r}")
+    if not 0 < number <= MOST_HOURS:
+        raise argparse.ArgumentTypeError(f"must be a number of hours above 0, at most {MOST_HOURS}, not {told(text)!r}")
     return number
 
 

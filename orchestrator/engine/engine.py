@@ -22,6 +22,7 @@ from orchestrator.runs.foothold import Foothold
 from orchestrator.store.records import AT_WORK, Level, Run, utc_now
 from orchestrator.store.states import State
 from orchestrator.team.crew import Crew
+from orchestrator.views import HALTED
 from orchestrator.watching.anomalies import Anomalies
 from orchestrator.watching.delivering import Delivery
 from orchestrator.watching.endpoints import watch_endpoints
@@ -66,7 +67,7 @@ class Engine:
         self._foothold = Foothold(context.lab.root, context.lab.database, context.lab.lock_file)
         self._stop: str | None = None  # "finish" the runs, kill them "now", or "leave" them alone
         self._moved = time.monotonic()
-        self._halt: str | None = None
+        self._halt: str | None = ""  # not looked yet
         self._stuck: set[str] = set()
         self._trouble = ""
 
@@ -208,10 +209,13 @@ class Engine:
         reason = await self.measuring.halted()
         await self._tell_stuck(reason)
         if reason != self._halt:
-            self._halt = reason
+            was, self._halt = self._halt, reason
+            await self._context.store.set_meta(HALTED, reason or "")
             if reason is not None:
                 sentence = f"nothing new starts: {reason}"
                 await self._context.store.event("lab", "autolab", sentence, after=Level.ERROR)
+            elif was:
+                await self._context.store.event("lab", "autolab", "master can be measured: the lab goes on")
         if reason is None or underway or self._experiments is None:
             return None
         return Ending(False, reason)

@@ -29,8 +29,10 @@ class AtWork:
     def told(self) -> str:
         """In a few words, the agent's name first."""
         agent = self.agent
-        if agent.state == "waiting":
+        if agent.state == "waiting" and self.last is None:
             return f"{agent.name} waits{_since(agent)}: {agent.job or 'for the result of its experiment'}"
+        if agent.state == "waiting":
+            return f"{agent.name} waits {agent.job}, at its job{_since(agent)}, on {self.model}: {self._came}"
         return f"{agent.name}: {agent.job or agent.state}{_since(agent)}, on {self.model}: {self._came}"
 
     @property

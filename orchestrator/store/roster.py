@@ -55,18 +55,19 @@ class Roster(Pen):
         job: str = "",
         experiment_id: int | None = None,
         *,
+        begins: bool = False,
         done: int = 0,
         failed: int = 0,
         tokens_in: int = 0,
         tokens_out: int = 0,
     ) -> None:
-        """What an agent does now; the counts are added to its tallies."""
+        """What an agent does now; the counts are added to its tallies. `begins`: its job is another one."""
         async with self._change():
             await self._do(
-                "UPDATE agents SET since = iif(job = ?2 AND since != '', since, ?8), state = ?1, job = ?2,"
+                "UPDATE agents SET since = iif(?10 OR since = '', ?8, since), state = ?1, job = ?2,"
                 " experiment_id = ?3, jobs_done = jobs_done + ?4, jobs_failed = jobs_failed + ?5,"
                 " tokens_in = tokens_in + ?6, tokens_out = tokens_out + ?7, updated_at = ?8 WHERE name = ?9",
-                (state, job, experiment_id, done, failed, tokens_in, tokens_out, utc_now(), name),
+                (state, job, experiment_id, done, failed, tokens_in, tokens_out, utc_now(), name, begins),
             )
 
     async def set_agent_rate(self, name: str, rate: float) -> None:

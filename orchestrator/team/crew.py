@@ -205,7 +205,7 @@ class Crew:
                     await asyncio.gather(task, return_exceptions=True)
                     raise
                 await office.book.let_go(member.name)
-                await self._context.store.set_agent(member.name, "idle", f"taken away: {job.title}")
+                await self._context.store.set_agent(member.name, "idle", f"taken away: {job.title}", begins=True)
             finally:
                 self._busy.pop(member.name, None)
                 office.book.put_back(job)
@@ -224,7 +224,7 @@ class Crew:
         context, book = office.context, office.book
         journal = AgentJournal(context.lab.agent_log(name), context.store, name, member.role.name, member.team.name)
         journal.begin(job.title, job.experiment_id)
-        await context.store.set_agent(name, "thinking", job.title, job.experiment_id)
+        await context.store.set_agent(name, "thinking", job.title, job.experiment_id, begins=True)
         worktree = context.lab.worktrees / name
         try:
             playing = Playing(member.models[0].name)
@@ -256,7 +256,7 @@ class Crew:
         match came:
             case Finished():
                 self._failures[name] = 0
-                await context.store.set_agent(name, "idle", f"last: {job.title}", None, done=1)
+                await context.store.set_agent(name, "idle", f"last: {job.title}", None, begins=True, done=1)
             case GaveUp(reason=reason):
                 journal.note(f"gave up: {reason}")
                 await self._rest(name, reason)
@@ -265,5 +265,6 @@ class Crew:
         self._failures[name] = self._failures.get(name, 0) + 1
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._failures[name] - 1))
         await self._context.store.event("agent", name, f"gave up a job: {reason}")
-        await self._context.store.set_agent(name, "waiting", f"next try in {pause:.0f} s: {reason}", None, failed=1)
+        told = f"next try in {pause:.0f} s: {reason}"
+        await self._context.store.set_agent(name, "waiting", told, None, begins=True, failed=1)
         await asyncio.sleep(pause)

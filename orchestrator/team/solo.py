@@ -164,6 +164,7 @@ class Solo:
         if named is not None and named not in self._out:
             raise ToolRefusal(f"Experiment {named} is not among what waits for its result: {self._listed}.")
         wanted = [named] if named is not None else list(self._out)
+        await asyncio.sleep(0)  # the call of this tool is noted first
         await self._context.store.set_agent(self._agent, "waiting", f"for the result of {self._listed}", wanted[0])
         ended: set[int] = set()
         while True:

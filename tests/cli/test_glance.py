@@ -72,10 +72,11 @@ def test_each_agent_at_a_job_is_told_with_its_model_and_how_its_last_reply_ended
             await store.add_call(call("worker-1", "patch 4", "old", "finished", "", "[]"))
             await asyncio.sleep(0.01)
             for name, job in (("worker-1", "patch 5"), ("worker-2", "patch 6"), ("worker-3", "patch 7")):
-                await store.set_agent(name, "thinking", job, 5)
+                await store.set_agent(name, "thinking", job, 5, begins=True)
             await store.add_call(call("worker-2", "patch 6", "large", "no call", "Well.", '["no_call", "cut"]'))
             await store.add_call(call("worker-3", "patch 7", "small", "failed", "It needs a key.", "[]"))
             await store.set_agent("worker-2", "calling", "patch 6", 5)
+            await store.set_agent("worker-3", "waiting", "for the result of experiment 5", 5)
             await store.set_agent("planner", "idle", "last: plan 3 proposed experiments")
             await store.set_agent("reviewer", "waiting", "next try in 5 s: no server")
         return lab
@@ -97,7 +98,8 @@ def test_each_agent_at_a_job_is_told_with_its_model_and_how_its_last_reply_ended
         "reviewer waits for N s: next try in N s: no server",
         "worker-1: patch 5 for N s, on small: no reply yet",
         "worker-2: patch 6 for N s, on large: its last call, N s ago: no call (no call, cut)",
-        "worker-3: patch 7 for N s, on small: its last call, N s ago: It needs a key.",
+        "worker-3 waits for the result of experiment 5, at its job for N s, on small: its last call, N s ago: It needs"
+        " a key.",
     ]
     assert [one["name"] for one in agents] == ["reviewer", "worker-1", "worker-2", "worker-3"]
     assert agents[2]["model"] == "large" and agents[2]["last"]["troubles"] == ["no_call", "cut"]

@@ -47,6 +47,7 @@ class HealthStrip(Widget, can_focus=True):
             profile=story.profile,
             stopping=story.stopping,
             resting=story.resting,
+            halted=story.halted,
             silent=story.silent,
             read_only=self._read_only,
             money=snapshot.money,
