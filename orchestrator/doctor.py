@@ -202,14 +202,16 @@ def _models(settings: Settings) -> list[Finding]:
 
 def _model(name: str, settings: Settings) -> Finding:
     """What a language model can do, by one tiny exchange."""
+    from orchestrator.team.models import make_model, without_ideas
+
     section = settings.models[name]
     if section.kind == "offline":
-        return Finding(f"model {name}", True, "offline, rule-based, no language model")
+        remedy = without_ideas(settings)
+        return Finding(f"model {name}", not remedy, "offline, rule-based, no language model", remedy)
     tiny = {
         "max_tokens": min(section.max_tokens or PROBE_TOKENS, PROBE_TOKENS),
         "longest_seconds": min(section.longest_seconds, PROBE_SECONDS),
     }
-    from orchestrator.team.models import make_model
     from roles.errors import ModelError
     from roles.probe import probe
 

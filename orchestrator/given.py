@@ -24,6 +24,23 @@ def experiment_number(said: object) -> int:
     return int(digits)
 
 
+class Attempt(int):
+    """The number of an experiment that was given with an attempt, as in 13.2; `attempt` is None without one."""
+
+    attempt: int | None = None
+
+
+def attempt_of(said: object) -> Attempt:
+    """As experiment_number, and the attempt that stands behind it."""
+    found = Attempt(experiment_number(said))
+    _, _, attempt = str(said).partition(".")
+    if attempt:
+        if not is_digits(attempt) or len(attempt) > len(str(LARGEST_ID)):
+            raise UsageError(f"{told(said)!r} is not the number of an experiment.", "`autolab results` lists them.")
+        found.attempt = int(attempt)
+    return found
+
+
 def require_one(verb: str, lab: str) -> None:
     """Raise UsageError where a second experiment stands behind the first: its number would be taken for a lab."""
     if is_digits(lab.removeprefix("#").replace(".", "", 1)) and not Path(lab).exists():

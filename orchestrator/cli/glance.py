@@ -114,7 +114,7 @@ def _standing(facts: dict[str, Any], baseline: views.Baseline) -> list[tuple[str
         ("daemon", f"{daemon}{'; the queue is paused' if facts['paused'] else ''}"),
         (
             "master",
-            f"{(master['commit'] or '-')[:9]}  val_bpb {number(master['val_bpb'])}"
+            f"{(master['commit'] or '-')[:9]}  {'score' if baseline.mark else 'val_bpb'} {number(master['val_bpb'])}"
             f" (mean of {master['runs']} runs, noise {number(master['noise'])})",
         ),
     ]

@@ -96,16 +96,18 @@ def start(words: Namespace) -> int:
     identity = start_daemon(lab)
     watch = for_lab("Watch it with `autolab-tui`.", lab)
     say(f"The lab {lab.root} is at work (process {identity.pid}). {watch}")
-    _tell_of_keys(lab)
+    _tell_of_models(lab)
     _tell_of_neighbours(lab)
     return 0
 
 
-def _tell_of_keys(lab: Lab) -> None:
-    """Each key that an agent will ask for in vain."""
+def _tell_of_models(lab: Lab) -> None:
+    """Each key that an agent will ask for in vain, and that the built-in model will have no idea."""
     from orchestrator.team.keys import keys_not_set
+    from orchestrator.team.models import without_ideas
 
-    for sentence in keys_not_set(lab, read_settings(lab.settings_file), os.environ):
+    settings = read_settings(lab.settings_file)
+    for sentence in [*keys_not_set(lab, settings, os.environ), *filter(None, [without_ideas(settings)])]:
         say(f"autolab: {for_lab(sentence, lab)}", to=sys.stderr)
 
 
@@ -170,7 +172,7 @@ def run(words: Namespace) -> int:
             "Watch it with `autolab-tui`, or end it with `autolab stop`.",
         )
     begin = time.monotonic()
-    _tell_of_keys(lab)
+    _tell_of_models(lab)
     _tell_of_neighbours(lab)
     console = Console(highlight=False, soft_wrap=True)
 

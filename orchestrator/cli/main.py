@@ -14,7 +14,7 @@ from orchestrator.actions import BY_VERB
 from orchestrator.cli.examples import EXAMPLES
 from orchestrator.cli.saying import flush, open_closed, say, write
 from orchestrator.errors import LabError, UsageError
-from orchestrator.given import experiment_number, is_digits, priority, require_one, told
+from orchestrator.given import Attempt, attempt_of, is_digits, priority, require_one, told
 from orchestrator.targets.target import Direction
 from roles.bounds import HIGHEST_PRIORITY, LARGEST_ID, LEAST_PRIORITY
 
@@ -246,7 +246,7 @@ def _require_text(word: str) -> None:
 
 def _id(text: str) -> int:
     try:
-        return experiment_number(text)
+        return attempt_of(text)
     except UsageError:
         raise argparse.ArgumentTypeError(f"must be the number of an experiment, not {told(text)!r}") from None
 
@@ -317,6 +317,7 @@ def _carried_out(arguments: Sequence[str]) -> int:
     words = argparse.Namespace()
     try:
         words = parse(arguments)
+        _require_attempt(words)
         return carrier(words.carried_out_by)(words)
     except UsageError as error:
         say(f"autolab: {error}", to=sys.stderr)
@@ -328,6 +329,16 @@ def _carried_out(arguments: Sequence[str]) -> int:
         return 130
     except SystemExit as shown:  # of --help
         return int(shown.code or 0)
+
+
+def _require_attempt(words: argparse.Namespace) -> None:
+    """Raise LabError where a number was given with an attempt that is not the experiment's present one."""
+    number = getattr(words, "id", None)
+    if isinstance(number, Attempt) and number.attempt is not None:
+        from orchestrator.cli.telling import require_present  # reads the store, which few command lines need for this
+        from orchestrator.lab import find_lab
+
+        require_present(find_lab(words.lab), number, number.attempt)
 
 
 if __name__ == "__main__":

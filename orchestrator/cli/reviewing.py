@@ -9,8 +9,8 @@ from typing import Any
 
 from orchestrator.cli.asking import ask, print_json
 from orchestrator.cli.changing import send
-from orchestrator.cli.saying import say, say_row
-from orchestrator.cli.tables import print_table
+from orchestrator.cli.saying import say
+from orchestrator.cli.tables import print_rows, print_table
 from orchestrator.columns import Column
 from orchestrator.figures import figure
 from orchestrator.lab import find_lab
@@ -91,28 +91,30 @@ def morning(words: Namespace) -> int:
         print_json(morning_json(told))
         return 0
     then, now = (figure(value) if value is not None else "-" for value in (told.best_then, told.best_now))
-    say_row("since", _since(told, words.hours, ask(lab, began)))
-    say_row("best", f"{then} -> {now}")
+    rows: list[tuple[object, ...]] = []
+    rows.append(("since", _since(told, words.hours, ask(lab, began))))
+    rows.append(("best", f"{then} -> {now}"))
     for win in told.merged:
         one, word = win.experiment, "reverted" if win.is_revert else "merged"
         gain = "-" if one.delta is None else f"gain {figure(-one.delta, '+.4f')}"
-        say_row(word, one.label, gain, one.title)
+        rows.append((word, one.label, gain, one.title))
     for one in told.own:
-        say_row("own", one.label, in_words(one.state), one.title, one.why)
+        rows.append(("own", one.label, in_words(one.state), one.title, one.why))
     for one in told.measured:
-        say_row(ABLATION, one.label, one.title, one.why)
+        rows.append((ABLATION, one.label, one.title, one.why))
     for state, number in told.outcomes.items():
         taken = f", {len(told.reverts)} of them reverts" if state is State.PROMOTED and told.reverts else ""
-        say_row("ended", f"{number} {in_words(state)}{taken}")
+        rows.append(("ended", f"{number} {in_words(state)}{taken}"))
     for name, share in told.slots.items():
-        say_row("slot", name, f"{share:.0%} busy")
-    say_row("spent", f"{told.tokens} tokens", f"{told.money:.2f}")
+        rows.append(("slot", name, f"{share:.0%} busy"))
+    rows.append(("spent", f"{told.tokens} tokens", f"{told.money:.2f}"))
     for note in told.learned:
-        say(f"{note.kind}\t{to_the_minute(note.at)}\t{note.text.strip()}")
+        rows.append((note.kind, to_the_minute(note.at), note.text.strip()))
     for event in told.anomalies:
-        say_row("anomaly", to_the_minute(event.at), event.reason)
+        rows.append(("anomaly", to_the_minute(event.at), event.reason))
     for one in told.next:
-        say_row("next", one.label, in_words(one.state), one.title)
+        rows.append(("next", one.label, in_words(one.state), one.title))
+    print_rows(rows)
     return 0
 
 

@@ -48,6 +48,15 @@ def print_facts(facts: Sequence[tuple[str, str]], indent: int = 0, whole: Collec
             say(wrap.fill(fact) if sys.stdout.isatty() else fact.rstrip())
 
 
+def print_rows(rows: Sequence[Sequence[object]]) -> None:
+    """Rows of any length, the first cell of each being its name: as facts on a terminal, with tabs in a pipe."""
+    if sys.stdout.isatty():
+        print_facts([(str(name), "  ".join(str(cell) for cell in cells)) for name, *cells in rows])
+        return
+    for row in rows:
+        say_row(*row)
+
+
 def _of(columns: Sequence[Column], shown: Sequence[tuple[int, int]]) -> list[tuple[Column, int]]:
     return [(columns[i], width) for i, width in shown]
 

@@ -12,7 +12,7 @@ from orchestrator.cli.saying import say, say_patch, write
 from orchestrator.cli.tables import print_facts
 from orchestrator.errors import LabError
 from orchestrator.given import no_experiment
-from orchestrator.lab import find_lab
+from orchestrator.lab import Lab, find_lab
 from orchestrator.marks import is_self_reported, score_mark, scores_told
 from orchestrator.runs.log_text import read_log
 from orchestrator.store.reader import Reader
@@ -20,6 +20,18 @@ from orchestrator.store.records import Experiment, Run
 from orchestrator.store.states import beside
 from orchestrator.store.vault import vault_scores
 from orchestrator.vault_words import vault_word
+
+
+def require_present(lab: Lab, experiment_id: int, attempt: int) -> None:
+    """Raise LabError unless this is the attempt that the experiment is at."""
+    experiment = ask(lab, lambda reader: _known(reader, experiment_id))
+    if attempt != experiment.attempt:
+        over = 0 < attempt < experiment.attempt
+        said = f"attempt {attempt} is over" if over else f"there is no attempt {attempt}"
+        raise LabError(
+            f"Experiment {experiment_id} is at attempt {experiment.attempt}; {said}.",
+            f"`autolab show {experiment_id}` tells of all its runs.",
+        )
 
 
 async def _known(reader: Reader, experiment_id: int) -> Experiment:

@@ -8,6 +8,7 @@ from orchestrator import views
 from orchestrator.review.wins import Win, ablations, wins_of
 from orchestrator.store.ablations import ABLATED
 from orchestrator.store.agents import Note
+from orchestrator.store.anomalies import TOLD_AGAIN
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event, Experiment, Run, SlotRow, seconds_since, utc_now
 from orchestrator.store.states import ENDED, RAN, State
@@ -83,7 +84,10 @@ async def morning_of(reader: Reader, since: str, now: str | None = None) -> Morn
         " WHERE at > ?",
         (since,),
     )
-    anomalies = await reader.rows("SELECT * FROM events WHERE kind = 'anomaly' AND at > ? ORDER BY seq DESC", (since,))
+    anomalies = await reader.rows(
+        f"SELECT * FROM events WHERE kind = 'anomaly' AND at > ? AND seq NOT IN ({TOLD_AGAIN}) ORDER BY seq DESC",
+        (since,),
+    )
     own = await reader.rows(
         f"SELECT * FROM experiments WHERE author LIKE '%@%' AND updated_at > ? AND state IN ({_LOST})"
         f" AND NOT {ABLATED} ORDER BY updated_at DESC LIMIT ?",

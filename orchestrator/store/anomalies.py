@@ -8,6 +8,9 @@ from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event, Level
 from orchestrator.store.roster import Roster
 
+TOLD_AGAIN = "SELECT seq FROM anomalies AS one WHERE seq < (SELECT max(seq) FROM anomalies WHERE key = one.key)"
+"""The sequence numbers of the anomalies of which a later one says how it went on."""
+
 
 async def standing(reader: Reader, limit: int) -> list[Event]:
     """The newest anomalies that are not known to be over, newest first."""

@@ -50,6 +50,19 @@ def make_model(
             )
 
 
+NO_IDEAS = (
+    "The built-in model only has ideas for the train.py that comes with Autolab, none for this program: name a language"
+    " model in autolab.toml, or add patches of your own with `autolab add`."
+)
+
+
+def without_ideas(settings: Settings) -> str:
+    """NO_IDEAS where the built-in model plays a role for a program of somebody's own; else empty."""
+    names = {names[0] for team in settings.teams_at_work for names in team.models.values() if names}
+    built_in = any(settings.model_section(name).kind == "offline" for name in names)
+    return NO_IDEAS if built_in and settings.optimised().self_reported else ""
+
+
 def names_of_role(settings: Settings, team: Team, role: RoleFile) -> tuple[list[str], str]:
     """The names of the models that play a role, the first to be asked first, and a warning for people ("" for none).
 

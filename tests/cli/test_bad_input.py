@@ -25,7 +25,11 @@ def test_wrong_words_are_exit_2(lab: Path) -> None:
     refused(autolab("stauts"), 2, "Did you mean `status`?")
     refused(autolab("stat"), 2, "Did you mean `status`?")
     refused(autolab("show", "x", str(lab)), 2, "must be the number of an experiment, not 'x'")
-    assert autolab("show", "0.2", str(lab)).returncode == 0, "as the room shows a later attempt"
+    assert autolab("show", "0.1", str(lab)).returncode == 0, "as the room shows an attempt"
+    refused(
+        autolab("show", "0.2", str(lab)), 1, "Experiment 0 is at attempt 1; there is no attempt 2.", "`autolab show 0"
+    )
+    refused(autolab("drop", "0.x", str(lab)), 2, "must be the number of an experiment, not '0.x'")
     refused(
         autolab("set", "team.workers", "abc", str(lab)), 1, "`team.workers` cannot be 'abc': input should be 'auto' or"
     )

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from tests.command_line import autolab
-from tests.conftest import CLI
+from tests.conftest import CLI, eventually
 from tests.layouts import AUTORESEARCH, OTHER, git, make_repository
 
 DESCRIBED = (
@@ -90,6 +90,31 @@ def test_any_other_repository_becomes_a_lab_when_its_target_is_described(tmp_pat
         "timeout_seconds = 60",
     ):
         assert line in text.splitlines()
+
+
+def test_a_master_that_cannot_be_measured_stands_in_status_and_a_lab_without_settings_is_stopped(
+    tmp_path: Path,
+) -> None:
+    root = made(tmp_path, OTHER, *DESCRIBED[2:], "--target-command", "no-such-program src/fit.py")
+    told = autolab("doctor", str(root)).stdout
+    assert "MIND  model offline" in told and "none for this program" in told
+    started = autolab("start", str(root))
+    try:
+        assert started.returncode == 0 and "none for this program" in started.stderr, started.stderr
+        eventually(lambda: "look at  nothing new starts: master cannot be" in autolab("status", str(root)).stdout)
+        assert "master cannot be" in json.loads(autolab("status", "--json", str(root)).stdout)["halted"]
+        (root / "autolab.toml").rename(tmp_path / "aside.toml")
+        assert "cannot be read" in autolab("status", str(root)).stderr
+    finally:
+        stopped = autolab("stop", "--now", str(root))
+    assert stopped.returncode == 0, stopped.stderr
+    assert "The daemon is not running" in autolab("stop", str(root)).stdout
+
+
+def test_doctor_tells_of_the_slots_that_the_lab_uses(bare: Path) -> None:
+    text = (bare / "autolab.toml").read_text()
+    (bare / "autolab.toml").write_text(re.sub(r"(?m)^slots = .*$", "slots = 500", text))
+    assert "MIND  slots: 500, as autolab.toml says; the machine has" in autolab("doctor", str(bare)).stdout
 
 
 def test_doctor_says_whether_the_command_is_on_this_machine(tmp_path: Path) -> None:

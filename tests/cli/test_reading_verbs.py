@@ -106,3 +106,14 @@ def test_a_log_that_is_missing_or_empty_is_told_of(won: str) -> None:
     assert empty.returncode == 0 and empty.stdout == "" and "has printed nothing." in empty.stderr
     path.write_text("step 1\n")
     assert autolab("log", "1", won).stdout == "step 1\n"
+
+
+def test_a_morning_tells_what_went_on_once(young: str) -> None:
+    async def happen() -> None:
+        async with Writer(Lab(Path(young)).database) as store:
+            for outcomes in (20, 40, 60):
+                await store.tell_anomaly("plateau", f"no win in the last {outcomes} outcomes")
+
+    asyncio.run(happen())
+    told = autolab("morning", young).stdout
+    assert "last 60 outcomes" in told and "last 40" not in told and "last 20" not in told

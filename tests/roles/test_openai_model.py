@@ -169,6 +169,13 @@ async def test_a_server_that_always_cuts_its_replies_short_is_given_up_after_the
     assert len(server.requests) == 3
 
 
+async def test_a_server_that_sends_a_web_page_leads_to_the_address() -> None:
+    page = Scripted([b"<html><body>It works!</body></html>"], headers={"Content-Type": "text/html"})
+    with OpenAIServer([page] * 3) as server:
+        error = await failure(server)
+    assert "answered without one piece of a reply" in error.sentence and "Check base_url" in error.remedy
+
+
 async def test_what_a_server_says_in_the_stream_about_its_failure_reaches_the_person() -> None:
     with OpenAIServer([Scripted([event({"error": {"message": "CUDA out of memory\x1b[31m"}})])] * 3) as server:
         error = await failure(server)
