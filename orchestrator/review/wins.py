@@ -63,7 +63,8 @@ class Win:
     def taken_out(self) -> Experiment | None:
         """The revert that master has taken, or that is on its way there."""
         meant = [one for one in self.without if one.decision is Decision.MERGE]
-        alive = [one for one in meant if one.state is State.PROMOTED or one.state not in ENDED]
+        stand = [one for one in meant if one.taken_out_by is None]  # not those that were reverted themselves
+        alive = [one for one in stand if one.state is State.PROMOTED or one.state not in ENDED]
         return alive[-1] if alive else None
 
 

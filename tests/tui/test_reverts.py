@@ -107,6 +107,7 @@ async def test_a_win_that_was_taken_out_reads_so_and_comes_back_with_a_revert_of
             4: None,
         }
         assert "taken_out_by" not in entries[1], "the contract's fields alone where nothing was taken out"
+        assert [win.taken_out for win in await wins_of(store) if win.experiment.id == 1] == [None], "it is back"
 
 
 async def test_a_win_is_taken_out_as_decided_or_not_at_all(lab: Lab) -> None:
