@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.errors import LabError
+from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import ENDED, WAITING, State, in_words
 
@@ -46,6 +47,24 @@ def no_other_change(experiment: Experiment) -> LabError:
         f"{experiment.title.split(':')[0]} is master without that win, and nothing else.",
         "Give another patch as an experiment of your own: `autolab add`, or a in the room.",
     )
+
+
+async def require_in_master(reader: Reader, experiment: Experiment) -> None:
+    """Before a win is taken out or measured without. Raises LabError for one that is out already, for a revert that was
+    undone, and for the return of a win: each names the experiment to ask of instead."""
+    number, by = experiment.reverses, experiment.taken_out_by
+    if experiment.puts_back is not None:
+        said, win = f"Experiment {experiment.id} put experiment {experiment.puts_back} back.", experiment.puts_back
+    elif by is None:
+        return
+    elif experiment.is_revert and number is not None:
+        said, win = f"Experiment {by} has put experiment {number} back already.", number
+    else:
+        said, win = f"Experiment {experiment.id} was taken out of master by experiment {by} already.", experiment.id
+    meant = await reader.experiment(win)
+    out = None if meant is None else meant.taken_out_by
+    way = f"`autolab revert {win}` takes it out" if out is None else f"`autolab revert {out}` puts it back"
+    raise LabError(said, f"{way}, measured anew.")
 
 
 def _wait_or_kill(experiment: Experiment) -> str:

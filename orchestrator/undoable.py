@@ -86,6 +86,15 @@ async def not_begun(reader: Reader, actor: str) -> list[Command]:
     return orders[:1] if mark is None else [one for one in orders if one.arguments.get(TOGETHER) == mark]
 
 
+async def refuse_in_hand(reader: Reader, actor: str) -> None:
+    """While this person's last order is not answered yet, an undo would be of an older one. Raises LabError."""
+    rows = await reader.rows(
+        "SELECT * FROM commands WHERE actor = ? AND state = 'waiting' ORDER BY id DESC LIMIT 1", (actor,)
+    )
+    for order in map(Command.from_row, rows):
+        raise LabError(f"Your last order, {order.called}, is being carried out.", "Undo it once it is answered.")
+
+
 async def given_with(reader: Reader, how: Undo) -> list[Undo]:
     """What was ordered at once with that order, itself among it, newest first, as far as it can be undone."""
     mark = how.command.arguments.get(TOGETHER)

@@ -18,7 +18,6 @@ from orchestrator.lab import Lab, daemon_of
 from orchestrator.patches.offline import BUILT_IN_HEARS_NOTHING, hears_nothing
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Command
-from orchestrator.store.states import State
 from tui.arranging import STRIP
 from tui.commands import ON_THE_COMMAND_LINE, NotUnderstood, Order, not_understood, understand
 from tui.deeds import Deeds
@@ -30,7 +29,6 @@ from tui.own_outcomes import OwnOutcomes
 from tui.paced import PacedApp
 from tui.pages import Pages
 from tui.panes.rows import Rows
-from tui.present import event_text
 from tui.remedies import in_room
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import Write
@@ -159,9 +157,7 @@ class ControlRoom(PacedApp[str]):
     async def _tell_of_own_outcomes(self) -> None:
         assert self._reader is not None
         with contextlib.suppress(LabError):  # the next look says why
-            for event in await self._own.news(self._reader):
-                good = event.after == State.PROMOTED
-                told = f"Your {event_text(event)}"
+            for told, good in await self._own.news(self._reader):
                 self.notify(told, severity="information" if good else "warning", timeout=10, markup=False)
 
     def on_rows_wanted(self, event: Rows.Wanted) -> None:

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from orchestrator.store.ablations import ABLATED, UNMERGED
 from orchestrator.store.anomalies import over
 from orchestrator.store.reader import Reader
 from orchestrator.store.states import ENDED, MEASURED, State
 
 _OF_A_REVERT = "experiment_id IN (SELECT id FROM experiments WHERE decision = 'merge')"
+_OF_A_RETURN = "experiment_id IN (SELECT id FROM experiments WHERE puts_back IS NOT NULL)"
+_OF_AN_ABLATION = f"experiment_id IN (SELECT id FROM experiments WHERE {ABLATED})"
+_WHAT = (
+    f"CASE WHEN kind != 'state' THEN kind WHEN after = 'promoted' AND {_OF_A_RETURN} THEN 'returned'"
+    f" WHEN after = 'promoted' AND {_OF_A_REVERT} THEN 'reverted'"
+    f" WHEN after IN ({', '.join(map(repr, map(str, UNMERGED)))}) AND {_OF_AN_ABLATION} THEN 'measured' ELSE after END"
+)
+"""What an event counts as: its kind, or what an experiment has become."""
+
 _SCORE = "(SELECT val_bpb FROM experiments WHERE id = experiment_id)"
 
 
@@ -20,6 +30,8 @@ class Changes:
     since: str
     merged: int = 0  # wins
     reverted: int = 0  # wins taken out again
+    returned: int = 0  # wins put back
+    measured: int = 0  # without a win, to see what it is worth by now
     ended: int = 0  # experiments that came to another end
     failed: int = 0  # of these, without a score
     anomalies: int = 0  # that hold still
@@ -27,7 +39,7 @@ class Changes:
 
     @property
     def any(self) -> bool:
-        return bool(self.merged or self.reverted or self.ended or self.anomalies)
+        return any((self.merged, self.reverted, self.returned, self.measured, self.ended, self.anomalies))
 
 
 class Changing:
@@ -52,7 +64,7 @@ class Changing:
             before = await reader.row("SELECT seq FROM events WHERE at <= ? ORDER BY seq DESC LIMIT 1", (since,))
             self._from = self._seq = before["seq"] if before is not None else 0
         rows = await reader.rows(
-            f"SELECT iif(kind = 'state', iif(after = 'promoted' AND {_OF_A_REVERT}, 'reverted', after), kind) AS what,"
+            f"SELECT {_WHAT} AS what,"
             " count(*) AS n, max(seq) AS newest, total(kind = 'state' AND before = 'dropped') AS undone,"
             f" total(kind = 'state' AND {_SCORE} IS NOT NULL) AS scored FROM events"
             f" WHERE seq > ? AND NOT (kind = 'state' AND actor = ? AND NOT (after = 'promoted' AND {_OF_A_REVERT}))"
@@ -72,6 +84,8 @@ class Changing:
             since=since,
             merged=counts[State.PROMOTED],
             reverted=counts["reverted"],
+            returned=counts["returned"],
+            measured=counts["measured"],
             ended=sum(max(0, counts[state]) for state in ends),
             failed=sum(max(0, counts[state] - self._scored[state]) for state in ends if state not in MEASURED),
             anomalies=counts["anomaly"] - sum(seq > self._from for seq in await over(reader)),

@@ -10,7 +10,7 @@ from rich.cells import cell_len, set_cell_size
 
 from orchestrator.figures import figure
 from orchestrator.review.happened import TOLD
-from orchestrator.store.records import Event, SlotRow, seconds_since
+from orchestrator.store.records import Command, Event, SlotRow, seconds_since
 from orchestrator.store.states import ENDED
 from orchestrator.views import Baseline
 from tui.changes import Changes
@@ -46,6 +46,7 @@ class Health:
     changes: Changes | None = None  # since the person looked last
     profile: str = ""  # the lab's
     gone: bool = False  # the lab's directory
+    ending: Command | None = None  # the order by which the lab is coming to its end
 
 
 def newest_of_interest(events: Sequence[Event]) -> Event | None:
@@ -62,11 +63,21 @@ def _daemon(health: Health) -> Said:
     if not health.alive:
         orders = f", {health.orders} order{'s wait' if health.orders > 1 else ' waits'}" if health.orders else ""
         return Said(f"○ NOT RUNNING: S starts it{orders}", Tone.WARN)
+    if health.ending is not None:
+        return Said(f"○ {_ending(health)}", Tone.WARN)
     if health.paused:
         return Said("‖ QUEUE PAUSED: P resumes it", Tone.WARN)
     if health.quiet_seconds > QUIET_SECONDS:
         return Said(f"● last heard {_long(health.quiet_seconds)} ago", Tone.WARN)
     return Said("● at work", Tone.GOOD)
+
+
+def _ending(health: Health) -> str:
+    assert health.ending is not None
+    if health.ending.arguments.get("now"):
+        return "STOPPING NOW"
+    busy = sum(slot.run_id is not None for slot in health.slots)
+    return f"STOPPING: {busy} run{'s' * (busy != 1)} to finish" if busy else "STOPPING"
 
 
 def _long(seconds: float) -> str:
@@ -211,13 +222,17 @@ def _changed(changes: Changes, baseline: Baseline) -> list[Said]:
     if changes.merged:
         parts.append([Said(f"{changes.merged} merged", Tone.GOOD)])
     if changes.reverted:
-        parts.append([Said(f"{changes.reverted} reverted", Tone.WARN)])
+        parts.append([Said(f"{changes.reverted} taken out", Tone.WARN)])
+    if changes.returned:
+        parts.append([Said(f"{changes.returned} put back")])
     best_then, best = changes.best_then, baseline.val_bpb
     if parts and best_then is not None and best is not None and best_then != best:
         parts[-1].append(Said(f" ({best_then:.4f} → {best:.4f})", Tone.DIM))
     if changes.ended:
         failed = f" ({changes.failed} without a score)" if changes.failed else ""
         parts.append([Said(f"{changes.ended} not merged"), Said(failed, Tone.DIM)])
+    if changes.measured:
+        parts.append([Said(f"{changes.measured} measured")])
     if changes.anomalies:
         parts.append([Said(f"{changes.anomalies} to look at", Tone.WARN)])
     for number, part in enumerate(parts):

@@ -12,7 +12,7 @@ from orchestrator.runs.log_text import inert
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import ENDED, State
 from tui.present import Cell, amount, difference, plain, score, state_cell, state_text
-from tui.reviewing import error, mark, review_word
+from tui.reviewing import error, mark, no_wins, review_word
 from tui.tones import Line, Said, Tone, fit
 
 MERGED_COLUMNS = (
@@ -87,7 +87,7 @@ def _merged(morning: Morning) -> str:
     if not morning.merged:
         return "nothing"
     number = len(morning.wins)
-    reverted = f", {len(morning.reverts)} reverted" if morning.reverts else ""
+    reverted = no_wins(morning.merged)
     believed = f", {figure(morning.believed, '+.4f')} of the gains believed" if morning.believed is not None else ""
     return f"{number} win{'s' if number != 1 else ''}{reverted}{believed}"
 

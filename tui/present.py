@@ -8,7 +8,7 @@ from orchestrator.columns import Column
 from orchestrator.figures import figure
 from orchestrator.marks import behind
 from orchestrator.runs.log_text import inert
-from orchestrator.store.ablations import ABLATION, OUT, is_ablation
+from orchestrator.store.ablations import ABLATION, OUT, UNMERGED, WORTH, is_ablation
 from orchestrator.store.records import Event, Experiment, Run, seconds_since
 from orchestrator.store.states import State
 from orchestrator.views import valid_runs
@@ -188,7 +188,9 @@ def event_text(event: Event) -> str:
         reason = f"{reason} ({plain(event.actor)})"
     match event.kind:
         case "state" if event.after is not None:
-            return f"experiment {event.experiment_id} {event.after.replace('_', ' ')}: {reason}"
+            measured = event.after in UNMERGED and WORTH in event.reason
+            word = ABLATION if measured else event.after.replace("_", " ")
+            return f"experiment {event.experiment_id} {word}: {reason}"
         case "run" if event.run_id is None or event.after == "running":
             return f"experiment {event.experiment_id}: {reason}"
         case "run":

@@ -39,6 +39,8 @@ def mark(win: Win) -> Said:
 
 def review_word(win: Win) -> str:
     """What people have decided of a win, in a few words."""
+    if win.is_return:
+        return f"put back {win.experiment.puts_back}"
     if win.is_revert:
         return f"took out {win.experiment.reverses}"
     out = win.taken_out
@@ -80,20 +82,22 @@ def decided(wins: Sequence[Win]) -> int:
     return sum(win.accepted is not None or win.taken_out is not None for win in wins if not win.is_revert)
 
 
-def reverted(wins: Sequence[Win]) -> int:
-    return sum(win.is_revert for win in wins)
+def no_wins(wins: Sequence[Win]) -> str:
+    """What else master took by a person's decision: `, 2 taken out, 1 put back`."""
+    back = sum(win.is_return for win in wins)
+    out = sum(win.is_revert for win in wins) - back
+    return f", {out} taken out" * bool(out) + f", {back} put back" * bool(back)
 
 
 def list_title(wins: Sequence[Win]) -> str:
     """Of the list."""
-    out = reverted(wins)
-    return f"1 wins {len(wins) - out}" + (f", {out} revert{'s' if out != 1 else ''}" if out else "")
+    return f"1 wins {sum(not win.is_revert for win in wins)}" + no_wins(wins)
 
 
 def reviewed(wins: Sequence[Win]) -> str:
-    out = reverted(wins)
-    told = f"{decided(wins)} of {len(wins) - out} reviewed" if wins else "no wins yet"
-    return told + (f", {out} reverted" if out else "")
+    if not wins:
+        return "no wins yet"
+    return f"{decided(wins)} of {sum(not win.is_revert for win in wins)} reviewed" + no_wins(wins)
 
 
 def first_open(wins: Sequence[Win]) -> str | None:
@@ -157,8 +161,16 @@ def _by(win: Win) -> str:
 
 def _review(win: Win) -> str:
     if win.accepted is None or win.taken_out is not None or win.is_revert:
-        return review_word(win)
+        return review_word(win) + _way_back(win)
     return f"accepted by {win.accepted.actor} {age(win.accepted.at)} ago"
+
+
+def _way_back(win: Win) -> str:
+    """What puts a win back that is out of master."""
+    revert = win.experiment if win.is_revert and not win.is_return else win.taken_out
+    if revert is None or revert.state is not State.PROMOTED or revert.taken_out_by is not None:
+        return ""
+    return f": X on {'this' if revert is win.experiment else revert.id} puts it back"
 
 
 def without(win: Win) -> str:

@@ -14,6 +14,7 @@ from orchestrator.actions import BY_NAME, Action
 from orchestrator.actor import who
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
+from orchestrator.remedies import require_in_master
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import TOGETHER
 from orchestrator.store.states import ACTIVE, ENDED, WAITING, State
@@ -53,6 +54,10 @@ REMEDIES: tuple[tuple[frozenset[str], frozenset[State], str], ...] = (
 )
 """What a person can do instead; the first that holds for verb and state."""
 
+STOP_NOW = "Stop the lab now? Runs under way are killed; they run again after the next start."
+PUT_BACK = "Put experiment {} back into master? It is measured with it first, then merged."
+"""What is asked in place of the table's question."""
+
 QUEUES = ("revert", "ablate", "requeue")
 """Orders of a key that put something into the queue."""
 
@@ -85,13 +90,16 @@ class Steering:
             self._refuse(action, refused)
             return
         now = "--now" in arguments.get("words", ())
-        question = action.confirm.format(arguments.get("id", ""))
         if action.name == "stop":
             arguments = {"now": now}
-            question = (
-                "Stop the lab now? Runs under way are killed; they run again after the next start." if now else question
-            )
+        question = STOP_NOW if action.name == "stop" and now else await self._question(action, arguments.get("id"))
         self._ask(question, await self._about(action, arguments), action, lambda: self._send(action, arguments))
+
+    async def _question(self, action: Action, experiment_id: int | None) -> str:
+        experiment = None if experiment_id is None else await self._reader.experiment(experiment_id)
+        if action.name == "revert" and experiment is not None and experiment.is_revert:
+            return PUT_BACK.format(experiment.reverses)
+        return action.confirm.format("" if experiment_id is None else experiment_id)
 
     def _refuse(self, action: Action, words: str) -> None:
         self._app.notify(words, title=f"{action.verb or action.name}: refused", severity="warning", markup=False)
@@ -130,6 +138,11 @@ class Steering:
                 if experiment_id is None
                 else f"There is no experiment {experiment_id}: 3 lists the results, 4 the queue."
             )
+        if verb in ("revert", "ablate"):
+            try:
+                await require_in_master(self._reader, experiment)
+            except LabError as error:
+                return str(error)
         if meant is None or experiment.state in meant or experiment.taken_out_by is not None:
             return None  # of a win that is out of master the lab itself says what can be done
         sentence = f"Experiment {experiment.label} is {experiment.state.replace('_', ' ')}: {POINTLESS[verb]}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,12 +16,11 @@ from orchestrator.store.records import Command
 from tui.commands import Order
 from tui.present import plain
 from tui.screens.dialogs import Confirm
+from tui.steering import ANSWER_SECONDS, DOWN
 from tui.typed_ahead import OPENS
 
 MOST_NAMED = 6
 """Orders that were given at once, in a question."""
-
-TURN_SECONDS = 0.1
 
 
 class Undoing:
@@ -41,12 +38,13 @@ class Undoing:
     async def _ask(self) -> None:
         """Say what would be undone; a yes undoes exactly that."""
         from orchestrator.actions import BY_NAME
-        from orchestrator.undoable import given_with, last_order, not_begun, require_last
+        from orchestrator.undoable import given_with, last_order, not_begun, refuse_in_hand, require_last
 
         try:
             if daemon_of(self._lab) is None and (waiting := await not_begun(self._reader, who())):
                 self._ask_to_take_back(waiting)
                 return
+            await refuse_in_hand(self._reader, who())
             how = await require_last(self._reader, who(), further=True)
             last = await last_order(self._reader, who())
             all_of_it = await given_with(self._reader, how)
@@ -56,12 +54,15 @@ class Undoing:
 
         def answered(sure: bool | None) -> None:
             if sure:
-                orders = [Order(BY_NAME["undo"], {"command": one.command.id}) for one in all_of_it]
-                self._app.run_worker(self._give_in_turn(orders), group="orders")
+                if len(all_of_it) == 1:
+                    self._give(Order(BY_NAME["undo"], {"command": how.command.id}))
+                else:
+                    numbers = [one.command.id for one in all_of_it]
+                    self._app.run_worker(self._undo_in_turn(numbers), group="orders")
 
         about = f"Then {how.then.removesuffix('.')}."
         if len(all_of_it) > 1:
-            also = "\n".join(f"and {plain(one.what)}: then {one.then}" for one in all_of_it[1:MOST_NAMED])
+            also = "\n".join(f"{plain(one.what)}: then {one.then}" for one in all_of_it[1:MOST_NAMED])
             more = f"\nand {len(all_of_it) - MOST_NAMED} more" if len(all_of_it) > MOST_NAMED else ""
             about += f"\nGiven at once with it, and undone with it:\n{also}{more}"
         if last is not None and last.id != how.command.id:
@@ -92,22 +93,23 @@ class Undoing:
             told = f"{what} is taken back" if back else f"{what} was begun meanwhile; z undoes it"
             self._app.notify(told, severity="information" if back else "warning", markup=False)
 
-    async def _give_in_turn(self, orders: Sequence[Order]) -> None:
-        """Each when the one before was answered: an undo takes back what is then the last."""
-        for order in orders:
-            self._give(order)
-            with contextlib.suppress(LabError):
-                while daemon_of(self._lab) is not None and not await self._is_undone(order.arguments["command"]):
-                    await asyncio.sleep(TURN_SECONDS)
-
-    async def _is_undone(self, number: int) -> bool:
-        """Whether the last undo of that order was answered, with whatever answer."""
-        row = await self._reader.row(
-            "SELECT state FROM commands WHERE verb = 'undo' AND json_extract(arguments, '$.command') = ?"
-            " ORDER BY id DESC LIMIT 1",
-            (number,),
-        )
-        return row is not None and row["state"] != "waiting"
+    async def _undo_in_turn(self, numbers: Sequence[int]) -> None:
+        """Each when the one before was answered: an undo takes back what is then the last. One notice for all."""
+        try:
+            answers = []
+            for number in numbers:
+                posted = await self._reader.post_command("undo", {"command": number}, who())
+                if daemon_of(self._lab) is not None:
+                    answers.append(await self._reader.answer(posted, ANSWER_SECONDS))
+        except LabError as error:
+            self._app.notify(str(error), title="undo", severity="error", markup=False)
+            return
+        if len(answers) < len(numbers):
+            self._app.notify(DOWN, title="undo", severity="warning")
+            return
+        refused = [plain(command.answer) for command in answers if command.state != "done"]
+        told = " ".join([f"{len(answers) - len(refused)} of {len(numbers)} orders are undone.", *refused[:3]])
+        self._app.notify(told, title="undo", severity="warning" if refused else "information", markup=False)
 
 
 def _called(verb: str) -> str:

@@ -33,6 +33,7 @@ class Line:
     baseline_runs: int  # of the present master
     confirming: int
     at_rest: frozenset[str] = frozenset()  # teams that have a worker without a job
+    ending: bool = False  # somebody has ordered the lab to stop
 
 
 def waits_for(experiment: Experiment, before: int, line: Line, prepared: str, patched: int = 0) -> str:
@@ -40,6 +41,8 @@ def waits_for(experiment: Experiment, before: int, line: Line, prepared: str, pa
     are ready or in a worker's hands."""
     if not line.alive:
         return "the daemon"
+    if line.ending:
+        return "the next start"
     match experiment.state:
         case State.PROPOSED:
             return "the planner"

@@ -11,7 +11,7 @@ from orchestrator.actor import who
 from orchestrator.lab import DaemonIdentity, Lab, daemon_of
 from orchestrator.store.agents import AgentRow
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import SlotRow
+from orchestrator.store.records import Command, SlotRow
 from tui.believing import Believing
 from tui.changes import Changing
 from tui.chronicle import MOST_ROWS, WINDOW, Story, Wish, read_story
@@ -28,8 +28,14 @@ class Snapshot:
     slots: list[SlotRow]
     heard_at: str | None  # when the daemon wrote last
     money: float  # that models have cost, in the currency of the prices
-    orders: int  # that the daemon has not answered yet
+    orders: list[Command]  # that nobody has answered yet, oldest first
     story: Story = field(repr=False)
+
+    @property
+    def ending(self) -> Command | None:
+        """The order by which the lab is coming to its end."""
+        stops = [order for order in self.orders if order.verb == "stop"] if self.daemon is not None else []
+        return next((order for order in stops if order.arguments.get("now")), stops[0] if stops else None)
 
     @property
     def tokens(self) -> int:
@@ -77,11 +83,8 @@ class Watch:
         marks = [agent.updated_at for agent in agents] + [slot.updated_at for slot in slots]
         if self._story.last_event is not None:
             marks.append(self._story.last_event.at)
-        return Snapshot(daemon, agents, slots, max(marks, default=None), self._money, await self._orders(), self._story)
-
-    async def _orders(self) -> int:
-        row = await self.reader.row("SELECT count(*) AS n FROM commands WHERE state = 'waiting'")
-        return int(row["n"]) if row is not None else 0
+        orders = await self.reader.waiting_commands()
+        return Snapshot(daemon, agents, slots, max(marks, default=None), self._money, orders, self._story)
 
     async def _count_money(self) -> None:
         """Calls are only ever added: the new ones are counted."""

@@ -22,7 +22,7 @@ from orchestrator.settings import read_settings
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Command, Experiment
 from orchestrator.store.states import State
-from orchestrator.undoable import given_with, not_begun, require_last
+from orchestrator.undoable import given_with, not_begun, refuse_in_hand, require_last
 
 PATIENCE_SECONDS = 60.0
 MOST_FILE_BYTES = 16 * 2**20
@@ -163,6 +163,7 @@ def undo(words: Namespace) -> int:
     async def last() -> list[int]:
         """What was ordered last, with all that was ordered at once with it, newest first."""
         async with Reader(lab.database) as reader:
+            await refuse_in_hand(reader, who())
             try:
                 return [one.command.id for one in await given_with(reader, await require_last(reader, who()))]
             except LabError as error:

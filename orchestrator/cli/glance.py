@@ -25,7 +25,7 @@ from orchestrator.settings import read_settings
 from orchestrator.store.ablations import counts_told
 from orchestrator.store.anomalies import standing
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import Experiment
+from orchestrator.store.records import Command, Experiment, to_the_minute
 from orchestrator.store.states import State
 from orchestrator.team_settings import Team
 from orchestrator.vault_words import vault_account
@@ -42,12 +42,14 @@ def status(words: Namespace) -> int:
     busy = ask(lab, at_work) if facts["running"] else []
     balances = {team.name: ask(lab, partial(balance_of, team=team)) for team in teams} or {"": ask(lab, balance_of)}
     halted = ask(lab, lambda reader: reader.meta(views.HALTED)) if facts["running"] else ""
+    orders = ask(lab, Reader.waiting_commands)
     if words.json:
         first, *others = [balance.as_json() for balance in balances.values()]
         more: dict[str, Any] = {"completion": [one.as_json() for one in completed], "balance": first}
         more["agents"] = [one.as_json() for one in busy]
         more["settings_error"] = wrong
         more["halted"] = halted or None
+        more["orders"] = [{"at": order.at, "by": order.actor, "verb": order.verb} for order in orders]
         if others:
             more["balances"] = {name: balance.as_json() for name, balance in balances.items()}
         print_json({**facts, **more})
@@ -60,6 +62,7 @@ def status(words: Namespace) -> int:
     lines.append(("vault", ask(lab, vault_account)))
     lines += [("model", f"{url} {reason}; it is tried again by itself") for url, reason in silent.items()]
     lines += [("resting", f"{team}: {why}" if team else why) for team, why in facts["resting"].items()]
+    lines += [("order", _waits(order, running)) for order in orders]
     if halted:
         lines.append(("look at", f"nothing new starts: {halted}"))
     for event in ask(lab, partial(standing, limit=MOST_ANOMALIES)):
@@ -84,6 +87,15 @@ def status(words: Namespace) -> int:
         lines.append(("finished", f"{one.finished} of {one.jobs} jobs ({one.rate:.0%}) as {one.role}: {one.model}"))
     print_facts([(name, for_lab(told, lab)) for name, told in lines])
     return 0
+
+
+def _waits(order: Command, running: bool) -> str:
+    """An order that nobody has answered yet."""
+    if running and order.verb == "stop":
+        how = "kills the runs under way" if order.arguments.get("now") else "lets the runs under way finish first"
+        return f"the lab is coming to its end and {how}, as {order.actor} ordered {to_the_minute(order.at)} UTC"
+    what = "is being carried out" if running else "waits for the daemon; `autolab undo` takes back one's own"
+    return f"{order.called} by {order.actor} {what}"
 
 
 def _counted(counts: dict[str, int], measured: list[Experiment]) -> str:

@@ -50,6 +50,8 @@ def review(words: Namespace) -> int:
 
 def _decided(win: Win) -> str:
     """What people have decided about it."""
+    if win.is_return:
+        return f"puts back {win.experiment.puts_back}"
     if win.is_revert:
         return f"takes out {win.experiment.reverses}"
     if win.taken_out:
@@ -78,7 +80,8 @@ def win_json(win: Win) -> dict[str, Any]:
         "merged_at": win.merged_at,
         "accepted_by": win.accepted.actor if win.accepted else None,
         "taken_out_by": win.taken_out.id if win.taken_out else None,
-        "takes_out": one.reverses if win.is_revert else None,
+        "takes_out": one.reverses if win.is_revert and not win.is_return else None,
+        "puts_back": one.puts_back,
     }
 
 
@@ -95,7 +98,7 @@ def morning(words: Namespace) -> int:
     rows.append(("since", _since(told, words.hours, ask(lab, began))))
     rows.append(("best", f"{then} -> {now}"))
     for win in told.merged:
-        one, word = win.experiment, "reverted" if win.is_revert else "merged"
+        one, word = win.experiment, _merged_as(win)
         gain = "-" if one.delta is None else f"gain {figure(-one.delta, '+.4f')}"
         rows.append((word, one.label, gain, one.title))
     for one in told.own:
@@ -103,7 +106,8 @@ def morning(words: Namespace) -> int:
     for one in told.measured:
         rows.append((ABLATION, one.label, one.title, one.why))
     for state, number in told.outcomes.items():
-        taken = f", {len(told.reverts)} of them reverts" if state is State.PROMOTED and told.reverts else ""
+        no_wins = len(told.merged) - len(told.wins)
+        taken = f", {no_wins} of them no wins" if state is State.PROMOTED and no_wins else ""
         rows.append(("ended", f"{number} {in_words(state)}{taken}"))
     for name, share in told.slots.items():
         rows.append(("slot", name, f"{share:.0%} busy"))
@@ -116,6 +120,12 @@ def morning(words: Namespace) -> int:
         rows.append(("next", one.label, in_words(one.state), one.title))
     print_rows(rows)
     return 0
+
+
+def _merged_as(win: Win) -> str:
+    if win.is_return:
+        return "put back"
+    return "reverted" if win.is_revert else "merged"
 
 
 def _since(told: Morning, hours: float, birth: str | None) -> str:
@@ -136,6 +146,7 @@ def morning_json(told: Morning) -> dict[str, Any]:
         "best_now": told.best_now,
         "wins": [win_json(win) for win in told.wins],
         "reverts": [win_json(win) for win in told.reverts],
+        "returns": [win_json(win) for win in told.returns],
         "outcomes": {str(state): number for state, number in told.outcomes.items()},
         "own": [{"id": one.id, "title": one.title, "state": str(one.state), "reason": one.reason} for one in told.own],
         "measured": [{"id": one.id, "title": one.title, "reason": one.reason} for one in told.measured],

@@ -198,7 +198,7 @@ class Answering:
             case "undo":
                 return await undo(self._context, command, self._carry_out)
             case "stop":
-                return self._end_lab(command, bool(words.get("now")))
+                return await self._end_lab(command, bool(words.get("now")))
             case _:
                 raise Refused(f"There is no command {command.verb!r}.", "`autolab --help` lists them.")
 
@@ -312,11 +312,15 @@ class Answering:
         told = f"{'every agent' if agent == 'all' else agent} reads it at its next job"
         return f"{told}, but {BUILT_IN_HEARS_NOTHING}" if hears_nothing(agent, agents) else told
 
-    def _end_lab(self, command: Command, now: bool) -> str | None:
+    async def _end_lab(self, command: Command, now: bool) -> str | None:
         if self._stop is None:
             return "the daemon is not running; runs under way end by themselves, `autolab kill ID` ends one now"
         self._stops.append(command)
         self._stop(now)
+        if underway := len(await self._context.store.runs_underway()):
+            runs = "1 run" if underway == 1 else f"{underway} runs"
+            told = f"the lab is to stop: {runs} under way to {'kill' if now else 'finish'} first"
+            await self._context.store.event("lab", command.actor, told)
         return None
 
 

@@ -54,7 +54,9 @@ class Transfer:
         facts = self.figures
         if self.missing:
             return f"{GAIN_MISSING}: {facts}"
-        return f"the vault agrees: {facts}" if self.improved else f"no gain on validation to look for: {facts}"
+        if not self.improved:
+            return f"not beyond noise on validation, so the vault cannot tell: {facts}"
+        return f"the vault agrees: {facts}"
 
 
 def transfer(winner: Sequence[Pair], baseline: Sequence[Pair], groups: Sequence[Sequence[Pair]]) -> Transfer | None:

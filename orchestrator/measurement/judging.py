@@ -17,6 +17,7 @@ from orchestrator.measurement.measuring import discard_weights
 from orchestrator.patches.rebasing import bring_up_to_master
 from orchestrator.patches.repairing import send_back
 from orchestrator.runs import Outcome
+from orchestrator.store.ablations import WORTH
 from orchestrator.store.records import CANCELLED, CONDITIONS, SIMPLIFICATION, Decision, Experiment, Run
 from orchestrator.store.states import ACTIVE, ASKED_AGAIN, ENDED, State
 from orchestrator.targets.target import Direction, ScriptTarget
@@ -231,7 +232,7 @@ def _lost(experiment: Experiment, found: Standing) -> str:
         return reason
     worth = f"{experiment.delta:+.4f} ± {found.error:.4f}"
     figures = reason.partition(": ")[2] or reason
-    return f"experiment {experiment.reverses} measures as worth {worth} by now; without it: {figures}"
+    return f"experiment {experiment.reverses} {WORTH} {worth} by now; without it: {figures}"
 
 
 def _listed(scores: list[float]) -> str:

@@ -1,10 +1,10 @@
 """The vault: a split that nobody trains or validates on, scored at promotions, shown to people and never to agents.
 
-Scored are the kept weights of the runs that a promotion was decided by, and once those of the start that it was
-compared with. Level-triggered: what is due is derived from the store at every look, so a daemon killed at any instant
-goes on, and a scoring that outlived it is adopted. On CPU slots a scoring takes no slot: its clock is its own CPU time,
-and it stands back in priority like every run. On GPUs, where a second process would slow a run down, it takes one that
-has nothing to run; only after PATIENCE_SECONDS without such a moment does it go before the next run.
+Scored are the kept weights of the runs that a promotion was decided by, the winner's and its baseline's, each once.
+Level-triggered: what is due is derived from the store at every look, so a daemon killed at any instant goes on, and a
+scoring that outlived it is adopted. On CPU slots a scoring takes no slot: its clock is its own CPU time, and it stands
+back in priority like every run. On GPUs, where a second process would slow a run down, it takes one that has nothing
+to run; only after PATIENCE_SECONDS without such a moment does it go before the next run.
 """
 
 from __future__ import annotations

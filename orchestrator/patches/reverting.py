@@ -11,23 +11,26 @@ from orchestrator.branches import Conflict
 from orchestrator.context import Context
 from orchestrator.errors import LabError
 from orchestrator.patches.submitting import add_diff
-from orchestrator.remedies import stands
+from orchestrator.remedies import require_in_master, stands
 from orchestrator.store.records import REVERSAL, Decision, Experiment
 from orchestrator.store.states import ENDED, State, in_words
 from orchestrator.store.writer import Proposal
 
 
 async def revert(context: Context, experiment: Experiment, actor: str) -> str:
-    """Queue master without this win, to be merged once it is measured. Raises LabError."""
+    """Queue master without this win, or with it again if it is a revert; merged once measured. Raises LabError."""
+    await require_in_master(context.store, experiment)
     number = await _add(context, experiment, actor, Decision.MERGE)
+    what = f"with experiment {experiment.reverses} in it again" if experiment.is_revert else f"without {experiment.id}"
     return (
-        f"experiment {number} is master without experiment {experiment.id}; it is merged as soon as it is measured,"
+        f"experiment {number} is master {what}; it is merged as soon as it is measured,"
         f" `autolab drop {number}` calls it off until it runs"
     )
 
 
 async def ablate(context: Context, experiment: Experiment, actor: str) -> str:
     """Queue master without this win, to see what it is worth by now; judged like any other. Raises LabError."""
+    await require_in_master(context.store, experiment)
     number = await _add(context, experiment, actor, Decision.NONE)
     return f"experiment {number} measures master without experiment {experiment.id}"
 
@@ -46,7 +49,7 @@ async def _add(context: Context, experiment: Experiment, actor: str, decision: D
         raise LabError(f"Experiment {experiment.id} is a starting point of this lab.", "There is nothing before it.")
     master = await context.store.master(experiment.line)
     assert master is not None
-    title = f"{'Revert' if decision is Decision.MERGE else 'Without'} experiment {experiment.id}: {experiment.title}"
+    title, hypothesis = await _words(context, experiment, decision)
     await _refuse_twice(context, title)
     diff = await asyncio.to_thread(context.repository.without, merge["commit_id"], master.commit_id)
     if isinstance(diff, Conflict):
@@ -61,14 +64,26 @@ async def _add(context: Context, experiment: Experiment, actor: str, decision: D
         )
     proposal = Proposal(
         title,
-        f"Master as it stands, but without the change of experiment {experiment.id}.",
+        hypothesis,
         f"{REVERSAL}{experiment.id}",
         patch=diff,
     )
-    whose = f"the change of experiment {experiment.id} taken out of master, as {actor} ordered"
+    moved = f"{experiment.reverses} put back into" if experiment.is_revert else f"{experiment.id} taken out of"
+    whose = f"the change of experiment {moved} master, as {actor} ordered"
     return await add_diff(
         context, proposal, diff, actor, decision=decision, new=False, line=experiment.line, whose=whose
     )
+
+
+async def _words(context: Context, experiment: Experiment, decision: Decision) -> tuple[str, str]:
+    """The title and the hypothesis."""
+    win = await context.store.experiment(experiment.reverses) if experiment.reverses is not None else None
+    if decision is Decision.MERGE and experiment.is_revert and win is not None:
+        hypothesis = f"Master as it stands, with the change of experiment {win.id} in it again."
+        return f"Put back experiment {win.id}: {win.title}", hypothesis
+    word = "Revert" if decision is Decision.MERGE else "Without"
+    hypothesis = f"Master as it stands, but without the change of experiment {experiment.id}."
+    return f"{word} experiment {experiment.id}: {experiment.title}", hypothesis
 
 
 async def _refuse_twice(context: Context, title: str) -> None:

@@ -54,7 +54,7 @@ class Facts:
     @property
     def taken_out(self) -> dict[int, int]:
         """By which revert each win is taken out of master, by its experiment."""
-        return {one.reverses: one.id for one in self.promotions if one.is_revert and one.reverses is not None}
+        return {one.id: one.taken_out_by for one in self.promotions if one.taken_out_by is not None}
 
 
 async def facts_of(lab: Lab, reader: Reader) -> Facts:

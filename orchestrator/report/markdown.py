@@ -19,8 +19,8 @@ def markdown(facts: Facts, picture: str | None) -> str:
     if picture is not None:
         parts.append(f"![Best score over the experiments]({picture})")
     parts += ["## Wins, in the order of master", _wins(facts)]
-    if facts.taken_out:
-        parts += ["## Taken out of master again", _reverts(facts)]
+    if any(one.is_revert for one in facts.promotions):
+        parts += ["## Taken out of master again, and put back", _reverts(facts)]
     if facts.near_misses:
         parts += ["## Near misses", _misses(facts)]
     if facts.own:

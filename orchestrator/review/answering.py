@@ -22,8 +22,11 @@ async def accept(context: Context, experiment: Experiment, actor: str) -> str:
             "`autolab review` lists the wins.",
         )
     if experiment.is_revert:
+        done = f"takes experiment {experiment.reverses} out of master"
+        if experiment.puts_back is not None:
+            done = f"puts experiment {experiment.puts_back} back into master"
         raise LabError(
-            f"Experiment {experiment.id} takes experiment {experiment.reverses} out of master: it is no win to review.",
+            f"Experiment {experiment.id} {done}: it is no win to review.",
             "`autolab review` lists the wins.",
         )
     before = await accepted_by(context.store, experiment.id)

@@ -54,7 +54,12 @@ class Morning:
     @property
     def reverts(self) -> tuple[Win, ...]:
         """Wins taken out of master again, each by a merge of its own."""
-        return tuple(win for win in self.merged if win.is_revert)
+        return tuple(win for win in self.merged if win.is_revert and not win.is_return)
+
+    @property
+    def returns(self) -> tuple[Win, ...]:
+        """Wins put back into master, likewise."""
+        return tuple(win for win in self.merged if win.is_return)
 
     @property
     def eventful(self) -> bool:

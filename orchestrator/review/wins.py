@@ -60,6 +60,11 @@ class Win:
         return self.experiment.is_revert
 
     @property
+    def is_return(self) -> bool:
+        """Whether it is the revert of a revert, so that a win is in master again."""
+        return self.experiment.puts_back is not None
+
+    @property
     def taken_out(self) -> Experiment | None:
         """The revert that master has taken, or that is on its way there."""
         meant = [one for one in self.without if one.decision is Decision.MERGE]

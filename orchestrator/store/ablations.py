@@ -15,6 +15,9 @@ ABLATION = "measured"
 OUT = "taken out"
 """What people read in place of the state of a win that a revert has taken out of master again."""
 
+WORTH = "measures as worth"
+"""What the reason says of the win that was left out."""
+
 UNMERGED = (State.DISCARDED, State.NOT_CONFIRMED)
 
 ABLATED = (

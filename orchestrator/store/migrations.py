@@ -128,6 +128,16 @@ _SINCE = """
     """
 """Since when an agent does what it does ('': not known)."""
 
+_PUTS_BACK = """
+    ALTER TABLE experiments ADD COLUMN puts_back INTEGER;
+    UPDATE experiments SET puts_back = (
+        SELECT CAST(substr(revert.source, length('reversal of experiment ') + 1) AS INTEGER) FROM experiments AS revert
+        WHERE experiments.source = 'reversal of experiment ' || revert.id AND revert.decision = 'merge'
+        AND revert.source LIKE 'reversal of experiment %')
+        WHERE decision = 'merge';
+    """
+"""The win that a revert of its revert brings into master again."""
+
 MIGRATIONS: tuple[str, ...] = (
     # 1: the frame
     """
@@ -358,4 +368,6 @@ MIGRATIONS: tuple[str, ...] = (
     _ANOMALIES,
     # 16: since when agents are at their jobs
     _SINCE,
+    # 17: wins that are put back
+    _PUTS_BACK,
 )

@@ -272,6 +272,13 @@ class Reader(Connection):
         row = await self.row("SELECT * FROM commands WHERE id = ?", (command_id,))
         return None if row is None else Command.from_row(row)
 
+    async def waiting_commands(self) -> list[Command]:
+        """Oldest first: those that nobody has answered, among them an order to stop until the lab has come to its end."""
+        return [
+            Command.from_row(row)
+            for row in await self.rows("SELECT * FROM commands WHERE state = 'waiting' ORDER BY id")
+        ]
+
     # -- the one table that a client writes
 
     async def post_command(self, verb: str, arguments: dict[str, Any], actor: str) -> int:

@@ -106,6 +106,7 @@ class Experiment(FromRow):
     line: str = ""  # whose master it is for: a team's own, by the team's name, or the lab's ("")
     ground: str = ""  # where its score was measured (orchestrator.store.scores); "" before there is one
     taken_out_by: int | None = None  # the revert that took this win out of master again
+    puts_back: int | None = None  # the win that it brings into master again: the revert of what took it out
 
     @classmethod
     def from_row(cls, row: Row) -> Experiment:
@@ -126,7 +127,7 @@ class Experiment(FromRow):
 
     @property
     def is_revert(self) -> bool:
-        """Whether it takes a win out of master by a person's decision: merged, it is no win of its own."""
+        """Whether it takes a win out of master, or puts one back, by a person's decision: no win of its own."""
         return self.reverses is not None and self.decision is Decision.MERGE
 
     @property

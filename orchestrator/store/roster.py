@@ -167,12 +167,6 @@ class Roster(Pen):
 
     # -- commands
 
-    async def waiting_commands(self) -> list[Command]:
-        return [
-            Command.from_row(row)
-            for row in await self.rows("SELECT * FROM commands WHERE state = 'waiting' ORDER BY id")
-        ]
-
     async def begin_command(self, command: Command) -> int | None:
         """Note that a command is under way; returns how often it was before, each time without an answer.
 

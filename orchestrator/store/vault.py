@@ -20,18 +20,18 @@ _WON = """
     ), judged AS (
         SELECT id, commit_id, attempt, at FROM won
         UNION ALL
-        SELECT b.id, b.commit_id, b.attempt, min(won.at)
+        SELECT b.id, b.commit_id, b.attempt, max(won.at)
         FROM won JOIN baselines AS m ON m.commit_id = won.parent JOIN experiments AS b ON b.id = m.experiment_id
-        WHERE b.branch = 'master' GROUP BY b.id
+        GROUP BY b.id
     )
 """
-"""Promotions, and the commits of master beneath them that no experiment made: each as it stood when it was decided."""
+"""Promotions, and what each was compared with: as it stood when it was decided."""
 
 
 async def due_runs(reader: Reader) -> list[Run]:
-    """The scored runs that promotions were decided by, oldest first: those of the winner, once those of the start."""
+    """The scored runs that promotions were decided by, oldest first: the winner's and its baseline's."""
     rows = await reader.rows(
-        _WON + "SELECT runs.* FROM runs JOIN judged ON judged.id = runs.experiment_id"
+        _WON + "SELECT DISTINCT runs.* FROM runs JOIN judged ON judged.id = runs.experiment_id"
         " AND judged.commit_id = runs.commit_id AND judged.attempt = runs.attempt"
         " WHERE runs.val_bpb IS NOT NULL AND runs.ended_at <= judged.at ORDER BY runs.id"
     )

@@ -98,6 +98,10 @@ class Writer(AttemptBook):
             await self._do(
                 "UPDATE experiments SET decision = ?, line = ? WHERE id = ?", (decision, line, experiment_id)
             )
+            made = await self._known(experiment_id)
+            undone = await self._known(made.reverses) if made.reverses is not None and made.is_revert else None
+            if undone is not None and undone.is_revert:
+                await self._do("UPDATE experiments SET puts_back = ? WHERE id = ?", (undone.reverses, experiment_id))
         return await self._known(experiment_id)
 
     async def _insert(

@@ -33,6 +33,7 @@ from tests.tui.driving import on, room, screen_text, until
 from tests.tui.test_wins import EDITS, make_wins, measure
 from tui.changes import Changing
 from tui.mornings import facts
+from tui.reviewing import review_word
 from tui.screens.morning import MorningScreen
 from tui.screens.review import ReviewScreen
 
@@ -62,7 +63,7 @@ async def test_a_revert_is_no_win_in_any_count(lab: Lab) -> None:
         assert [win.experiment.id for win in morning.wins] == [1, 2]
         assert [win.experiment.id for win in morning.reverts] == [3]
         assert morning.outcomes == {State.PROMOTED: 3}, "the start is no outcome"
-        assert dict(facts(morning))["merged"].startswith("2 wins, 1 reverted")
+        assert dict(facts(morning))["merged"].startswith("2 wins, 1 taken out")
         told = morning_json(morning)
         assert [len(told[name]) for name in ("wins", "reverts")] == [2, 1]
         assert [win_json(win)["takes_out"] for win in await wins_of(store)] == [None, None, 1]
@@ -93,7 +94,15 @@ async def test_a_win_that_was_taken_out_reads_so_and_comes_back_with_a_revert_of
         assert first is not None and of_it is not None
         with pytest.raises(LabError, match="was taken out of master by experiment 3"):
             await new_attempt(context, first, ADA)
-        await revert(context, of_it, ADA)
+        with pytest.raises(LabError, match="was taken out of master by experiment 3 already") as refused:
+            await revert(context, first, ADA)
+        assert "`autolab revert 3` puts it back" in str(refused.value)
+        looking = Changing()
+        before = await looking.look(store, LONG_AGO)
+        assert before is not None and before.returned == 0
+        assert "master with experiment 1 in it again" in await revert(context, of_it, ADA)
+        back = await store.experiment(4)
+        assert back is not None and back.title.startswith("Put back experiment 1: ")
         await measure(store, 4, [RunKind.SCREEN], 3.1)
         await store.move(4, State.SCORED, "scored")
         await Judging(context).judge()
@@ -108,6 +117,25 @@ async def test_a_win_that_was_taken_out_reads_so_and_comes_back_with_a_revert_of
         }
         assert "taken_out_by" not in entries[1], "the contract's fields alone where nothing was taken out"
         assert [win.taken_out for win in await wins_of(store) if win.experiment.id == 1] == [None], "it is back"
+        changes = await looking.look(store, LONG_AGO)
+        assert changes is not None and (changes.reverted, changes.returned) == (1, 1)
+        morning = await morning_of(store, LONG_AGO)
+        assert dict(facts(morning))["merged"].startswith("2 wins, 1 taken out, 1 put back")
+        assert {win.experiment.id: review_word(win) for win in await wins_of(store)} == {
+            1: "to review",
+            2: "to review",
+            3: "took out 1",
+            4: "put back 1",
+        }
+        report = markdown(await facts_of(lab, store), None)
+        assert "(taken out by" not in report and "Put back experiment 1" in report
+        back, of_it, first = [await store.experiment(number) for number in (4, 3, 1)]
+        assert back is not None and of_it is not None and first is not None
+        for one, said in ((back, "Experiment 4 put experiment 1 back."), (of_it, "has put experiment 1 back already")):
+            with pytest.raises(LabError, match=said) as refused:
+                await revert(context, one, ADA)
+            assert "`autolab revert 1` takes it out" in str(refused.value)
+        await revert(context, first, ADA)
 
 
 async def test_a_win_is_taken_out_as_decided_or_not_at_all(lab: Lab) -> None:
@@ -146,7 +174,9 @@ async def test_report_and_notebook_tell_what_was_taken_out(lab: Lab) -> None:
     async with Writer(lab.database) as store:
         found = await facts_of(lab, store)
         report = markdown(found, None)
-        wins, rest = report.split("## Wins, in the order of master")[1].split("## Taken out of master again")
+        wins, rest = report.split("## Wins, in the order of master")[1].split(
+            "## Taken out of master again, and put back"
+        )
         assert "(taken out by 3)" in wins and "| 3 |" not in wins
         assert "| 3 | Revert experiment 1" in rest
         wins = notebook(found, [], [], []).split("## Wins")[1].split("##")[0]
@@ -194,14 +224,14 @@ async def test_the_room_shows_a_revert_beside_the_wins(lab: Lab) -> None:
     async with room(lab, (120, 40)) as pilot:
         await pilot.press("b")
         await on(pilot, ReviewScreen)
-        await until(pilot, lambda: "1 of 2 reviewed, 1 reverted" in screen_text(pilot))
-        await until(pilot, partial(shows, pilot, "1 wins 2, 1 revert"))
+        await until(pilot, lambda: "1 of 2 reviewed, 1 taken out" in screen_text(pilot))
+        await until(pilot, partial(shows, pilot, "1 wins 2, 1 taken out"))
         await until(pilot, lambda: "2 diff 2" in screen_text(pilot))  # the first that waits for a review
         await pilot.press("G")
         await until(pilot, partial(shows, pilot, "review  took out 1"))
         await pilot.press("escape", "colon", *"morning 24", "enter")
         await on(pilot, MorningScreen)
-        await until(pilot, lambda: "2 wins, 1 reverted" in screen_text(pilot))
+        await until(pilot, lambda: "2 wins, 1 taken out" in screen_text(pilot))
         await until(pilot, partial(shows, pilot, "1 merged 3"))
 
 

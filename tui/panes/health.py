@@ -51,7 +51,8 @@ class HealthStrip(Widget, can_focus=True):
             silent=story.silent,
             read_only=self._read_only,
             money=snapshot.money,
-            orders=snapshot.orders,
+            orders=len(snapshot.orders),
+            ending=snapshot.ending,
             changes=story.changes,
             gone=not self._lab.root.is_dir(),
         )

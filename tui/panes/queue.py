@@ -19,7 +19,14 @@ class Queue(Rows):
         at_rest = frozenset(
             a.team for a in snapshot.agents if a.role == "worker" and a.state == "idle" and not a.paused_by
         )
-        line = Line(snapshot.daemon is not None, story.paused, story.baseline.runs, story.confirming, at_rest)
+        line = Line(
+            snapshot.daemon is not None,
+            story.paused,
+            story.baseline.runs,
+            story.confirming,
+            at_rest,
+            snapshot.ending is not None,
+        )
         self.show(queue_rows(story.queue, story.prepared, line))
         found = f"/{asked.text} {len(story.queue)} of " if asked.terms else ""
         order = f"  by {asked.sort} {'↓' if asked.descending else '↑'}" if asked.sort is not None else ""

@@ -14,7 +14,7 @@ from orchestrator.lab import Lab
 from orchestrator.review.happened import MOST, events_of_interest
 from orchestrator.store.anomalies import over
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import Event
+from orchestrator.store.records import Command, Event
 from orchestrator.store.states import State
 from tui.panes.line import OneLine
 from tui.panes.rows import Rows
@@ -55,6 +55,18 @@ def change_cells(event: Event, over: bool = False) -> tuple[Cell, ...]:
     )
 
 
+def order_cells(order: Command) -> tuple[Cell, ...]:
+    """An order that nobody has answered yet."""
+    number = order.arguments.get("id")
+    return (
+        Said(f"{order.at[5:10]} {order.at[11:16]}", Tone.DIM),
+        Said("order waits", Tone.WARN),
+        Said("" if number is None else plain(str(number)), Tone.DIM),
+        Said(plain(order.called)),
+        Said(plain(order.actor), Tone.DIM),
+    )
+
+
 RULE = "rule"
 """The key of the row between what is new and what was before."""
 
@@ -83,6 +95,7 @@ class ChangesScreen(RoomScreen):
         table.focus()
         try:
             events, passed = await events_of_interest(self._reader, ""), await over(self._reader)
+            orders = await self._reader.waiting_commands()
         except LabError as error:
             table.empty = str(error)
             return
@@ -91,7 +104,7 @@ class ChangesScreen(RoomScreen):
         newer = sum(event.at > self._since for event in events)
         if self._since and newer < len(rows):
             rows.insert(newer, (RULE, RULE_CELLS))
-        table.show(rows)
+        table.show([*((f"order {order.id}", order_cells(order)) for order in reversed(orders)), *rows])
         self.query_one(".heading", OneLine).tell()
 
     def _heading(self, width: int) -> Line:
