@@ -146,8 +146,9 @@ def requeue(words: Namespace) -> int:
     given: dict[str, Any] = {"id": words.id}
     if words.patch is not None:
         given["patch"] = _patch(words.patch)
-    if words.hypothesis is not None:
-        given["hypothesis"] = words.hypothesis
+    for name in ("title", "hypothesis"):
+        if getattr(words, name) is not None:
+            given[name] = getattr(words, name)
     return _tell(send(find_lab(words.lab), "requeue", given))
 
 

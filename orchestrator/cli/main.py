@@ -151,7 +151,10 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     made = verb("requeue", "changing.requeue")
     made.add_argument("id", type=_id, metavar="ID", help="the number of the experiment")
     made.add_argument("--patch", metavar="FILE", help="with this unified diff against master instead; - is stdin")
-    made.add_argument("--hypothesis", metavar="H", help="with another hypothesis; without --patch for a worker")
+    made.add_argument("--title", metavar="T", help="with another title; the patch stays")
+    made.add_argument(
+        "--hypothesis", metavar="H", help="with another hypothesis; a patch of your own stays, else a worker"
+    )
     lab(made)
     lab(verb("undo", "changing.undo"))
     made = verb("set", "changing.set_key")

@@ -14,9 +14,11 @@ from orchestrator.guard import program_hash
 from orchestrator.patches.offline import OFFLINE_WORKERS, only_offline_workers
 from orchestrator.patches.submitting import against_guard, applied_to_master, commit_on_branch
 from orchestrator.remedies import instead_of_requeueing, no_other_change, stands
-from orchestrator.runs.log_text import inert
+from orchestrator.runs.log_text import in_one_line, inert
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import EDITABLE, ENDED, IllegalMove, State
+
+WORDS = ("title", "hypothesis")
 
 
 async def requeue(context: Context, experiment: Experiment, words: dict[str, Any], actor: str) -> str:
@@ -30,31 +32,40 @@ async def _requeued(context: Context, experiment: Experiment, words: dict[str, A
     """Queue attempt n + 1; runs, branch and results of the attempts before stay as they are.
 
     `words` may say what is different: `patch`, a unified diff against master that takes the place of the one before,
-    and `hypothesis`. With another hypothesis alone a worker makes the patch anew. An experiment that waits can be
-    changed as well; one without a patch so far stays the attempt that it is. Raises LabError.
+    `title` and `hypothesis`. With another hypothesis alone a worker makes the patch anew, unless it is a person's own:
+    that stays, and so does any with another title alone. An experiment that waits can be changed as well; one without
+    another patch stays the attempt that it is. Raises LabError.
     """
+    title = in_one_line(str(words.get("title") or "")).strip() or experiment.title
     hypothesis = inert(str(words.get("hypothesis") or "")).strip() or experiment.hypothesis
-    changed = bool(words.get("patch")) or hypothesis != experiment.hypothesis
+    edited = replace(experiment, title=title, hypothesis=hypothesis)
+    changed = bool(words.get("patch")) or edited != experiment
     if changed and experiment.reverses is not None:
         raise no_other_change(experiment)
     if not (changed and experiment.state in EDITABLE):
         _require_outcome(experiment)
-    edited = replace(experiment, hypothesis=hypothesis)
+    stays = experiment.commit_id is not None and (experiment.patch is not None or hypothesis == experiment.hypothesis)
     try:
         if words.get("patch"):
             return await _with_patch(context, edited, str(words["patch"]), actor)
-        if hypothesis == experiment.hypothesis:
-            return await new_attempt(context, experiment, actor)
-        if experiment.state in (State.PROPOSED, State.QUEUED):
-            await context.store.annotate(
-                experiment.id, f"{actor} has changed the hypothesis", actor=actor, hypothesis=hypothesis
-            )
-            return f"experiment {experiment.id} waits with your hypothesis{await _in_vain(context)}"
+        if experiment.state in (State.PROPOSED, State.QUEUED) or (stays and experiment.state in EDITABLE):
+            return await _reworded(context, experiment, edited, actor)
+        if stays or hypothesis == experiment.hypothesis:
+            return await new_attempt(context, edited, actor)
         return await _for_a_worker(context, replace(edited, edit=""), actor)  # the edit was for the other hypothesis
     except IllegalMove as late:
         raise LabError(
             f"Experiment {experiment.id} went on meanwhile ({late}).", "Look at it, and try again."
         ) from None
+
+
+async def _reworded(context: Context, experiment: Experiment, edited: Experiment, actor: str) -> str:
+    """It waits on where it is, with other words."""
+    words = {name: getattr(edited, name) for name in WORDS if getattr(edited, name) != getattr(experiment, name)}
+    changed = " and ".join(words)
+    await context.store.annotate(experiment.id, f"{actor} has changed the {changed}", actor=actor, **words)
+    then = "; its patch stays" if experiment.commit_id is not None else await _in_vain(context)
+    return f"experiment {experiment.id} waits with your {changed}{then}"
 
 
 async def _with_patch(context: Context, experiment: Experiment, diff: str, actor: str) -> str:
@@ -81,6 +92,7 @@ async def _with_patch(context: Context, experiment: Experiment, diff: str, actor
         parent=base,
         branch=branch,
         patch=diff,
+        title=experiment.title,
         hypothesis=experiment.hypothesis,
         role_model="",
         program=program_hash(after),
@@ -103,6 +115,7 @@ async def _for_a_worker(context: Context, experiment: Experiment, actor: str) ->
         commit_id=None,
         parent=None,
         branch=None,
+        title=experiment.title,
         hypothesis=experiment.hypothesis,
         priority=max(experiment.priority, 0),
     )
@@ -169,6 +182,8 @@ async def new_attempt(context: Context, experiment: Experiment, actor: str) -> s
         commit_id=commit,
         parent=master.commit_id,
         branch=branch,
+        title=experiment.title,
+        hypothesis=experiment.hypothesis,
         program=program_hash(await context.sources(commit)),
     )
     return f"experiment {experiment.id} is ready as attempt {attempt} on {branch}"

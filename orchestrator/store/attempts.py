@@ -14,11 +14,11 @@ from orchestrator.store.states import IllegalMove, State
 MOST_KEPT = 20
 """Requeues of one experiment that can be taken back one after the other."""
 
-_GIVEN = ("attempt", "hypothesis", "patch")
+_GIVEN = ("attempt", "title", "hypothesis", "patch")
 _KEPT = tuple(
     field.name
     for field in fields(Experiment)
-    if field.name not in ("id", "title", "source", "created_at", "val_bpb", "delta", "ground")  # scores are of runs
+    if field.name not in ("id", "source", "created_at", "val_bpb", "delta", "ground")  # scores are of runs
 )
 
 
@@ -39,7 +39,7 @@ class EarlierAttempt:
 
     def stands_behind(self, now: Experiment) -> bool:
         """Whether what waits is still what was asked for then."""
-        return all(getattr(now, name) == self.given[name] for name in _GIVEN)
+        return all(getattr(now, name) == value for name, value in self.given.items())
 
 
 def _key(experiment_id: int) -> str:

@@ -273,7 +273,7 @@ class Reader(Connection):
         return None if row is None else Command.from_row(row)
 
     async def waiting_commands(self) -> list[Command]:
-        """Oldest first: those that nobody has answered, among them an order to stop until the lab has come to its end."""
+        """Oldest first: those that nobody has answered; an order to stop waits until the lab has come to its end."""
         return [
             Command.from_row(row)
             for row in await self.rows("SELECT * FROM commands WHERE state = 'waiting' ORDER BY id")

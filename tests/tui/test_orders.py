@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -170,10 +171,17 @@ async def test_what_waits_is_edited_before_anything_runs_for_it(desk: Desk) -> N
     ready = await desk.store.experiment(number)
     assert refused.state == "refused" and ready is not None and ready.patch == other
 
-    told = await desk.order("requeue", id=number, hypothesis="it may hurt")
+    told = await desk.order("requeue", id=number, title="A much slower rate", hypothesis="it may hurt")
     back = await desk.store.experiment(number)
-    assert back is not None and "a worker makes its patch anew" in told.answer
-    assert (back.state, back.attempt, back.commit_id, back.hypothesis) == (State.QUEUED, 3, None, "it may hurt")
+    assert told.answer == f"experiment {number} waits with your title and hypothesis; its patch stays", told.answer
+    assert back == replace(ready, title="A much slower rate", hypothesis="it may hurt", updated_at=back.updated_at)
+    undone = await desk.order("undo", command=told.id)
+    assert undone.state == "done" and await desk.store.experiment(number) == ready, undone.answer
+    assert (await desk.order("drop", id=number)).state == "done"
+    told = await desk.order("requeue", id=number, hypothesis="it may hurt")
+    again = await desk.store.experiment(number)
+    assert again is not None and (again.state, again.attempt, again.patch) == (State.READY, 3, other), told.answer
+    assert (again.hypothesis, again.commit_id) == ("it may hurt", ready.commit_id)
 
     proposed = await desk.order("requeue", id=13, patch=diff("LEARNING_RATE = 6e-3"))
     assert proposed.state == "done" and await desk.state(13) is State.READY, proposed.answer

@@ -112,20 +112,25 @@ class EditForm(FormScreen):
         self.HEADING, self.HAND_IN = f"{what} {plain(experiment.title)}", "Change it" if waits else "Requeue it"
 
     def fields(self) -> list[tuple[str, Widget]]:
-        return [("hypothesis", _area(self._edited.hypothesis, "hypothesis"))]
+        return [
+            ("title", Entry(self._edited.title, id="title", compact=True)),
+            ("hypothesis", _area(self._edited.hypothesis, "hypothesis")),
+        ]
 
     def without_patch(self) -> str:
         if self._edited.commit_id is None:
             return f"there is {NO_PATCH}" + (f", but {OFFLINE_WORKERS}" if self.offline else "")
+        if self._edited.patch is not None:
+            return "the patch, a person's own, stays whatever the words are"
         return "the patch stays; with another hypothesis a worker makes it anew"
 
     def order(self, patch: str) -> tuple[str, dict[str, Any]]:
         words: dict[str, Any] = {"id": self._edited.id}
-        hypothesis = self.text("hypothesis")
-        if not hypothesis:
-            raise LabError("The experiment has no hypothesis.", "Give it one.")
-        if hypothesis != self._edited.hypothesis.strip():
-            words["hypothesis"] = hypothesis
+        for name, before in (("title", self._edited.title), ("hypothesis", self._edited.hypothesis)):
+            if not self.text(name):
+                raise LabError(f"The experiment has no {name}.", "Give it one.")
+            if self.text(name) != before.strip():
+                words[name] = self.text(name)
         if patch:
             words["patch"] = patch
         elif self.draft is not None:
@@ -133,5 +138,5 @@ class EditForm(FormScreen):
         if len(words) == 1:
             waits = self._edited.state in EDITABLE
             other = "esc leaves it as it is." if waits else "r requeues it as it is."
-            raise LabError("Nothing is changed.", f"Edit the files or the hypothesis; {other}")
+            raise LabError("Nothing is changed.", f"Edit the files or the words; {other}")
         return "requeue", words
