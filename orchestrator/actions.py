@@ -225,7 +225,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "pick",
         Kind.COMMAND,
-        "put an experiment's change on a branch of its own, on top of branch BASE",
+        "put its change on a branch of its own, on top of BASE",
         ("c",),
         "pick",
         "id base",

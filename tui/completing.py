@@ -93,7 +93,7 @@ def _candidates(action: Action, given: Sequence[str], known: Known) -> Iterable[
         if "agent" in takes:
             yield from ((name, "an agent") for name in known.agents)
     elif takes == "id base" and len(given) == 1:
-        yield from ((name, "a branch") for name in known.branches)
+        yield from ((name, "a branch") for name in _bases(given[0], known))
     elif not given and takes == "text":
         yield from ((name, "an agent or a role") for name in (*known.agents, "all"))
     elif takes == "key value":
@@ -112,6 +112,14 @@ def _candidates(action: Action, given: Sequence[str], known: Known) -> Iterable[
         else:
             yield from (("sort", "order by a column"),) if not given else ()
             yield from ((one, "") for one in known.filters)
+
+
+def _bases(number: str, known: Known) -> list[str]:
+    """Branches to put the experiment's change on: not its own, and master, where it holds the change, comes last."""
+    held = any(str(one) == number and state is State.PROMOTED for one, _, state in known.experiments)
+    own = (f"exp/{number}-", f"exp/{number}.")
+    others = [name for name in known.branches if not name.startswith(own)]
+    return sorted(others, key=lambda name: name == "master" and held)
 
 
 def _values(value: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from orchestrator.figures import figure
 from orchestrator.review.morning import Morning
 from orchestrator.review.wins import Win
 from orchestrator.runs.log_text import inert
-from orchestrator.store.records import Experiment
+from orchestrator.store.records import Experiment, to_the_minute
 from orchestrator.store.states import ENDED, State
 from tui.present import Cell, amount, difference, plain, score, state_cell, state_text
 from tui.reviewing import error, mark, no_wins, review_word
@@ -55,11 +55,11 @@ def span(seconds: float) -> str:
 def heading(morning: Morning | None, width: int) -> Line:
     if morning is None:
         return [Said("while you were away", Tone.STRONG)]
-    since = f"{morning.since[:10]} {morning.since[11:16]} UTC"
-    told = f"  the last {span(morning.seconds)}, since {since}"
-    title = "while you were away"
-    if len(title) + len(told) > width:
-        told = f"  the last {span(morning.seconds)}"
+    since = to_the_minute((morning.began if morning.whole else None) or morning.since)
+    told = f"  since the lab began, {span(morning.age)} ago" if morning.whole else f"  the last {span(morning.seconds)}"
+    title, when = "while you were away", f" ({since} UTC)" if morning.whole else f", since {since} UTC"
+    if len(title) + len(told) + len(when) <= width:
+        told += when
     return [Said(title, Tone.STRONG), Said(fit(told, max(0, width - len(title))).rstrip(), Tone.DIM)]
 
 

@@ -111,7 +111,7 @@ def heading(wins: Sequence[Win], width: int) -> Line:
     gain = sum(-win.experiment.delta for win in wins if win.experiment.delta is not None)
     words = f"  {told}" + (f"   gain together {figure(gain, '+.4f')}" if wins else "")
     title = fit("review", max(6, width - len(words))) if len(words) + 6 > width else "review"
-    return [Said(title, Tone.STRONG), Said(words[: max(0, width - len(title))], Tone.DIM)]
+    return [Said(title, Tone.STRONG), Said(fit(words, max(0, width - len(title))).rstrip(), Tone.DIM)]
 
 
 def side(one: Score) -> str:

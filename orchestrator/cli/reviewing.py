@@ -15,10 +15,10 @@ from orchestrator.columns import Column
 from orchestrator.figures import figure
 from orchestrator.lab import find_lab
 from orchestrator.review.exporting import write_patch
-from orchestrator.review.morning import Morning, began, morning_of
+from orchestrator.review.morning import Morning, morning_of
 from orchestrator.review.wins import Win, require_patch, wins_of
 from orchestrator.store.ablations import ABLATION
-from orchestrator.store.records import seconds_since, to_the_minute
+from orchestrator.store.records import to_the_minute
 from orchestrator.store.states import State, in_words
 
 WIN_COLUMNS = (
@@ -95,7 +95,7 @@ def morning(words: Namespace) -> int:
         return 0
     then, now = (figure(value) if value is not None else "-" for value in (told.best_then, told.best_now))
     rows: list[tuple[object, ...]] = []
-    rows.append(("since", _since(told, words.hours, ask(lab, began))))
+    rows.append(("since", _since(told, words.hours)))
     rows.append(("best", f"{then} -> {now}"))
     for win in told.merged:
         one, word = win.experiment, _merged_as(win)
@@ -128,13 +128,12 @@ def _merged_as(win: Win) -> str:
     return "reverted" if win.is_revert else "merged"
 
 
-def _since(told: Morning, hours: float, birth: str | None) -> str:
+def _since(told: Morning, hours: float) -> str:
     """How far back it goes; a lab that is younger is told of from its beginning."""
-    if birth is None or birth <= told.since:
+    if told.began is None or not told.whole:
         return f"{to_the_minute(told.since)} UTC, the last {hours:g} h"
-    age = seconds_since(birth, told.now)
-    ago = f"{age / 3600:.0f} h" if age >= 3600 else f"{age / 60:.0f} min"
-    return f"the lab began, {ago} ago ({to_the_minute(birth)} UTC)"
+    ago = f"{told.age / 3600:.0f} h" if told.age >= 3600 else f"{told.age / 60:.0f} min"
+    return f"the lab began, {ago} ago ({to_the_minute(told.began)} UTC)"
 
 
 def morning_json(told: Morning) -> dict[str, Any]:

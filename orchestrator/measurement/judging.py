@@ -76,7 +76,7 @@ class Judging:
             return await self._context.store.move(experiment.id, State.READY, newest.reason)
         if newest.val_bpb is None:
             assert newest.outcome is not None
-            reason = await self._cancelled(newest) or newest.reason
+            reason = await self._cancelled(newest) or await self._asked_for(newest) or newest.reason
             ended = await self._context.store.move(experiment.id, state_after(newest.outcome), reason)
             return await send_back(self._context, ended, newest) or ended
         return await self._context.store.move(
@@ -92,6 +92,15 @@ class Judging:
         if row is None or run.outcome != Outcome.KILLED:
             return ""
         return f"cancelled by the {row['actor']}: {row['reason']}"
+
+    async def _asked_for(self, run: Run) -> str:
+        """On whose request the run was ended, if on anybody's."""
+        row = await self._context.store.row(
+            "SELECT actor FROM events WHERE kind = 'run' AND experiment_id = ? AND reason IN (?, ?)"
+            " ORDER BY seq DESC LIMIT 1",
+            (run.experiment_id, f"stop run {run.id}", f"kill run {run.id}"),
+        )
+        return "" if row is None or run.outcome != Outcome.KILLED else f"ended on request of {row['actor']}"
 
     async def _compare(self, experiment: Experiment, runs: list[Run]) -> Experiment | None:
         if experiment.decision is Decision.MERGE:
@@ -112,11 +121,10 @@ class Judging:
             return None
         failed = [run for run in runs if run.val_bpb is None and run.outcome not in ASKED_AGAIN]
         if failed:
-            outcome = failed[-1].outcome
+            outcome, asked = failed[-1].outcome, await self._asked_for(failed[-1])
             assert outcome is not None
-            return await self._context.store.move(
-                experiment.id, state_after(outcome), f"a confirming run failed: {failed[-1].reason}"
-            )
+            reason = f"a confirming run was {asked}" if asked else f"a confirming run failed: {failed[-1].reason}"
+            return await self._context.store.move(experiment.id, state_after(outcome), reason)
         compared = [run for run in runs if run.ground == experiment.ground]
         ignored = await asyncio.to_thread(seed_ignored, self._context.lab, compared)
         if ignored is not None:

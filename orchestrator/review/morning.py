@@ -42,10 +42,21 @@ class Morning:
     believed: float | None  # of the gains of all that was merged, together
     own: tuple[Experiment, ...] = ()  # people's, not merged, that have ended meanwhile; the newest first
     measured: tuple[Experiment, ...] = ()  # what wins are still worth, found meanwhile
+    began: str | None = None  # when the lab was made (UTC, ISO 8601)
 
     @property
     def seconds(self) -> float:
         return seconds_since(self.since, self.now)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the lab is younger than that: all of it is told."""
+        return self.began is not None and self.began > self.since
+
+    @property
+    def age(self) -> float:
+        """Of the lab, seconds."""
+        return seconds_since(self.began or self.since, self.now)
 
     @property
     def wins(self) -> tuple[Win, ...]:
@@ -123,6 +134,7 @@ async def morning_of(reader: Reader, since: str, now: str | None = None) -> Morn
         believed=sum(believed) if believed else None,
         own=tuple(Experiment.from_row(row) for row in own),
         measured=tuple(await ablations(reader, since)),
+        began=await _began(reader),
     )
 
 
@@ -136,7 +148,7 @@ async def _score_at(reader: Reader, at: str) -> float | None:
     return None if row is None else row["val_bpb"]
 
 
-async def began(reader: Reader) -> str | None:
+async def _began(reader: Reader) -> str | None:
     """When the lab was made: when its starting point was (UTC, ISO 8601)."""
     start = await reader.experiment(0)
     return None if start is None else start.created_at

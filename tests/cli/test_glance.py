@@ -59,6 +59,36 @@ def test_what_is_over_is_nothing_to_look_at_any_more(tmp_path: Path) -> None:
     assert looked == ["a result was refused", "a job was given up: no server"]
 
 
+def test_orders_that_nobody_has_answered_are_told_and_a_stop_under_way_is_named(tmp_path: Path) -> None:
+    async def make() -> Lab:
+        lab = await make_empty_lab(tmp_path / "lab")
+        async with Writer(lab.database) as store:
+            await store.post_command("drop", {"id": 3}, "ada@box")
+            await store.post_command("stop", {}, "bob@box")
+        return lab
+
+    def told(lab: Lab) -> list[str]:
+        lines = autolab("status", str(lab.root)).stdout.splitlines()
+        return [line.split(maxsplit=1)[1] for line in lines if line.startswith("order ")]
+
+    lab = asyncio.run(make())
+    dropping = "the drop of experiment 3 by ada@box"
+    assert told(lab)[0].startswith(f"{dropping} waits for the daemon")
+    lock = LabLock(lab)
+    lock.acquire()
+    try:
+        say_who(lab)
+        first, second = told(lab)
+        orders = json.loads(autolab("status", "--json", str(lab.root)).stdout)["orders"]
+    finally:
+        lock.release()
+    assert first == f"{dropping} is being carried out"
+    assert second.startswith(
+        "the lab is coming to its end and lets the runs under way finish first, as bob@box ordered"
+    )
+    assert [(order["verb"], order["by"]) for order in orders] == [("drop", "ada@box"), ("stop", "bob@box")]
+
+
 def test_each_agent_at_a_job_is_told_with_its_model_and_how_its_last_reply_ended(tmp_path: Path) -> None:
     def call(agent: str, job: str, model: str, outcome: str, reply: str, troubles: str) -> StoredCall:
         figures = (0, 0, 0, 0.0, 1.0, None, "")

@@ -103,6 +103,30 @@ def test_a_run_that_never_started_says_nothing_of_the_device_that_an_experiment_
     in_lab(bare, play)
 
 
+def test_an_experiment_whose_run_a_person_ended_says_who_did(bare: Path) -> None:
+    async def play(context: Context) -> None:
+        store = context.store
+        await baseline(context, FAST, 2.0, 2.01, 2.02)
+        first, second = await a_ready_one(context), await a_ready_one(context, "Another")
+        await scored(context, first, RunKind.SCREEN, FAST, 1.5)
+        await Judging(context).judge()
+        await Judging(context).judge()
+        for ready, kind, seed in ((first, RunKind.CONFIRM, 2), (second, RunKind.SCREEN, 1)):
+            assert ready.commit_id is not None
+            run = await store.begin_run(await seen(context, ready), kind, seed, FAST, ready.commit_id)
+            await store.event("run", "ada@box", f"stop run {run.id}", experiment_id=ready.id)
+            await store.end_run(run.id, Measurement("killed", "stopped on request"))
+        await Judging(context).judge()
+        told = [await seen(context, ready) for ready in (first, second)]
+        assert [one.state for one in told] == [State.KILLED, State.KILLED]
+        assert [one.reason for one in told] == [
+            "a confirming run was ended on request of ada@box",
+            "ended on request of ada@box",
+        ]
+
+    in_lab(bare, play)
+
+
 def test_nothing_is_promoted_on_a_baseline_that_ignores_its_seed_and_the_lab_says_why_nothing_starts(
     bare: Path,
 ) -> None:

@@ -160,6 +160,7 @@ def test_an_agent_that_is_paused_says_by_whom_and_when_it_is_not_yet() -> None:
         ({}, {}, 2, "2 before it"),
         ({}, {"paused": True}, 0, "the paused queue"),
         ({}, {"alive": False}, 0, "the daemon"),
+        ({}, {"ending": True, "paused": True}, 0, "the next start"),
         ({}, {"baseline_runs": 0}, 0, "the baseline"),
         ({}, {"confirming": 1}, 0, "confirmations"),
         ({"state": State.PROPOSED}, {}, 0, "the planner"),

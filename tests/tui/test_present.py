@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from orchestrator.actions import ACTIONS, BY_VERB
 from orchestrator.store.agents import AgentRow
-from orchestrator.store.records import Event, SlotRow
+from orchestrator.store.records import Command, Event, SlotRow
 from orchestrator.store.states import State
 from orchestrator.views import Baseline
 from tui.commands import NotUnderstood, understand
@@ -69,6 +69,11 @@ def test_the_health_strip_fits_and_begins_with_the_daemon(width: int, alive: boo
 def test_the_health_strip_says_what_is_wrong_and_how_to_right_it() -> None:
     assert "NOT RUNNING: S starts it" in text_of(first_line(health(alive=False), 80))
     assert "P resumes it" in text_of(first_line(health(paused=True), 80))
+    stop = Command(1, "2026-01-01T00:00:00Z", "ada@box", "stop", {}, "waiting", "", None)
+    stopping = replace(health(busy=True, paused=True), ending=stop)
+    assert "STOPPING: 1 run to finish" in text_of(first_line(stopping, 80))
+    now = replace(stopping, ending=replace(stop, arguments={"now": True}))
+    assert "STOPPING NOW" in text_of(first_line(now, 80))
     assert "last heard 95 s ago" in text_of(first_line(health(quiet=95, busy=True), 80))
     assert "last heard 95 s ago" in text_of(first_line(health(quiet=95), 80)), "an idle daemon gives signs of life too"
     assert "last heard" not in text_of(first_line(health(quiet=5, busy=True), 80))

@@ -143,6 +143,7 @@ def test_a_draft_keeps_the_line_ends_of_its_file(tmp_path: Path) -> None:
 KNOWN = Known(
     experiments=[(12, "Muon", State.READY), (11, "Rotary", State.RUNNING), (1, "Wider", State.PROMOTED)],
     agents=["worker-1", "planner"],
+    branches=["master", "exp/12-muon", "exp/11-rotary", "exp/1-wider"],
     settings={"team.wave": "5", "early_stopping.enabled": "true"},
     papers=[("2104.09864", "RoFormer")],
     files=[("results.tsv", "in this directory")],
@@ -163,6 +164,8 @@ KNOWN = Known(
         ("set wave", ["set team.wave"]),
         ("set early_stopping.enabled f", ["set early_stopping.enabled false"]),
         ("paper ro", ["paper 2104.09864"]),
+        ("pick 12 ", ["pick 12 master", "pick 12 exp/11-rotary", "pick 12 exp/1-wider"]),
+        ("pick 1 ", ["pick 1 exp/12-muon", "pick 1 exp/11-rotary", "pick 1 master"]),
         ("import ", ["import results.tsv"]),
         ("track", []),
         ("results sort d", ["results sort delta"]),

@@ -114,11 +114,13 @@ class CommandLine(ModalScreen[str | None]):
     def _show(self) -> None:
         """A few of the ways on, the chosen one among them."""
         colours, first = self.app.theme_variables, max(0, (self._chosen or 0) - SHOWN + 1)
-        text = Text()
+        text, room = Text(), max(10, self.size.width - 32)
+        wide = max([22, *(len(offer.word) for offer in self._offers[first : first + SHOWN])])
+        wide = min(wide, room)
         for place, offer in enumerate(self._offers[first : first + SHOWN], first):
             chosen = place == self._chosen
-            text.append(f"{'▌' if chosen else ' '}{fit(offer.word, 22)}", colours["strong" if chosen else "live"])
-            text.append(f"  {fit(plain(offer.about), max(10, self.size.width - 32))}\n", colours["dim"])
+            text.append(f"{'▌' if chosen else ' '}{fit(offer.word, wide)}", colours["strong" if chosen else "live"])
+            text.append(f"  {fit(plain(offer.about), max(10, room + 22 - wide))}\n", colours["dim"])
         more = len(self._offers) - first - SHOWN
         if more > 0:
             text.append(f"  and {more} more", colours["dim"])
