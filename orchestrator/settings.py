@@ -258,11 +258,18 @@ def _settings_error(path: Path, error: ValidationError) -> LabError:
         )
     key = _UNION_MEMBER.sub("", key)
     alike = [one for one in error.errors() if _UNION_MEMBER.sub("", ".".join(map(str, one["loc"]))) == key]
-    wanted = " or ".join(dict.fromkeys(one["msg"].lower().removeprefix("input should be ") for one in alike))
-    should_be = "input should be " if first["msg"].startswith("Input should be ") else ""
+    wanted = " or ".join(dict.fromkeys(_wanted(one["msg"]) for one in alike))
+    should_be = "it must be " if first["msg"].startswith("Input should be ") else ""
     return LabError(
         f"{path.name}: `{key}` is {told(repr(first['input']))}: {should_be}{wanted}.", "Correct it and try again."
     )
+
+
+def _wanted(message: str) -> str:
+    """What the library asks for, in the words of a person."""
+    words = message.lower().removeprefix("input should be ")
+    kinds = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "text"}
+    return next((kind for name, kind in kinds.items() if words.startswith(f"a valid {name}")), words)
 
 
 _UNION_MEMBER = re.compile(r"\.(?:literal\[[^]]*\]|int|float|str|bool|constrained-\w+|function-\w+\[.*)$")

@@ -113,11 +113,17 @@ class Canvas:
         return said
 
 
+LEAST_STEP = 1e-300
+"""Between two ticks: smaller ones are no longer told apart."""
+
+
 def ticks(low: float, high: float, most: int) -> list[float]:
     """At most `most` round numbers (1, 2 or 5 times a power of ten) from `low` to `high`."""
     if most < 1 or not high > low:
         return []
     rough = (high - low) / most
+    if rough < LEAST_STEP:
+        return []
     power = 10.0 ** math.floor(math.log10(rough))
     for factor in (1, 2, 5, 10, 20, 50):
         step = factor * power

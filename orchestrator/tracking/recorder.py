@@ -10,8 +10,10 @@ instant it leaves nothing half written, and whatever was not answered may be ord
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -66,14 +68,27 @@ def main() -> int:
     recorder, foothold = Recorder(lab, sys.argv[2]), Foothold(lab.root, lab.trackio)
     for line in sys.stdin:
         if foothold.gone:
-            return 1
+            break
         answer: dict[str, object] = {"done": True}
         try:
             recorder.carry_out(json.loads(line))
         except Exception as error:  # the daemon tells it, and orders again later
             answer = {"failed": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), file=answers, flush=True)
-    return 0
+    if not foothold.gone:
+        return 0
+    _take_away_what_was_made_anew(lab)
+    return 1
+
+
+def _take_away_what_was_made_anew(lab: Lab) -> None:
+    """Trackio makes its directory where it finds none, also when the lab was deleted while it wrote."""
+    if lab.database.exists():  # another lab stands there
+        return
+    shutil.rmtree(lab.trackio, ignore_errors=True)
+    for place in (lab.trackio.parent, lab.root):
+        with contextlib.suppress(OSError):  # what is not empty is somebody's
+            place.rmdir()
 
 
 if __name__ == "__main__":

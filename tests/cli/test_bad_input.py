@@ -30,9 +30,7 @@ def test_wrong_words_are_exit_2(lab: Path) -> None:
         autolab("show", "0.2", str(lab)), 1, "Experiment 0 is at attempt 1; there is no attempt 2.", "`autolab show 0"
     )
     refused(autolab("drop", "0.x", str(lab)), 2, "must be the number of an experiment, not '0.x'")
-    refused(
-        autolab("set", "team.workers", "abc", str(lab)), 1, "`team.workers` cannot be 'abc': input should be 'auto' or"
-    )
+    refused(autolab("set", "team.workers", "abc", str(lab)), 1, "`team.workers` cannot be 'abc': it must be 'auto' or")
     refused(autolab("set", "team.workers", "-1", str(lab)), 1, "Give another value; autolab.toml is as it was.")
     refused(autolab("kill", str(lab)), 2)
     refused(autolab("run", str(lab), "--experiments", "0"), 2, "at least 1")

@@ -78,11 +78,11 @@ def test_a_secret_in_an_address_is_refused_and_not_repeated(tmp_path: Path, addr
 @pytest.mark.parametrize(
     ("key", "value", "why"),
     [
-        ("budget_hours", "1e400", "cannot be inf: input should be a finite number"),
-        ("budget_hours", "nan", "cannot be nan: input should be a finite number"),
-        ("budget_money", "1e300", "input should be at most 10^12"),
-        ("plateau", "99999999999999999999999", "input should be at most 10^12"),
-        ("workers", "99999999999999999999999", "input should be"),
+        ("budget_hours", "1e400", "cannot be inf: it must be a finite number"),
+        ("budget_hours", "nan", "cannot be nan: it must be a finite number"),
+        ("budget_money", "1e300", "it must be at most 10^12"),
+        ("plateau", "99999999999999999999999", "it must be at most 10^12"),
+        ("workers", "99999999999999999999999", "it must be"),
         ("wave", "9" * 5000, "wave"),
     ],
 )

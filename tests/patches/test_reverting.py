@@ -76,7 +76,7 @@ def test_a_revert_is_measured_and_then_merged_by_decision(measured: Path) -> Non
     assert git(lab, "rev-parse", "master^{tree}") == git(lab, "rev-parse", f"{entry['commit']}^{{tree}}")
 
     gone = autolab("ablate", str(first), str(lab))
-    assert gone.returncode == 1 and "nothing of experiment" in gone.stderr
+    assert gone.returncode == 1 and f"was taken out of master by experiment {number} already" in gone.stderr
     never = autolab("revert", "0", str(lab))
     assert never.returncode == 1 and "starting point" in never.stderr
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -130,6 +131,24 @@ def test_the_recorder_goes_when_its_daemon_is_killed(tmp_path: Path) -> None:
     made = subprocess.run([sys.executable, "-c", daemon, str(tmp_path)], capture_output=True, text=True, check=False)
     assert made.returncode == -signal.SIGKILL, made.stderr
     eventually(lambda: not psutil.pid_exists(int(made.stdout)), 20, "the end of the recorder")
+
+
+def test_a_lab_that_is_deleted_while_its_recorder_writes_is_not_made_anew(tmp_path: Path) -> None:
+    lab, metrics = tmp_path / "lab", tmp_path / "metrics.jsonl"
+    lab.mkdir()
+    os.mkfifo(metrics)  # it is read where the order is being carried out
+
+    async def play() -> None:
+        dictation = Dictation(Lab(lab), "lab")
+        writing = asyncio.create_task(dictation.order(a_run(metrics)))
+        with await asyncio.to_thread(metrics.open, "w") as curve:
+            shutil.rmtree(lab)
+            curve.write(json.dumps({"step": 1, "loss": 5.0, "seconds": 1.0, "time": 9}) + "\n")
+        await asyncio.wait([writing])
+        await dictation.close()
+
+    asyncio.run(play())
+    assert not lab.exists()
 
 
 def test_neither_a_key_nor_a_way_out_reaches_trackio(tmp_path: Path) -> None:
