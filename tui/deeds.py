@@ -30,7 +30,6 @@ class Deeds:
         self._give = give
         self._copying = Copying(app, lab, reader)
         self._undoing = Undoing(app, lab, reader, give)
-        self._typed: dict[str, str] = {}  # in the form for an experiment that was left
 
     def does(self, name: str, screen: RoomScreen, arguments: Mapping[str, Any] | None = None) -> bool:
         """Do what the table calls `name`; False when it is no deed of these."""
@@ -90,17 +89,9 @@ class Deeds:
     # -- experiments of one's own
 
     def _add(self) -> None:
-        from tui.screens.adding import AddForm, kept_form, typed_before
+        from tui.screens.adding import AddForm
 
-        form = AddForm(self._lab, self._reader, self._typed or typed_before(self._lab))
-
-        def left(answer: str | None) -> None:
-            self._typed = form.typed() if answer is None else {}
-            if answer is not None:
-                kept_form(self._lab).unlink(missing_ok=True)
-            self._tell(answer)
-
-        self._app.push_screen(form, left)
+        self._app.push_screen(AddForm(self._lab, self._reader), self._tell)
 
     async def _edit(self, screen: RoomScreen) -> None:
         from tui.screens.adding import EditForm

@@ -21,7 +21,8 @@ from tests.tui.driving import notices, on, orders, posted, room, screen_text, un
 from tests.tui.room_lab import a_real_master, make_room_lab
 from tests.tui.seat import Seat, held_lab
 from tests.tui.seat import room as room_words
-from tui.screens.adding import AddForm, EditForm, typed_before
+from tui.kept_form import KeptForm
+from tui.screens.adding import AddForm, EditForm
 from tui.screens.command_line import CommandLine
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import Confirm
@@ -73,14 +74,14 @@ async def test_what_is_typed_outlives_the_room_until_it_is_handed_in(tmp_path: P
     lab = await make_room_lab(tmp_path / "lab")
     async with room(lab, (80, 24)) as pilot:
         await pilot.press("a", *"Wider", "tab", *"more")
-        await until(pilot, lambda: typed_before(lab).get("hypothesis") == "more")
+        await until(pilot, lambda: KeptForm(lab).read().get("hypothesis") == "more")
     async with room(lab, (80, 24)) as pilot, answered(lab):
         await pilot.press("a")
         await on(pilot, AddForm)
         await until(pilot, lambda: "Wider" in screen_text(pilot) and "more" in screen_text(pilot))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "experiment 16 is queued" in notices(pilot))
-        assert typed_before(lab) == {}
+        assert KeptForm(lab).read() == {}
 
 
 async def test_a_refusal_comes_back_into_the_form_and_nothing_typed_is_lost(tmp_path: Path) -> None:
@@ -168,7 +169,15 @@ async def test_an_experiment_is_requeued_with_another_hypothesis_and_edited_whil
         await pilot.press("R", "ctrl+s")
         await on(pilot, EditForm)
         await until(pilot, lambda: "Nothing is changed" in screen_text(pilot))
-        await fill(pilot, hypothesis="slower is better")
+        await fill(pilot, hypothesis="slower is better", title="Slower")
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, EditForm))
+        await pilot.press("R")
+        await on(pilot, EditForm)
+        form = pilot.app.screen
+        assert isinstance(form, EditForm)
+        assert (form.text("title"), form.text("hypothesis")) == ("Slower", "slower is better"), "nothing is lost"
+        await fill(pilot, title="Idea number 4")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "queued as attempt 2" in notices(pilot))
         experiment = await store.experiment(4)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from textual.widget import Widget
-from textual.widgets import Input, TextArea
+from textual.widgets import TextArea
 
 from orchestrator.errors import LabError
 from orchestrator.given import priority
@@ -21,7 +17,7 @@ from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import EDITABLE
 from tui.entry import Entry
-from tui.own_files import state_directory, write_whole
+from tui.kept_form import KeptForm
 from tui.present import plain
 from tui.screens.form import FormScreen
 
@@ -32,51 +28,25 @@ def _area(text: str, name: str) -> TextArea:
     return TextArea(text, id=name, soft_wrap=True, show_line_numbers=False, tab_behavior="focus", compact=True)
 
 
-def kept_form(lab: Lab) -> Path:
-    """Where what is being typed is kept, so that a dropped line costs nothing of it."""
-    return state_directory() / "forms" / f"{hashlib.sha256(str(lab.root).encode()).hexdigest()[:16]}.json"
-
-
-def typed_before(lab: Lab) -> dict[str, str]:
-    """What stood in the form when the room ended; nothing where it was handed in, or cannot be read."""
-    try:
-        found = json.loads(kept_form(lab).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(name): str(text) for name, text in found.items()} if isinstance(found, dict) else {}
-
-
 class AddForm(FormScreen):
     """Three ways for the change: edit the files, name a diff, or leave it to a worker."""
 
     HEADING = "an experiment of your own"
     HAND_IN = "Queue it"
 
-    def __init__(self, lab: Lab, reader: Reader, before: Mapping[str, str]) -> None:
-        """`before`: what was typed when the form was left last."""
-        super().__init__(lab, reader)
-        self._before = before
+    def __init__(self, lab: Lab, reader: Reader) -> None:
+        super().__init__(lab, reader, KeptForm(lab))
 
     def fields(self) -> list[tuple[str, Widget]]:
         def line(name: str, value: str = "", hint: str = "") -> Entry:
-            return Entry(self._before.get(name, value), id=name, placeholder=hint, compact=True)
+            return Entry(self.before.get(name, value), id=name, placeholder=hint, compact=True)
 
         return [
             ("title", line("title", hint="one change, in a few words")),
-            ("hypothesis", _area(self._before.get("hypothesis", ""), "hypothesis")),
+            ("hypothesis", _area(self.before.get("hypothesis", ""), "hypothesis")),
             ("source", line("source", hint="a paper, a result; empty: you")),
             ("priority", line("priority", str(PERSON_PRIORITY))),
         ]
-
-    async def on_mount(self) -> None:
-        self.query_one("#file", Input).value = self._before.get("file", "")
-
-    def changed(self) -> None:
-        self.keep(self.typed())
-
-    def keep(self, typed: dict[str, str]) -> None:
-        with contextlib.suppress(OSError):  # a home that cannot be written keeps nothing
-            write_whole(kept_form(self._lab), json.dumps(typed))
 
     def without_patch(self) -> str:
         return NO_PATCH + (f", but {OFFLINE_WORKERS}" if self.offline else "")
@@ -105,7 +75,9 @@ class EditForm(FormScreen):
     """The patch or the hypothesis of an experiment, changed; then it is queued as a new attempt, or goes on waiting."""
 
     def __init__(self, lab: Lab, reader: Reader, experiment: Experiment) -> None:
-        super().__init__(lab, reader, experiment)
+        words = f"{experiment.title}\n{experiment.hypothesis}"  # where they changed meanwhile, an edit of them is old
+        kept = KeptForm(lab, f"experiment {experiment.id} {hashlib.sha256(words.encode()).hexdigest()[:16]}")
+        super().__init__(lab, reader, kept, experiment)
         self._edited = experiment
         waits = experiment.state in EDITABLE
         what = f"{experiment.label}, while it waits:" if waits else f"another attempt of {experiment.label} "
@@ -113,8 +85,8 @@ class EditForm(FormScreen):
 
     def fields(self) -> list[tuple[str, Widget]]:
         return [
-            ("title", Entry(self._edited.title, id="title", compact=True)),
-            ("hypothesis", _area(self._edited.hypothesis, "hypothesis")),
+            ("title", Entry(self.before.get("title", self._edited.title), id="title", compact=True)),
+            ("hypothesis", _area(self.before.get("hypothesis", self._edited.hypothesis), "hypothesis")),
         ]
 
     def without_patch(self) -> str:

@@ -24,6 +24,7 @@ from orchestrator.store.records import Command, Experiment
 from tui import drafts
 from tui.drafts import Draft
 from tui.entry import Entry
+from tui.kept_form import KeptForm
 from tui.present import plain
 
 ANSWER_SECONDS = 120.0
@@ -49,9 +50,10 @@ class FormScreen(ModalScreen[str | None]):
     HEADING = ""
     HAND_IN = "Hand in"
 
-    def __init__(self, lab: Lab, reader: Reader, experiment: Experiment | None = None) -> None:
+    def __init__(self, lab: Lab, reader: Reader, kept: KeptForm, experiment: Experiment | None = None) -> None:
         super().__init__()
         self._lab, self._reader, self._experiment = lab, reader, experiment
+        self._kept, self.before = kept, kept.read()  # what was typed when the form was left last, by field
         self.draft: Draft | None = None
         self._busy = False
         self._handed_in: dict[str, str] | None = None  # what the lab is at
@@ -94,6 +96,7 @@ class FormScreen(ModalScreen[str | None]):
                 yield Button("Cancel", id="leave", compact=True)
 
     async def on_mount(self) -> None:
+        self.query_one("#file", Input).value = self.before.get("file", "")
         self.offline = await only_offline_workers(self._reader)
         self._tell_change()
 
@@ -115,9 +118,6 @@ class FormScreen(ModalScreen[str | None]):
     def trouble(self, words: str) -> None:
         self.query_one("#trouble", Static).update(words)
 
-    def changed(self) -> None:
-        """Something was typed, a moment ago at most."""
-
     def on_text_area_changed(self, _: TextArea.Changed) -> None:
         self._soon()
 
@@ -129,7 +129,7 @@ class FormScreen(ModalScreen[str | None]):
     def _settle(self) -> None:
         self._change_due = None
         if self.is_current:  # else it has been handed in
-            self.changed()
+            self._kept.keep(self.typed())
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._soon()
@@ -167,7 +167,12 @@ class FormScreen(ModalScreen[str | None]):
 
     def action_leave(self) -> None:
         """What has been handed in stays with the lab, and its answer comes as a notice."""
-        self.dismiss(AT_IT if self._handed_in is not None else None)
+        if self._handed_in is None:
+            self._kept.keep(self.typed())
+            self.dismiss(None)
+        else:
+            self._kept.forget()
+            self.dismiss(AT_IT)
 
     def action_edit(self) -> None:
         if not self._busy:
@@ -212,6 +217,7 @@ class FormScreen(ModalScreen[str | None]):
             verb, words = self.order(await self._patch())
             number = await self._reader.post_command(verb, words, who())
             if daemon_of(self._lab) is None:
+                self._kept.forget()
                 self.dismiss(WAITS)
                 return
             self._wait(self.typed())
@@ -232,6 +238,7 @@ class FormScreen(ModalScreen[str | None]):
     def _answered(self, answer: Command) -> None:
         match answer.state:
             case "done":
+                self._kept.forget()
                 if self.draft is not None:
                     self.draft.discard()
                 told = self.done(plain(answer.answer))
@@ -245,7 +252,7 @@ class FormScreen(ModalScreen[str | None]):
         """Into the form; where it was left, as a notice, and what was typed is there the next time."""
         typed, self._handed_in = self._handed_in, None
         if not self.is_attached:
-            self.keep(typed or {})
+            self._kept.keep(typed or {})
             self.app.notify(why, title=self.HAND_IN, severity="warning", timeout=15, markup=False)
             return
         for widget in self.query("Input, TextArea, Button"):
@@ -253,9 +260,6 @@ class FormScreen(ModalScreen[str | None]):
         if self._at is not None:
             self._at.focus()
         self.trouble(why)
-
-    def keep(self, typed: dict[str, str]) -> None:
-        """Keep what was typed for the next time, where there is one."""
 
     def done(self, answer: str) -> str:
         """The notice about an order that was carried out."""
