@@ -92,6 +92,8 @@ async def refuse_in_hand(reader: Reader, actor: str) -> None:
         "SELECT * FROM commands WHERE actor = ? AND state = 'waiting' ORDER BY id DESC LIMIT 1", (actor,)
     )
     for order in map(Command.from_row, rows):
+        if order.verb == "stop":
+            raise LabError("The lab is stopping, as you ordered.", "`autolab start`, or S in the room, calls that off.")
         raise LabError(f"Your last order, {order.called}, is being carried out.", "Undo it once it is answered.")
 
 

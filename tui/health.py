@@ -77,7 +77,9 @@ def _ending(health: Health) -> str:
     if health.ending.arguments.get("now"):
         return "STOPPING NOW"
     busy = sum(slot.run_id is not None for slot in health.slots)
-    return f"STOPPING: {busy} run{'s' * (busy != 1)} to finish" if busy else "STOPPING"
+    paused = sum(slot.phase == "paused" for slot in health.slots)
+    told = f"STOPPING: {busy} run{'s' * (busy != 1)} to finish" if busy else "STOPPING"
+    return told + f", {paused} paused" * bool(paused)
 
 
 def _long(seconds: float) -> str:

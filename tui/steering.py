@@ -246,15 +246,19 @@ class Steering:
         self._app.run_worker(self._start_daemon(), exclusive=True, group="start")
 
     async def _start_daemon(self) -> None:
-        if daemon_of(self._lab) is not None:
+        stopping = any(order.verb == "stop" for order in await self._reader.waiting_commands())
+        if daemon_of(self._lab) is not None and not stopping:
             self._app.notify("The lab is at work already.")
             return
-        self._app.notify("starting the daemon")
+        if not stopping:
+            self._app.notify("starting the daemon")
         status, said, errors = await run_autolab("start", str(self._lab.root))
         if status != 0:
             words = plain(errors or said).removeprefix("autolab: ") or "The daemon could not be started."
             self._app.notify(words, title="start", severity="error", timeout=15, markup=False)
         else:
+            if stopping:
+                self._app.notify(plain(said), title="start", markup=False)
             tell_of_warnings(self._app, errors)
 
     def import_results(self, words: Sequence[str]) -> None:

@@ -49,6 +49,7 @@ def status(words: Namespace) -> int:
         more["agents"] = [one.as_json() for one in busy]
         more["settings_error"] = wrong
         more["halted"] = halted or None
+        more["stopping"] = facts["running"] and any(order.verb == "stop" for order in orders)
         more["orders"] = [{"at": order.at, "by": order.actor, "verb": order.verb} for order in orders]
         if others:
             more["balances"] = {name: balance.as_json() for name, balance in balances.items()}
@@ -56,9 +57,10 @@ def status(words: Namespace) -> int:
         return 0
     baseline, running = ask(lab, views.baseline_of), facts["running"]
     silent = ask(lab, views.dead_endpoints) if running else {}
-    lines = [*_standing(facts, baseline)]
+    ends = _ends(orders, facts) if running else ""
+    lines = [*_standing(facts, baseline, ends)]
     if account := ask(lab, lambda reader: reader.meta(views.EARLY_STOPPING)):
-        lines.append(("stopping", account))
+        lines.append(("early stop", account))
     lines.append(("vault", ask(lab, vault_account)))
     lines += [("model", f"{url} {reason}; it is tried again by itself") for url, reason in silent.items()]
     lines += [("resting", f"{team}: {why}" if team else why) for team, why in facts["resting"].items()]
@@ -68,8 +70,11 @@ def status(words: Namespace) -> int:
     for event in ask(lab, partial(standing, limit=MOST_ANOMALIES)):
         lines.append(("look at", f"{event.at[:16].replace('T', ' ')} {event.reason}"))
     span = ask(lab, views.busy_window)
+    paused = {slot.name for slot in ask(lab, Reader.slots) if slot.phase == "paused"} if running else set()
     for slot in facts["slots"]:
         work = f"run {slot['run']}" if slot["run"] is not None else "idle now"
+        if slot["name"] in paused:
+            work += ", paused"
         lines.append(("slot", f"{slot['name']}  {work}, busy {slot['busy_fraction']:.0%} of {span}"))
     lines += [("agent", one.told) for one in busy]
     if held := [agent.name for agent in ask(lab, Reader.agents) if agent.paused_by]:
@@ -117,13 +122,24 @@ async def _teams_seen(reader: Reader) -> str:
     return ", ".join(dict.fromkeys(agent.team for agent in await reader.agents()))
 
 
-def _standing(facts: dict[str, Any], baseline: views.Baseline) -> list[tuple[str, str]]:
+def _ends(orders: list[Command], facts: dict[str, Any]) -> str:
+    """That the lab is coming to its end, where somebody has ordered that."""
+    stops = [order for order in orders if order.verb == "stop"]
+    if not stops:
+        return ""
+    busy = sum(slot["run"] is not None for slot in facts["slots"])
+    now = any(order.arguments.get("now") for order in stops)
+    runs = f", {busy} run{'s' * (busy != 1)} to {'kill' if now else 'finish'} first" if busy else ""
+    return f"; stopping{runs}" + ("" if now else ": `autolab start` calls that off")
+
+
+def _standing(facts: dict[str, Any], baseline: views.Baseline, ends: str) -> list[tuple[str, str]]:
     """Which lab it is, whether its daemon lives, and how far its master has come."""
     master = facts["master"]
     daemon = f"running (process {facts['pid']})" if facts["running"] else "not running; `autolab start` starts it"
     lines = [
         ("lab", f"{facts['lab']}  (profile {facts['profile']}, team {facts['team'] or '-'})"),
-        ("daemon", f"{daemon}{'; the queue is paused' if facts['paused'] else ''}"),
+        ("daemon", f"{daemon}{'; the queue is paused' if facts['paused'] else ''}{ends}"),
         (
             "master",
             f"{(master['commit'] or '-')[:9]}  {'score' if baseline.mark else 'val_bpb'} {number(master['val_bpb'])}"

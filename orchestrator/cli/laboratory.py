@@ -19,7 +19,7 @@ from orchestrator.cli.asking import ask
 from orchestrator.cli.hints import for_lab
 from orchestrator.cli.saying import say
 from orchestrator.errors import LabError, UsageError
-from orchestrator.lab import Lab, daemon_of, find_lab
+from orchestrator.lab import DaemonIdentity, Lab, daemon_of, find_lab
 from orchestrator.neighbours import labs_at_work, told
 from orchestrator.settings import read_settings
 from orchestrator.starting import start as start_daemon
@@ -28,6 +28,7 @@ from orchestrator.targets.recognition import Wishes
 from orchestrator.targets.target import Direction
 
 STOP_LOOK_SECONDS = 0.2
+END_PATIENCE_SECONDS = 60.0
 
 
 def init(words: Namespace) -> int:
@@ -90,6 +91,12 @@ def _init_for_a_program(root: Path, profile: str, source: str | None, wishes: Wi
 def start(words: Namespace) -> int:
     lab = find_lab(words.lab)
     alive = daemon_of(lab)
+    if alive is not None and any(order.verb == "stop" for order in ask(lab, Reader.waiting_commands)):
+        if asyncio.run(_called_off(lab)):
+            say("The stop is called off; the lab goes on.")
+            return 0
+        say("The lab is about to end; it is started again then.", to=sys.stderr)
+        alive = _wait_for_the_end(lab)
     if alive is not None:
         say(f"The lab {lab.root} is at work already (process {alive.pid}).")
         return 0
@@ -99,6 +106,27 @@ def start(words: Namespace) -> int:
     _tell_of_models(lab)
     _tell_of_neighbours(lab)
     return 0
+
+
+async def _called_off(lab: Lab) -> bool:
+    """Whether the daemon goes on in spite of an order to stop."""
+    async with Reader(lab.database) as reader:
+        command_id = await reader.post_command("start", {}, who())
+        while daemon_of(lab) is not None:
+            command = await reader.answer(command_id, timeout=1.0)
+            if command.state != "waiting":
+                return command.state == "done"
+        command = await reader.answer(command_id, timeout=0.0)
+        await reader.withdraw_command(command)
+        return False
+
+
+def _wait_for_the_end(lab: Lab) -> DaemonIdentity | None:
+    """Of a daemon that ends; the identity of one that is still there after a minute."""
+    deadline = time.monotonic() + END_PATIENCE_SECONDS
+    while (alive := daemon_of(lab)) is not None and time.monotonic() < deadline:
+        time.sleep(STOP_LOOK_SECONDS)
+    return alive
 
 
 def _tell_of_models(lab: Lab) -> None:
@@ -139,7 +167,8 @@ async def _ask_to_stop(lab: Lab, now: bool) -> str:
             command = await reader.answer(command_id, timeout=1.0)
             gone = daemon_of(lab) is None
             if command.state == "refused":
-                raise LabError(command.answer, "Try `autolab stop --now`.")
+                remedy = "" if command.answer.startswith("called off") else "Try `autolab stop --now`."
+                raise LabError(f"The lab has not stopped: {command.answer.removesuffix('.')}.", remedy)
             if gone:
                 return command.answer if command.state == "done" else "the daemon ended"
             await asyncio.sleep(STOP_LOOK_SECONDS)

@@ -14,6 +14,7 @@ from orchestrator.daemon_log import in_a_line, note_mishap
 from orchestrator.engine.importing import import_results
 from orchestrator.engine.pausing import pause_agents
 from orchestrator.engine.setting import set_setting
+from orchestrator.engine.stop_orders import StopOrders
 from orchestrator.engine.undoing import undo
 from orchestrator.errors import LabError
 from orchestrator.given import experiment_number, no_experiment, priority
@@ -63,16 +64,15 @@ class Answering:
         context: Context,
         judging: Judging,
         hands: Hands,
-        stop: Callable[[bool], None] | None = None,
+        stops: StopOrders | None = None,
         collect: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
-        """`stop` ends the engine, None where there is none to end; there, `collect` takes in runs that have ended."""
+        """`stops` is None where there is no engine to end; there, `collect` takes in runs that have ended."""
         self._context = context
         self._judging = judging
         self._hands = hands
-        self._stop = stop
         self._collect = collect
-        self._stops: list[Command] = []
+        self._stops = stops or StopOrders(context.store)
         self._answers: dict[int, tuple[bool, str] | None] = {}  # of commands carried out, not written down yet
 
     async def run(self) -> None:
@@ -94,8 +94,7 @@ class Answering:
     async def _look(self, underway: dict[int, asyncio.Task[None]]) -> None:
         """Begin what waits, and take note of what is answered."""
         for command in await self._context.store.waiting_commands():
-            held = command.id in underway or any(stop.id == command.id for stop in self._stops)
-            if not held:
+            if command.id not in underway and not self._stops.hold(command):
                 underway[command.id] = asyncio.create_task(self.answer(command))
         for done in [number for number, task in underway.items() if task.done()]:
             underway.pop(done).result()
@@ -146,11 +145,6 @@ class Answering:
             await self._context.store.event("lab", "autolab", sentence, after=Level.ERROR)
         return f"Autolab met an error of its own ({said}). The whole story is in {lab.daemon_log}."
 
-    async def answer_stops(self, reason: str) -> None:
-        """Tell those who asked for the end that it has come."""
-        for command in self._stops:
-            await self._context.store.answer_command(command, True, reason)
-
     async def _carry_out(self, command: Command) -> str | None:
         words, actor = command.arguments, command.actor
         match command.verb:
@@ -198,7 +192,9 @@ class Answering:
             case "undo":
                 return await undo(self._context, command, self._carry_out)
             case "stop":
-                return await self._end_lab(command, bool(words.get("now")))
+                return await self._stops.take(command)
+            case "start":
+                return await self._stops.call_off(actor)
             case _:
                 raise Refused(f"There is no command {command.verb!r}.", "`autolab --help` lists them.")
 
@@ -311,17 +307,6 @@ class Answering:
         await self._context.store.add_letter(agent, text.strip(), actor)
         told = f"{'every agent' if agent == 'all' else agent} reads it at its next job"
         return f"{told}, but {BUILT_IN_HEARS_NOTHING}" if hears_nothing(agent, agents) else told
-
-    async def _end_lab(self, command: Command, now: bool) -> str | None:
-        if self._stop is None:
-            return "the daemon is not running; runs under way end by themselves, `autolab kill ID` ends one now"
-        self._stops.append(command)
-        self._stop(now)
-        if underway := len(await self._context.store.runs_underway()):
-            runs = "1 run" if underway == 1 else f"{underway} runs"
-            told = f"the lab is to stop: {runs} under way to {'kill' if now else 'finish'} first"
-            await self._context.store.event("lab", command.actor, told)
-        return None
 
 
 async def answer_without_daemon(context: Context) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from orchestrator.context import Context
 from orchestrator.engine.answering import TROUBLE_SECONDS, Answering
 from orchestrator.engine.pulse import beat
+from orchestrator.engine.stop_orders import StopOrders
 from orchestrator.errors import LabError
 from orchestrator.measurement.judging import Judging
 from orchestrator.measurement.measuring import Measuring
@@ -63,8 +64,10 @@ class Engine:
         self._notebook = Notebook(context)
         self._vault = Vault(context)
         self._anomalies = Anomalies(context)
-        self._answering = Answering(context, self.judging, self.crew, self.stop)
+        self._stops = StopOrders(context.store, self.stop, self.go_on)
+        self._answering = Answering(context, self.judging, self.crew, self._stops)
         self._foothold = Foothold(context.lab.root, context.lab.database, context.lab.lock_file)
+        self._over = False  # the end has come
         self._stop: str | None = None  # "finish" the runs, kill them "now", or "leave" them alone
         self._moved = time.monotonic()
         self._halt: str | None = ""  # not looked yet
@@ -76,6 +79,15 @@ class Engine:
         self._stop = "now" if now or self._stop == "now" else "finish"
         self.measuring.closed = True
         self.crew.closed = True
+
+    def go_on(self) -> bool:
+        """Call a stop off; whether that could be: not where runs are killed by it, nor when the end has come."""
+        if self._over or self._stop != "finish":
+            return False
+        self._stop = None
+        self.measuring.closed = False
+        self.crew.closed = False
+        return True
 
     def interrupt(self, leave: bool) -> str:
         """A signal came: `leave` at once (runs live on and are adopted later), or finish; a second one kills.
@@ -117,6 +129,7 @@ class Engine:
         ]
         try:
             ending = await self._go_on(background)
+            self._over = True
             await self._finish_vault()
         finally:
             for task in background:
@@ -128,7 +141,7 @@ class Engine:
         await self._delivery.finish()
         await self._notebook.finish()
         await context.store.event("lab", "autolab", f"the lab rests: {ending.reason}")
-        await self._answering.answer_stops(ending.reason)
+        await self._stops.answer(ending.reason)
         return ending
 
     async def _clear_leftovers(self) -> None:
