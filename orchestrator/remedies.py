@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.errors import LabError
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import Experiment
+from orchestrator.store.records import REVERSAL, Decision, Experiment
 from orchestrator.store.states import ENDED, WAITING, State, in_words
 
 
@@ -65,6 +65,20 @@ async def require_in_master(reader: Reader, experiment: Experiment) -> None:
     out = None if meant is None else meant.taken_out_by
     way = f"`autolab revert {win}` takes it out" if out is None else f"`autolab revert {out}` puts it back"
     raise LabError(said, f"{way}, measured anew.")
+
+
+async def require_not_asked(reader: Reader, experiment: Experiment, decision: Decision) -> None:
+    """Before master without it is queued, to be merged or only measured. Raises LabError while that waits already."""
+    rows = await reader.rows(
+        "SELECT id, state FROM experiments WHERE source = ? AND decision = ?",
+        (f"{REVERSAL}{experiment.id}", str(decision)),
+    )
+    for row in rows:
+        if State(row["state"]) not in ENDED:
+            raise LabError(
+                f"Experiment {row['id']} does that already and is {in_words(row['state'])}.",
+                f"See `autolab show {row['id']}`.",
+            )
 
 
 def _wait_or_kill(experiment: Experiment) -> str:

@@ -228,6 +228,9 @@ async def _of_requeue(reader: Reader, order: Command) -> Undo:
         )
     then = f"it is {in_words(earlier.state)} again, as attempt {earlier.attempt}"
     what = f"the requeue of experiment {_named(experiment)}"
+    if earlier.reworded:
+        what = f"your change of the {' and the '.join(earlier.reworded)} of experiment {_named(experiment)}"
+        then = "it has what it had before"
     return Undo(order, what, then, "attempt", {"id": experiment.id, "state": str(experiment.state)})
 
 

@@ -50,5 +50,5 @@ async def vault_account(reader: Reader) -> str:
     told = f"{scored} run{'s' * (scored != 1)} scored" + (f", {waiting} to come" if waiting else "")
     if not agreed:
         return told
-    told += f"; {len(agreed)} promotion{'s' * (len(agreed) != 1)} compared, "
+    told += f"; {len(agreed)} win{'s' * (len(agreed) != 1)} compared, "
     return told + (f"the gain of {missing} is not there" if missing else "every gain is there too")

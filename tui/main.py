@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from orchestrator.cli.hints import for_lab
 from orchestrator.errors import LabError, UsageError
 from orchestrator.lab import Lab, daemon_of, find_lab
 
@@ -64,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if problem:
         print(f"autolab-tui: {problem}", file=sys.stderr)
         return 1
+    if not room.return_code and sys.stdout.isatty() and daemon_of(lab) is not None:
+        print(for_lab("The lab goes on: `autolab-tui` opens the room again, `autolab stop` lets it rest.", lab))
     return room.return_code or 0
 
 

@@ -39,6 +39,8 @@ def mark(win: Win) -> Said:
 
 def review_word(win: Win) -> str:
     """What people have decided of a win, in a few words."""
+    if win.returning is not None:
+        return f"return {win.returning.id} {win.returning.state.value.replace('_', ' ')}"
     if win.is_return:
         return f"put back {win.experiment.puts_back}"
     if win.is_revert:
@@ -108,8 +110,10 @@ def first_open(wins: Sequence[Win]) -> str | None:
 
 def heading(wins: Sequence[Win], width: int) -> Line:
     told = reviewed(wins)
-    gain = sum(-win.experiment.delta for win in wins if win.experiment.delta is not None)
-    words = f"  {told}" + (f"   gain together {figure(gain, '+.4f')}" if wins else "")
+    gain = figure(sum(-win.experiment.delta for win in wins if win.experiment.delta is not None), "+.4f")
+    words = f"  {told}" + (f"   gain together {gain}" if wins else "")
+    if wins and len(words) + 6 > width:
+        words = f"  {told}, gain {gain}"
     title = fit("review", max(6, width - len(words))) if len(words) + 6 > width else "review"
     return [Said(title, Tone.STRONG), Said(fit(words, max(0, width - len(title))).rstrip(), Tone.DIM)]
 
@@ -148,9 +152,9 @@ def win_facts(win: Win) -> list[tuple[str, str]]:
 
 def facts_line(win: Win, width: int) -> Line:
     """The same in one line, for a small screen."""
-    words = f"{side(win.score)}  before {side(win.before)}  {review_word(win)}"
-    more = f"  vault {score(win.vault)}" if win.vault is not None else ""
-    return [Said(fit(words + more, width), Tone.DIM)]
+    vault = f"  vault {score(win.vault)}" if win.vault is not None else ""
+    words = f"{review_word(win)}{vault}  {side(win.score)}  before {side(win.before)}"
+    return [Said(fit(words, width), Tone.DIM)]
 
 
 def _by(win: Win) -> str:

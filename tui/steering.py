@@ -14,9 +14,9 @@ from orchestrator.actions import BY_NAME, Action
 from orchestrator.actor import who
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab, daemon_of
-from orchestrator.remedies import require_in_master
+from orchestrator.remedies import require_in_master, require_not_asked
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import TOGETHER
+from orchestrator.store.records import TOGETHER, Decision
 from orchestrator.store.states import ACTIVE, ENDED, WAITING, State
 from tui.commands import Order
 from tui.completing import MEANT
@@ -92,24 +92,26 @@ class Steering:
         now = "--now" in arguments.get("words", ())
         if action.name == "stop":
             arguments = {"now": now}
-        question = STOP_NOW if action.name == "stop" and now else await self._question(action, arguments.get("id"))
-        self._ask(question, await self._about(action, arguments), action, lambda: self._send(action, arguments))
+        question, yes = await self._question(action, arguments.get("id"))
+        question = STOP_NOW if action.name == "stop" and now else question
+        self._ask(question, await self._about(action, arguments), action, lambda: self._send(action, arguments), yes)
 
-    async def _question(self, action: Action, experiment_id: int | None) -> str:
+    async def _question(self, action: Action, experiment_id: int | None) -> tuple[str, str]:
+        """And the word on the button that says yes."""
         experiment = None if experiment_id is None else await self._reader.experiment(experiment_id)
         if action.name == "revert" and experiment is not None and experiment.is_revert:
-            return PUT_BACK.format(experiment.reverses)
-        return action.confirm.format("" if experiment_id is None else experiment_id)
+            return PUT_BACK.format(experiment.reverses), "Put back"
+        return action.confirm.format("" if experiment_id is None else experiment_id), ""
 
     def _refuse(self, action: Action, words: str) -> None:
         self._app.notify(words, title=f"{action.verb or action.name}: refused", severity="warning", markup=False)
 
-    def _ask(self, question: str, about: str, action: Action, then: Callable[[], Any]) -> None:
+    def _ask(self, question: str, about: str, action: Action, then: Callable[[], Any], yes: str = "") -> None:
         def answered(sure: bool | None) -> None:
             if sure:
                 self._app.run_worker(then(), group="orders")
 
-        self._app.push_screen(Confirm(question, (action.footer or action.name).capitalize(), about), answered)
+        self._app.push_screen(Confirm(question, yes or (action.footer or action.name).capitalize(), about), answered)
 
     async def _order_several(self, action: Action, arguments: dict[str, Any]) -> None:
         if not action.several:
@@ -141,6 +143,7 @@ class Steering:
         if verb in ("revert", "ablate"):
             try:
                 await require_in_master(self._reader, experiment)
+                await require_not_asked(self._reader, experiment, Decision.MERGE if verb == "revert" else Decision.NONE)
             except LabError as error:
                 return str(error)
         if meant is None or experiment.state in meant or experiment.taken_out_by is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.columns import Column
 from orchestrator.store.records import Experiment
@@ -34,11 +34,14 @@ class Line:
     confirming: int
     at_rest: frozenset[str] = frozenset()  # teams that have a worker without a job
     ending: bool = False  # somebody has ordered the lab to stop
+    orders: Mapping[int, str] = field(default_factory=dict)  # verbs that nobody has answered yet, by experiment
 
 
 def waits_for(experiment: Experiment, before: int, line: Line, prepared: str, patched: int = 0) -> str:
     """What must happen before this experiment goes on; `before` others are ready and ahead of it, `patched` of its team
     are ready or in a worker's hands."""
+    if verb := line.orders.get(experiment.id):
+        return f"the {verb}" if line.alive else f"the {verb} that waits"
     if not line.alive:
         return "the daemon"
     if line.ending:

@@ -79,7 +79,9 @@ def status(words: Namespace) -> int:
     lines += [("agent", one.told) for one in busy]
     if held := [agent.name for agent in ask(lab, Reader.agents) if agent.paused_by]:
         lines.append(("paused", ", ".join(held)))
-    lines.append(("counts", _counted(facts["counts"], ask(lab, ablations)) or "no experiment yet"))
+    lines.append(
+        ("counts", _counted(facts["counts"], ask(lab, ablations), ask(lab, Reader.promotions)) or "no experiment yet")
+    )
     if earlier := ask(lab, lambda reader: reader.history_counts()):
         tally = ", ".join(f"{n} {status}" for status, n in earlier.items())
         lines.append(
@@ -103,10 +105,10 @@ def _waits(order: Command, running: bool) -> str:
     return f"{order.called} by {order.actor} {what}"
 
 
-def _counted(counts: dict[str, int], measured: list[Experiment]) -> str:
+def _counted(counts: dict[str, int], measured: list[Experiment], promotions: list[Experiment]) -> str:
     """How many experiments are in each state. The start, which is promoted from the first, is none."""
     without_start = {**counts, State.PROMOTED: counts.get(State.PROMOTED, 0) - 1}
-    return ", ".join(counts_told(without_start, measured))
+    return ", ".join(counts_told(without_start, measured, promotions))
 
 
 def _teams_at_work(lab: Lab) -> tuple[tuple[Team, ...], str | None]:

@@ -51,11 +51,11 @@ def review(words: Namespace) -> int:
 def _decided(win: Win) -> str:
     """What people have decided about it."""
     if win.is_return:
-        return f"puts back {win.experiment.puts_back}"
+        return f"put back {win.experiment.puts_back}"
     if win.is_revert:
-        return f"takes out {win.experiment.reverses}"
+        return f"took out {win.experiment.reverses}"
     if win.taken_out:
-        return "reverted"
+        return f"taken out by {win.taken_out.id}"
     return f"accepted by {win.accepted.actor}" if win.accepted else "to review"
 
 
@@ -105,10 +105,10 @@ def morning(words: Namespace) -> int:
         rows.append(("own", one.label, in_words(one.state), one.title, one.why))
     for one in told.measured:
         rows.append((ABLATION, one.label, one.title, one.why))
+    no_wins = {State.PROMOTED: len(told.merged) - len(told.wins)}  # they are listed above
     for state, number in told.outcomes.items():
-        no_wins = len(told.merged) - len(told.wins)
-        taken = f", {no_wins} of them no wins" if state is State.PROMOTED and no_wins else ""
-        rows.append(("ended", f"{number} {in_words(state)}{taken}"))
+        if number > no_wins.get(state, 0):
+            rows.append(("ended", f"{number - no_wins.get(state, 0)} {in_words(state)}"))
     for name, share in told.slots.items():
         rows.append(("slot", name, f"{share:.0%} busy"))
     rows.append(("spent", f"{told.tokens} tokens", f"{told.money:.2f}"))
@@ -125,7 +125,7 @@ def morning(words: Namespace) -> int:
 def _merged_as(win: Win) -> str:
     if win.is_return:
         return "put back"
-    return "reverted" if win.is_revert else "merged"
+    return "taken out" if win.is_revert else "merged"
 
 
 def _since(told: Morning, hours: float) -> str:

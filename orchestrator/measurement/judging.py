@@ -235,12 +235,12 @@ class Judging:
 
 def _lost(experiment: Experiment, found: Standing) -> str:
     """Why an experiment is not merged; a measurement without a win says what that win is still worth."""
-    reason = found.decision.reason
-    if experiment.reverses is None or experiment.delta is None:
-        return reason
-    worth = f"{experiment.delta:+.4f} ± {found.error:.4f}"
-    figures = reason.partition(": ")[2] or reason
-    return f"experiment {experiment.reverses} {WORTH} {worth} by now; without it: {figures}"
+    without, delta = experiment.val_bpb, experiment.delta
+    if experiment.reverses is None or delta is None or without is None:
+        return found.decision.reason
+    worth = f"{delta:+.4f} ± {found.error:.4f}"
+    figures = f"master scores {without:.4f} without it, {without - delta:.4f} with it"
+    return f"experiment {experiment.reverses} {WORTH} {worth} by now: {figures}"
 
 
 def _listed(scores: list[float]) -> str:

@@ -11,9 +11,9 @@ from orchestrator.branches import Conflict
 from orchestrator.context import Context
 from orchestrator.errors import LabError
 from orchestrator.patches.submitting import add_diff
-from orchestrator.remedies import require_in_master, stands
+from orchestrator.remedies import require_in_master, require_not_asked, stands
 from orchestrator.store.records import REVERSAL, Decision, Experiment
-from orchestrator.store.states import ENDED, State, in_words
+from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal
 
 
@@ -50,7 +50,7 @@ async def _add(context: Context, experiment: Experiment, actor: str, decision: D
     master = await context.store.master(experiment.line)
     assert master is not None
     title, hypothesis = await _words(context, experiment, decision)
-    await _refuse_twice(context, title)
+    await require_not_asked(context.store, experiment, decision)
     diff = await asyncio.to_thread(context.repository.without, merge["commit_id"], master.commit_id)
     if isinstance(diff, Conflict):
         raise LabError(
@@ -84,13 +84,3 @@ async def _words(context: Context, experiment: Experiment, decision: Decision) -
     word = "Revert" if decision is Decision.MERGE else "Without"
     hypothesis = f"Master as it stands, but without the change of experiment {experiment.id}."
     return f"{word} experiment {experiment.id}: {experiment.title}", hypothesis
-
-
-async def _refuse_twice(context: Context, title: str) -> None:
-    rows = await context.store.rows("SELECT id, state FROM experiments WHERE title = ?", (title,))
-    for row in rows:
-        if State(row["state"]) not in ENDED:
-            raise LabError(
-                f"Experiment {row['id']} does that already and is {in_words(row['state'])}.",
-                f"See `autolab show {row['id']}`.",
-            )

@@ -17,6 +17,9 @@ from orchestrator.store.states import ENDED, State
 from orchestrator.vault_words import vault_account, vault_means
 
 NEAR_MISSES = 5
+NEAR = 2.0
+"""Standard deviations of one run."""
+
 ANOMALIES = 20
 _FAILED = frozenset(Outcome) - {Outcome.SCORED}
 
@@ -37,7 +40,7 @@ class Facts:
     promotions: tuple[Experiment, ...]
     scored: tuple[Experiment, ...]  # in the order of their outcomes
     own: tuple[Experiment, ...]  # people's, that ended without being merged
-    near_misses: tuple[Experiment, ...]  # the best of those that were not merged
+    near_misses: tuple[Experiment, ...]  # the best of those that were not merged, if chance may have made them worse
     still_worth: tuple[Experiment, ...]  # measurements of master without one of its wins, in that order
     failures: dict[str, int]  # runs without a score, by how they ended
     counts: dict[State, int]
@@ -66,6 +69,8 @@ async def facts_of(lab: Lab, reader: Reader) -> Facts:
     own = [one for one in ended if "@" in one.author and one.reverses is None]
     lost = [one for one in scored if one.delta is not None and one.state in (State.DISCARDED, State.NOT_CONFIRMED)]
     missed = [one for one in lost if one.reverses is None]
+    baseline = await views.baseline_of(reader)
+    near = [one for one in missed if (one.delta or 0.0) <= NEAR * (baseline.noise or 0.0)]
     return Facts(
         name=lab.root.name,
         at=utc_now(),
@@ -74,11 +79,11 @@ async def facts_of(lab: Lab, reader: Reader) -> Facts:
         first_run=runs[0].started_at if runs else None,
         runs=len(runs),
         slot_seconds=sum(views.run_seconds(run) or 0.0 for run in runs),
-        baseline=await views.baseline_of(reader),
+        baseline=baseline,
         promotions=tuple(await reader.promotions()),
         scored=tuple(scored),
         own=tuple(sorted(own, key=lambda one: one.id)),
-        near_misses=tuple(sorted(missed, key=lambda one: one.delta or 0.0)[:NEAR_MISSES]),
+        near_misses=tuple(sorted(near, key=lambda one: one.delta or 0.0)[:NEAR_MISSES]),
         still_worth=tuple(one for one in lost if one.reverses is not None),
         failures=dict(Counter(run.outcome for run in runs if run.outcome in _FAILED and run.val_bpb is None)),
         counts={state: n for state, n in counts.items() if n},

@@ -134,7 +134,7 @@ def _own(facts: Facts) -> str:
 def _outcomes(facts: Facts) -> str:
     counts = {str(state): number for state, number in facts.counts.items()}
     counts[State.PROMOTED] = counts.get(State.PROMOTED, 0) - _starts(facts)  # nobody has won a starting point
-    lines = ["- " + (", ".join(counts_told(counts, list(facts.still_worth))) or "no experiment yet")]
+    lines = ["- " + (", ".join(counts_told(counts, facts.still_worth, facts.promotions)) or "no experiment yet")]
     if facts.failures:
         lines.append("- Runs without a score: " + ", ".join(f"{n} {kind}" for kind, n in facts.failures.items()))
     if facts.early_stopping:

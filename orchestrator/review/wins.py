@@ -54,6 +54,7 @@ class Win:
     runs: int
     accepted: Accepted | None
     without: tuple[Experiment, ...]  # reverts and ablations of it, oldest first
+    returning: Experiment | None = None  # what is to put it back into master, and waits or runs
 
     @property
     def is_revert(self) -> bool:
@@ -133,9 +134,16 @@ async def wins_of(reader: Reader) -> list[Win]:
                 runs=len(runs[one.id]),
                 accepted=marks.get(one.id),
                 without=tuple(other for other in reversals if other.reverses == one.id),
+                returning=_returning(one, reversals),
             )
         )
     return wins
+
+
+def _returning(win: Experiment, reversals: Sequence[Experiment]) -> Experiment | None:
+    revert = win.id if win.is_revert else win.taken_out_by
+    meant = [one for one in reversals if one.puts_back is not None and one.reverses == revert]
+    return next((one for one in meant if one.state not in ENDED), None)
 
 
 async def _marks(reader: Reader) -> dict[int, Accepted]:

@@ -6,6 +6,8 @@ Their states are those of any experiment; what is told of them to people goes by
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from orchestrator.store.records import REVERSAL, Decision, Experiment
 from orchestrator.store.states import State, in_words
 
@@ -32,8 +34,15 @@ def is_ablation(state: str, source: str) -> bool:
     return state in UNMERGED and source.startswith(REVERSAL)
 
 
-def counts_told(counts: dict[str, int], ablations: list[Experiment]) -> list[str]:
-    """How many experiments are in each state, in words; the ablations by themselves, at the end."""
-    ideas = {state: number - sum(one.state == state for one in ablations) for state, number in counts.items()}
+def counts_told(
+    counts: dict[str, int], ablations: Sequence[Experiment], promotions: Sequence[Experiment] = ()
+) -> list[str]:
+    """How many experiments are in each state, in words; the ablations by themselves, at the end, and the reverts that
+    are among the promotions."""
+    back = [one for one in promotions if one.puts_back is not None]
+    out = [one for one in promotions if one.is_revert and one.puts_back is None]
+    apart = [*ablations, *back, *out]
+    ideas = {state: number - sum(one.state == state for one in apart) for state, number in counts.items()}
     told = [f"{number} {in_words(state)}" for state, number in ideas.items() if number > 0]
-    return [*told, *([f"{len(ablations)} {ABLATION}"] if ablations else [])]
+    named = ((ablations, ABLATION), (out, OUT), (back, "put back"))
+    return [*told, *(f"{len(these)} {word}" for these, word in named if these)]

@@ -37,6 +37,12 @@ class EarlierAttempt:
     def attempt(self) -> int:
         return int(self.was["attempt"])
 
+    @property
+    def reworded(self) -> list[str]:
+        """What was changed in place, by name; nothing where it was a new attempt."""
+        names = [name for name in _GIVEN if name in self.was and self.was[name] != self.given.get(name)]
+        return [] if "attempt" in names else names
+
     def stands_behind(self, now: Experiment) -> bool:
         """Whether what waits is still what was asked for then."""
         return all(getattr(now, name) == value for name, value in self.given.items())

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from orchestrator.store.docket import Docket
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import VAULT, Experiment, Run, VaultScore, utc_now
+from orchestrator.store.records import REVERSAL, VAULT, Decision, Experiment, Run, VaultScore, utc_now
 
 _WON = """
     WITH won AS (
@@ -51,18 +51,21 @@ async def held_slots(reader: Reader) -> set[str]:
 
 
 async def vault_verdicts(reader: Reader) -> dict[int, str]:
-    """What the vault says of a promotion, by experiment."""
-    rows = await reader.rows("SELECT experiment_id, sentence FROM vault_verdicts")
+    """What the vault says of a win, by experiment; nobody has claimed a gain of a revert."""
+    rows = await reader.rows(
+        "SELECT v.experiment_id, v.sentence FROM vault_verdicts AS v JOIN experiments AS e ON e.id = v.experiment_id"
+        f" WHERE NOT (e.decision = '{Decision.MERGE}' AND e.source LIKE '{REVERSAL}%')"
+    )
     return {int(row["experiment_id"]): str(row["sentence"]) for row in rows}
 
 
 async def undecided(reader: Reader) -> Sequence[Experiment]:
-    """Promotions of which the vault has said nothing yet, in the order of master."""
+    """Wins of which the vault has said nothing yet, in the order of master."""
     rows = await reader.rows(
         _WON + "SELECT experiments.* FROM experiments JOIN won ON won.id = experiments.id"
         " WHERE experiments.id NOT IN (SELECT experiment_id FROM vault_verdicts) ORDER BY won.at, experiments.id"
     )
-    return [Experiment.from_row(row) for row in rows]
+    return [one for one in map(Experiment.from_row, rows) if not one.is_revert]
 
 
 class VaultBook(Docket):

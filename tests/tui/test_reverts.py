@@ -25,6 +25,7 @@ from orchestrator.review.morning import morning_of
 from orchestrator.review.wins import wins_of
 from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
+from orchestrator.store.vault import undecided, vault_verdicts
 from orchestrator.store.writer import Writer
 from orchestrator.views import baseline_of, results_json
 from tests.command_line import autolab
@@ -70,7 +71,16 @@ async def test_a_revert_is_no_win_in_any_count(lab: Lab) -> None:
         changes = await Changing().look(store, LONG_AGO)
         assert changes is not None and (changes.merged, changes.reverted) == (3, 1), "the start was taken too"
         baseline = await baseline_of(store)
-        assert (baseline.promotions, baseline.reverts) == (2, 1)
+        assert (baseline.promotions, baseline.out) == (2, 1)
+        for number in (1, 3):
+            await store.decide_vault(number, "the vault agrees", None)
+        assert list(await vault_verdicts(store)) == [1], "nobody has claimed a gain of the revert"
+        undecided_still = [one.id for one in await undecided(store)]
+        assert undecided_still == [2]
+        told = autolab("status", str(lab.root)).stdout
+        assert next(line.split(maxsplit=1)[1] for line in told.splitlines() if line.startswith("counts")).startswith(
+            "2 promoted, 1 taken out"
+        )
         revert_of_it = await store.experiment(3)
         assert revert_of_it is not None
         with pytest.raises(LabError, match="takes experiment 1 out of master: it is no win to review"):
@@ -103,6 +113,10 @@ async def test_a_win_that_was_taken_out_reads_so_and_comes_back_with_a_revert_of
         assert "master with experiment 1 in it again" in await revert(context, of_it, ADA)
         back = await store.experiment(4)
         assert back is not None and back.title.startswith("Put back experiment 1: ")
+        words = {win.experiment.id: review_word(win) for win in await wins_of(store)}
+        assert words == {1: "return 4 ready", 2: "to review", 3: "return 4 ready"}
+        with pytest.raises(LabError, match="Experiment 4 does that already and is ready"):
+            await revert(context, of_it, ADA)
         await measure(store, 4, [RunKind.SCREEN], 3.1)
         await store.move(4, State.SCORED, "scored")
         await Judging(context).judge()
@@ -117,6 +131,8 @@ async def test_a_win_that_was_taken_out_reads_so_and_comes_back_with_a_revert_of
         }
         assert "taken_out_by" not in entries[1], "the contract's fields alone where nothing was taken out"
         assert [win.taken_out for win in await wins_of(store) if win.experiment.id == 1] == [None], "it is back"
+        baseline = await baseline_of(store)
+        assert baseline.out == 0, "so master is the best that there was, as far as wins go"
         changes = await looking.look(store, LONG_AGO)
         assert changes is not None and (changes.reverted, changes.returned) == (1, 1)
         morning = await morning_of(store, LONG_AGO)

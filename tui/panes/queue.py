@@ -26,6 +26,7 @@ class Queue(Rows):
             story.confirming,
             at_rest,
             snapshot.ending is not None,
+            {order.arguments["id"]: order.verb for order in snapshot.orders if "id" in order.arguments},
         )
         self.show(queue_rows(story.queue, story.prepared, line))
         found = f"/{asked.text} {len(story.queue)} of " if asked.terms else ""

@@ -14,6 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
+from textual.timer import Timer
 from textual.widgets import Input, Label, Static
 
 from orchestrator.errors import LabError
@@ -28,6 +29,7 @@ from tui.commands import usage_of
 from tui.completing import Known, Offer, no_way, offers
 from tui.entry import HistoryEntry
 from tui.present import plain
+from tui.screens.dialogs import LIVE_SECONDS
 from tui.tones import fit
 from tui.typed_before import TypedBefore
 
@@ -65,6 +67,7 @@ class CommandLine(ModalScreen[str | None]):
         self._history = before.history()
         self._offers: list[Offer] = []
         self._chosen: int | None = None  # which of them tab has put into the line
+        self._due: Timer | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="ask"):
@@ -131,6 +134,10 @@ class CommandLine(ModalScreen[str | None]):
         return fit(usage_of(line) or HINT, max(10, self.app.size.width - 6))
 
     def on_input_changed(self, event: Input.Changed) -> None:
+        if self._due is not None:
+            self._due.stop()
+        if line := event.value.strip():  # a dropped line costs nothing of what is being typed
+            self._due = self.set_timer(LIVE_SECONDS, lambda: self._before.left(line))
         self._say(self._hint(event.value))
         if self._chosen is None or event.value.rstrip() != self._offers[self._chosen].line:
             self._look()
@@ -168,6 +175,8 @@ class CommandLine(ModalScreen[str | None]):
         if trouble is not None:
             self._say(trouble, wrong=True)
             return
+        if self._due is not None:
+            self._due.stop()
         self._before.given(line)
         self.dismiss(line)
 
