@@ -25,14 +25,12 @@ class Progress:
     gain: float | None  # believed of all that was merged together, bits per byte
     wins: int
     expected_false: float  # of the wins that claim a gain
-    out: int  # wins that reverts have taken out of it
 
 
 async def progress_of(reader: Reader, line: str, beliefs: dict[int, Belief]) -> Progress:
     """Of the lab's master, or that of the team `line`."""
     rows = await reader.rows(
-        "SELECT id, decision, promoted_as, taken_out_by FROM experiments"
-        " WHERE state = 'promoted' AND delta IS NOT NULL AND line = ?",
+        "SELECT id, decision, promoted_as FROM experiments WHERE state = 'promoted' AND delta IS NOT NULL AND line = ?",
         (line,),
     )
     promoted = [row for row in rows if row["id"] in beliefs]
@@ -42,7 +40,6 @@ async def progress_of(reader: Reader, line: str, beliefs: dict[int, Belief]) -> 
         sum(beliefs[row["id"]].gain for row in promoted) if promoted else None,
         len(wins),
         expected_false(claimed),
-        sum(row["taken_out_by"] is not None for row in rows if row["decision"] == Decision.NONE),
     )
 
 

@@ -29,6 +29,7 @@ FOR_GOOD = {
     "import": "the agents may have read it.",
     "pick": "the branch is yours. `git branch -D {branch}` removes it.",
     "stop": "`autolab start` starts the lab again.",
+    "start": "`autolab stop` lets it rest after all.",
 }
 """Orders that cannot be undone, and why: {id} is the experiment, {branch} what a pick has made."""
 
@@ -89,9 +90,9 @@ async def not_begun(reader: Reader, actor: str) -> list[Command]:
 async def refuse_in_hand(reader: Reader, actor: str) -> None:
     """While this person's last order is not answered yet, an undo would be of an older one. Raises LabError."""
     rows = await reader.rows(
-        "SELECT * FROM commands WHERE actor = ? AND state = 'waiting' ORDER BY id DESC LIMIT 1", (actor,)
+        "SELECT * FROM commands WHERE actor = ? AND state != 'refused' ORDER BY id DESC LIMIT 1", (actor,)
     )
-    for order in map(Command.from_row, rows):
+    for order in (one for one in map(Command.from_row, rows) if one.state == "waiting"):
         if order.verb == "stop":
             raise LabError("The lab is stopping, as you ordered.", "`autolab start`, or S in the room, calls that off.")
         raise LabError(f"Your last order, {order.called}, is being carried out.", "Undo it once it is answered.")
@@ -223,7 +224,7 @@ async def _of_requeue(reader: Reader, order: Command) -> Undo:
     begun = any(run.attempt == experiment.attempt for run in await reader.runs_of(experiment.id))
     if experiment.state not in EDITABLE or begun:
         raise LabError(
-            f"{stands(experiment)}; only what still waits in nobody's hands is taken back.",
+            f"{stands(experiment)}; only what still waits is taken back.",
             instead_of_requeueing(experiment),
         )
     then = f"it is {in_words(earlier.state)} again, as attempt {earlier.attempt}"

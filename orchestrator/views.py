@@ -63,7 +63,6 @@ class Baseline:
     gains: Mapping[int, float] = field(default_factory=dict)  # believed of each measured experiment, by its id
     mark: str = ""  # what must stand beside every score (score_mark)
     ground: str = ""
-    out: int = 0  # wins that were taken out again, so that master may score worse than it did
 
     @property
     def gain(self) -> float | None:
@@ -82,7 +81,6 @@ async def baseline_of(reader: Reader, line: str = "") -> Baseline:
         noise=noise.deviation if noise is not None else None,
         believed=progress.gain,
         promotions=progress.wins,
-        out=progress.out,
         expected_false=progress.expected_false,
         gains={number: belief.gain for number, belief in beliefs.items()},
     )

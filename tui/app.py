@@ -312,7 +312,8 @@ class ControlRoom(PacedApp[str]):
         """Whether this room only watches and the action would change the lab: then it says so."""
         if not self.read_only or action.kind in (Kind.VIEW, Kind.READ):
             return False
-        words = f"This room only watches: {action.verb or action.name.replace('_', ' ')} would change the lab."
+        meant = action.verb or action.footer or action.name.replace("_", " ")
+        words = f"This room only watches: {meant} would change the lab."
         self.notify(f"{words} Open it without --read-only.", title="read-only", severity="warning", markup=False)
         return True
 

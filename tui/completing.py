@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -119,7 +120,13 @@ def _bases(number: str, known: Known) -> list[str]:
     held = any(str(one) == number and state is State.PROMOTED for one, _, state in known.experiments)
     own = (f"exp/{number}-", f"exp/{number}.")
     others = [name for name in known.branches if not name.startswith(own)]
-    return sorted(others, key=lambda name: name == "master" and held)
+    return sorted(others, key=lambda name: (held and _holds(name, int(number)), held and name == "master"))
+
+
+def _holds(branch: str, number: int) -> bool:
+    """Whether a branch most likely holds a win: master, and what was begun after it."""
+    begun = re.match(r"exp/(\d+)", branch)
+    return branch == "master" or (begun is not None and int(begun[1]) > number)
 
 
 def _values(value: str) -> tuple[str, ...]:

@@ -134,9 +134,8 @@ def _facts(health: Health, terse: bool) -> list[list[Said]]:
         measured = health.alive and not health.halted
         facts.append([Said("the baseline is being measured" if measured else "no baseline yet", Tone.DIM)])
     else:
-        word = "master" if baseline.out else "best"  # without what was taken out it may have been better before
         facts.append(
-            [Said(f"{word} ", Tone.DIM), Said(figure(baseline.val_bpb), Tone.STRONG), *_uncertainty(baseline, terse)]
+            [Said("master ", Tone.DIM), Said(figure(baseline.val_bpb), Tone.STRONG), *_uncertainty(baseline, terse)]
         )
         if baseline.gain:
             facts.append(_gain(baseline, terse))

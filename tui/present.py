@@ -99,7 +99,7 @@ def standing(experiment: Experiment) -> Said:
     measured master without a win is no idea that failed."""
     if is_ablation(experiment.state, experiment.source):
         return Said(ABLATED, Tone.PLAIN)
-    if experiment.taken_out_by is not None:
+    if experiment.taken_out_by is not None and not experiment.is_revert:
         return Said(TAKEN_OUT, Tone.DIM)
     if experiment.state is State.PROMOTED and experiment.val_bpb is None:
         return Said(UNMEASURED, Tone.DIM)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from orchestrator.columns import Column
 from orchestrator.figures import figure
-from orchestrator.review.wins import Score, Win
+from orchestrator.review.wins import Score, Win, moved
 from orchestrator.store.records import Decision
 from orchestrator.store.states import ENDED, State
 from tui.present import Cell, age, difference, plain, score
@@ -39,17 +39,8 @@ def mark(win: Win) -> Said:
 
 def review_word(win: Win) -> str:
     """What people have decided of a win, in a few words."""
-    if win.returning is not None:
-        return f"return {win.returning.id} {win.returning.state.value.replace('_', ' ')}"
-    if win.is_return:
-        return f"put back {win.experiment.puts_back}"
-    if win.is_revert:
-        return f"took out {win.experiment.reverses}"
-    out = win.taken_out
-    if out is not None and out.state is State.PROMOTED:
-        return f"taken out by {out.id}"
-    if out is not None:
-        return f"revert {out.id} {out.state.value}"
+    if word := moved(win):
+        return word
     return f"by {win.accepted.actor}" if win.accepted is not None else "to review"
 
 
@@ -153,7 +144,9 @@ def win_facts(win: Win) -> list[tuple[str, str]]:
 def facts_line(win: Win, width: int) -> Line:
     """The same in one line, for a small screen."""
     vault = f"  vault {score(win.vault)}" if win.vault is not None else ""
-    words = f"{review_word(win)}{vault}  {side(win.score)}  before {side(win.before)}"
+    believed = f"  {figure(win.believed, '+.4f')} believed" if win.believed is not None else ""
+    scores = f"  {side(win.score)}  before {side(win.before)}"
+    words = f"{review_word(win)}{_way_back(win)}{vault}{believed}{scores}  {plain(win.experiment.source)}"
     return [Said(fit(words, width), Tone.DIM)]
 
 

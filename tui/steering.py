@@ -134,6 +134,10 @@ class Steering:
         experiment = None if experiment_id is None else await self._reader.experiment(experiment_id)
         verb = "priority" if action.name in ("raise", "lower") else action.verb or ""
         meant = MEANT.get(verb)
+        if verb in ("end", "kill") and any(
+            run.experiment_id == experiment_id for run in await self._reader.runs_underway()
+        ):
+            return None  # also of a master that is being measured
         if experiment is None:
             return (
                 None

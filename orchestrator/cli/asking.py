@@ -12,6 +12,7 @@ from orchestrator.figures import figure
 from orchestrator.lab import Lab
 from orchestrator.store.ablations import ABLATION, OUT, is_ablation
 from orchestrator.store.reader import Reader
+from orchestrator.store.records import REVERSAL
 from orchestrator.store.states import State, beside
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ def number(value: float | None, form: str = ".4f") -> str:
 def state_word(experiment: dict[str, Any]) -> str:
     """Its state as people read it; a start is part of master before it is measured, and what measures master without a
     win is no idea that failed; a win that was taken out of master again is no part of it."""
-    if experiment.get("taken_out_by") is not None:
+    if experiment.get("taken_out_by") is not None and not experiment["source"].startswith(REVERSAL):
         return OUT
     if is_ablation(experiment["state"], experiment["source"]):
         return ABLATION

@@ -16,7 +16,7 @@ from orchestrator.figures import figure
 from orchestrator.lab import find_lab
 from orchestrator.review.exporting import write_patch
 from orchestrator.review.morning import Morning, morning_of
-from orchestrator.review.wins import Win, require_patch, wins_of
+from orchestrator.review.wins import Win, moved, require_patch, wins_of
 from orchestrator.store.ablations import ABLATION
 from orchestrator.store.records import to_the_minute
 from orchestrator.store.states import State, in_words
@@ -50,12 +50,10 @@ def review(words: Namespace) -> int:
 
 def _decided(win: Win) -> str:
     """What people have decided about it."""
-    if win.is_return:
-        return f"put back {win.experiment.puts_back}"
-    if win.is_revert:
-        return f"took out {win.experiment.reverses}"
-    if win.taken_out:
-        return f"taken out by {win.taken_out.id}"
+    return moved(win) or _accepted(win)
+
+
+def _accepted(win: Win) -> str:
     return f"accepted by {win.accepted.actor}" if win.accepted else "to review"
 
 

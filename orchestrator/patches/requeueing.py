@@ -94,6 +94,7 @@ async def _with_patch(context: Context, experiment: Experiment, diff: str, actor
         patch=diff,
         title=experiment.title,
         hypothesis=experiment.hypothesis,
+        edit=experiment.edit if experiment.patch is not None else f"a patch of {actor}'s own",
         role_model="",
         program=program_hash(after),
     )

@@ -12,7 +12,7 @@ from orchestrator.given import no_experiment
 from orchestrator.store.ablations import ABLATED
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import REVERSAL, Decision, Experiment, Run
-from orchestrator.store.states import ENDED, State
+from orchestrator.store.states import ENDED, State, in_words
 from orchestrator.store.vault import vault_verdicts
 from orchestrator.vault_words import vault_means
 from orchestrator.views import noise_of_master, run_seconds, valid_runs
@@ -72,6 +72,20 @@ class Win:
         stand = [one for one in meant if one.taken_out_by is None]  # not those that were reverted themselves
         alive = [one for one in stand if one.state is State.PROMOTED or one.state not in ENDED]
         return alive[-1] if alive else None
+
+
+def moved(win: Win) -> str:
+    """How it was taken out of master or put back, or is to be, in a few words; empty for a win that stands."""
+    if win.returning is not None:
+        return f"return {win.returning.id} {in_words(win.returning.state)}"
+    if win.is_return:
+        return f"put back {win.experiment.puts_back}"
+    if win.is_revert:
+        return f"took out {win.experiment.reverses}"
+    out = win.taken_out
+    if out is not None and out.state is State.PROMOTED:
+        return f"taken out by {out.id}"
+    return "" if out is None else f"revert {out.id} {in_words(out.state)}"
 
 
 def mark_key(experiment_id: int) -> str:

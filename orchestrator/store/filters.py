@@ -16,6 +16,7 @@ from enum import Enum
 
 from orchestrator.errors import UsageError
 from orchestrator.store.ablations import ABLATED, ABLATION, OUT
+from orchestrator.store.records import REVERSAL
 from orchestrator.store.states import State
 
 Value = str | float
@@ -292,7 +293,7 @@ def _one(term: Term, value: Value | None, noise: float | None) -> Condition:
     if column.kind is Kind.STATE and value == ABLATION:
         return ABLATED, []
     if column.kind is Kind.STATE and value == OUT.replace(" ", "_"):
-        return "taken_out_by IS NOT NULL", []
+        return f"(taken_out_by IS NOT NULL AND source NOT LIKE '{REVERSAL}%')", []
     pattern = _plain(str(value)).replace("*", "%")
     return f"{column.sql} LIKE ? ESCAPE '!'", [pattern]
 

@@ -60,6 +60,10 @@ class PlannerTools:
     async def _queue(self, arguments: dict[str, Any]) -> Answer:
         experiment = await self._own(arguments["id"])
         priority, reason = int(arguments["priority"]), str(arguments["reason"]).strip()
+        person = await self._who_ranked(experiment)
+        if person and experiment.state is not State.PROPOSED:
+            return Answer(f"Experiment {experiment.id} keeps the priority {experiment.priority} that {person} gave it.")
+        priority = experiment.priority if person else priority
         match experiment.state:
             case State.PROPOSED:
                 await self._refuse_a_number(experiment)
@@ -71,6 +75,15 @@ class PlannerTools:
             case _:
                 raise ToolRefusal(f"Experiment {experiment.id} is {experiment.state}; it waits for nothing.")
         return Answer(f"Experiment {experiment.id} waits with priority {priority}.")
+
+    async def _who_ranked(self, experiment: Experiment) -> str:
+        """The person whose word its priority is; empty where it is the agents'."""
+        row = await self._context.store.row(
+            "SELECT actor FROM events WHERE kind = 'priority' AND experiment_id = ? ORDER BY seq DESC LIMIT 1",
+            (experiment.id,),
+        )
+        ranked_by = experiment.author if row is None else str(row["actor"])
+        return ranked_by if "@" in ranked_by else ""
 
     async def _drop(self, arguments: dict[str, Any]) -> Answer:
         experiment = await self._own(arguments["id"])

@@ -175,6 +175,24 @@ def test_a_proposal_that_varies_a_number_is_sent_to_the_tuner_by_every_planner_b
     in_lab(bare, play)
 
 
+def test_the_priority_that_a_person_gave_is_not_the_planners_to_change(bare: Path) -> None:
+    async def play(context: Context) -> None:
+        await baseline(context)
+        store, tools = context.store, planning(context)
+        words = Proposal("Mine", "It helps.", "ada@box")
+        own = await store.add_experiment(words, author="ada@box", team="person", priority=4, state=State.QUEUED)
+        theirs = await waiting(context, "Squared ReLU", State.PROPOSED)
+        await store.set_priority(theirs.id, 30, "first", actor="ada@box")
+        kept = f"Experiment {own.id} keeps the priority 4 that ada@box gave it."
+        assert kept in await call(tools, "queue", id=own.id, priority=20, reason="the reviewer's wish")
+        queued = await call(tools, "queue", id=theirs.id, priority=5, reason="a new direction")
+        assert "waits with priority 30" in queued
+        await store.set_priority(own.id, 6, "later", actor="planner")  # from before persons' words stood
+        assert "waits with priority 20" in await call(tools, "queue", id=own.id, priority=20, reason="wished for")
+
+    in_lab(bare, play)
+
+
 @pytest.mark.parametrize("up", [True, False], ids=["steps up did well", "steps down did well"])
 def test_the_tuner_learns_from_a_constant_whatever_its_experiment_is_called(bare: Path, up: bool) -> None:
     async def play(context: Context) -> None:

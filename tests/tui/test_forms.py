@@ -192,7 +192,7 @@ async def test_an_experiment_is_requeued_with_another_hypothesis_and_edited_whil
         await pilot.press("R")
         await until(pilot, lambda: "Experiment 4 is patching and has no outcome yet" in notices(pilot))
         await pilot.press("z")
-        await until(pilot, lambda: "is patching; only what still waits in nobody's hands" in notices(pilot))
+        await until(pilot, lambda: "is patching; only what still waits" in notices(pilot))
         await pilot.press("escape", "4", "space", "space", "R")
         await until(pilot, lambda: "One experiment is edited at a time and 2 are marked" in notices(pilot))
 

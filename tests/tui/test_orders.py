@@ -133,7 +133,7 @@ async def test_a_requeue_is_not_taken_back_from_under_a_run_and_what_waited_come
     assert ready is not None and ready.commit_id is not None
     await desk.store.begin_run(ready, RunKind.SCREEN, 1, Place("cpu0", "a core", "off"), ready.commit_id)
     refused = await desk.order("undo", command=again.id)
-    assert refused.state == "refused" and "only what still waits in nobody's hands is taken back" in refused.answer
+    assert refused.state == "refused" and "only what still waits is taken back" in refused.answer
 
 
 async def test_a_requeue_throws_no_patch_of_a_persons_own_away(desk: Desk) -> None:

@@ -71,7 +71,7 @@ async def test_a_revert_is_no_win_in_any_count(lab: Lab) -> None:
         changes = await Changing().look(store, LONG_AGO)
         assert changes is not None and (changes.merged, changes.reverted) == (3, 1), "the start was taken too"
         baseline = await baseline_of(store)
-        assert (baseline.promotions, baseline.out) == (2, 1)
+        assert baseline.promotions == 2
         for number in (1, 3):
             await store.decide_vault(number, "the vault agrees", None)
         assert list(await vault_verdicts(store)) == [1], "nobody has claimed a gain of the revert"
@@ -95,7 +95,7 @@ async def test_a_win_that_was_taken_out_reads_so_and_comes_back_with_a_revert_of
     )
     async with room(lab, (120, 40)) as pilot:
         await until(pilot, partial(shows, pilot, "◇ taken out"))
-        assert shows(pilot, "master 3.") and not shows(pilot, "best 3."), "it was better before"
+        assert shows(pilot, "master 3.")
         await pilot.press("colon", *"show 1", "enter")
         await until(pilot, partial(shows, pilot, "◇ taken out of master by 3; it was merged as"))
     async with Writer(lab.database) as store:
@@ -131,8 +131,6 @@ async def test_a_win_that_was_taken_out_reads_so_and_comes_back_with_a_revert_of
         }
         assert "taken_out_by" not in entries[1], "the contract's fields alone where nothing was taken out"
         assert [win.taken_out for win in await wins_of(store) if win.experiment.id == 1] == [None], "it is back"
-        baseline = await baseline_of(store)
-        assert baseline.out == 0, "so master is the best that there was, as far as wins go"
         changes = await looking.look(store, LONG_AGO)
         assert changes is not None and (changes.reverted, changes.returned) == (1, 1)
         morning = await morning_of(store, LONG_AGO)
@@ -244,7 +242,7 @@ async def test_the_room_shows_a_revert_beside_the_wins(lab: Lab) -> None:
         await until(pilot, partial(shows, pilot, "1 wins 2, 1 taken out"))
         await until(pilot, lambda: "2 diff 2" in screen_text(pilot))  # the first that waits for a review
         await pilot.press("G")
-        await until(pilot, partial(shows, pilot, "review  took out 1"))
+        await until(pilot, partial(shows, pilot, "took out 1: X on this puts it back"))
         await pilot.press("escape", "colon", *"morning 24", "enter")
         await on(pilot, MorningScreen)
         await until(pilot, lambda: "2 wins, 1 taken out" in screen_text(pilot))

@@ -37,7 +37,7 @@ async def test_the_first_screen_shows_health_slots_and_results(tmp_path: Path, s
     async with room(lab, size) as pilot:
         await pilot.pause()
         text = screen_text(pilot)
-        for words in ("at work", "best", "1 slots", "3 results", "cpu0", "training", "42%", "? help"):
+        for words in ("at work", "master 3.", "1 slots", "3 results", "cpu0", "training", "42%", "? help"):
             assert words in text, text
         if size[0] >= 110:
             for words in ("2 agents", "4 queue", "5 best score", "An idea that waits", "researcher"):

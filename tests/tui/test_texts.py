@@ -166,6 +166,7 @@ KNOWN = Known(
         ("paper ro", ["paper 2104.09864"]),
         ("pick 12 ", ["pick 12 master", "pick 12 exp/11-rotary", "pick 12 exp/1-wider"]),
         ("pick 1 ", ["pick 1 exp/12-muon", "pick 1 exp/11-rotary", "pick 1 master"]),
+        ("pick 13 ", ["pick 13 master", "pick 13 exp/12-muon"]),
         ("import ", ["import results.tsv"]),
         ("track", []),
         ("results sort d", ["results sort delta"]),

@@ -84,9 +84,12 @@ class EditForm(FormScreen):
         self.HEADING, self.HAND_IN = f"{what} {plain(experiment.title)}", "Change it" if waits else "Requeue it"
 
     def fields(self) -> list[tuple[str, Widget]]:
+        title = self.before.get("title", self._edited.title)
+        words = _area(self.before.get("hypothesis", self._edited.hypothesis), "hypothesis")
+        words.move_cursor(words.document.end)
         return [
-            ("title", Entry(self.before.get("title", self._edited.title), id="title", compact=True)),
-            ("hypothesis", _area(self.before.get("hypothesis", self._edited.hypothesis), "hypothesis")),
+            ("title", Entry(title, id="title", compact=True, select_on_focus=False)),
+            ("hypothesis", words),
         ]
 
     def without_patch(self) -> str:

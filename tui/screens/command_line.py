@@ -68,6 +68,7 @@ class CommandLine(ModalScreen[str | None]):
         self._offers: list[Offer] = []
         self._chosen: int | None = None  # which of them tab has put into the line
         self._due: Timer | None = None
+        self._unsaved = ""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="ask"):
@@ -136,8 +137,9 @@ class CommandLine(ModalScreen[str | None]):
     def on_input_changed(self, event: Input.Changed) -> None:
         if self._due is not None:
             self._due.stop()
-        if line := event.value.strip():  # a dropped line costs nothing of what is being typed
-            self._due = self.set_timer(LIVE_SECONDS, lambda: self._before.left(line))
+        self._unsaved = event.value.strip()
+        if self._unsaved:  # a dropped line costs nothing of what is being typed
+            self._due = self.set_timer(LIVE_SECONDS, self._save)
         self._say(self._hint(event.value))
         if self._chosen is None or event.value.rstrip() != self._offers[self._chosen].line:
             self._look()
@@ -177,6 +179,7 @@ class CommandLine(ModalScreen[str | None]):
             return
         if self._due is not None:
             self._due.stop()
+        self._unsaved = ""
         self._before.given(line)
         self.dismiss(line)
 
@@ -185,7 +188,16 @@ class CommandLine(ModalScreen[str | None]):
         hint.update(words)
         hint.set_class(wrong, "wrong")
 
+    def _save(self) -> None:
+        if self._unsaved:
+            self._before.left(self._unsaved)
+        self._unsaved = ""
+
+    def on_unmount(self) -> None:
+        self._save()
+
     def action_leave(self) -> None:
+        self._unsaved = ""
         self._before.left(self._line.value.strip())
         self.dismiss(None)
 

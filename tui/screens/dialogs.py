@@ -141,6 +141,7 @@ class Write(ModalScreen[str | None]):
         self._prompt, self._hint, self._before = prompt, hint, before
         self._history = before.history()
         self._due: Timer | None = None
+        self._unsaved = ""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="ask"):
@@ -153,9 +154,17 @@ class Write(ModalScreen[str | None]):
         """A dropped line costs nothing of what is being typed."""
         if self._due is not None:
             self._due.stop()
-        line = event.value.strip()
-        if line:
-            self._due = self.set_timer(LIVE_SECONDS, lambda: self._before.left(line))
+        self._unsaved = event.value.strip()
+        if self._unsaved:
+            self._due = self.set_timer(LIVE_SECONDS, self._save)
+
+    def _save(self) -> None:
+        if self._unsaved:
+            self._before.left(self._unsaved)
+        self._unsaved = ""
+
+    def on_unmount(self) -> None:
+        self._save()
 
     def action_history(self, by: int) -> None:
         entry = self.query_one(Input)
@@ -165,9 +174,11 @@ class Write(ModalScreen[str | None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if self._due is not None:
             self._due.stop()
+        self._unsaved = ""
         self._before.given(event.value.strip())
         self.dismiss(without_signs(event.value))
 
     def action_leave(self) -> None:
+        self._unsaved = ""
         self._before.left(self.query_one(Input).value.strip())
         self.dismiss(None)

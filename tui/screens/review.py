@@ -26,7 +26,7 @@ from tui.split_diff import split_diff
 from tui.tones import Line, Said, Tone
 
 LOOK_SECONDS = 1.0
-FACTS_COLUMNS = 110  # from here on the facts stand beside the list
+FACTS_COLUMNS = 132  # from here on the facts stand beside the list, and leave it room for its columns
 SPLIT_COLUMNS = 160  # from here on a diff is side by side, unless asked otherwise
 MOST_LIST_ROWS = 12
 
@@ -188,7 +188,7 @@ class ReviewScreen(RoomScreen):
     def _arrange(self) -> None:
         """The list takes the lines that it needs, within reason; the diff the rest, or everything when zoomed."""
         small = self.has_class("small")
-        most = 5 if small else min(MOST_LIST_ROWS, max(6, self.size.height // 3))
+        most = 5 if self.size.height < 30 else min(MOST_LIST_ROWS, max(6, self.size.height // 3))
         rows = max(1, min(len(self._wins), most)) if small else most
         zoomed_diff = self._zoomed and self._list.has_focus is False
         zoomed_list = self._zoomed and not zoomed_diff
