@@ -21,7 +21,11 @@ async def revert(context: Context, experiment: Experiment, actor: str) -> str:
     """Queue master without this win, or with it again if it is a revert; merged once measured. Raises LabError."""
     await require_in_master(context.store, experiment)
     number = await _add(context, experiment, actor, Decision.MERGE)
-    what = f"with experiment {experiment.reverses} in it again" if experiment.is_revert else f"without {experiment.id}"
+    what = (
+        f"with experiment {experiment.reverses} in it again"
+        if experiment.is_revert
+        else f"without experiment {experiment.id}"
+    )
     return (
         f"experiment {number} is master {what}; it is merged as soon as it is measured,"
         f" `autolab drop {number}` calls it off until it runs"

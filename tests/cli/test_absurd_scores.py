@@ -52,7 +52,7 @@ def test_of_an_absurd_gain_nothing_is_believed_and_the_others_are_believed_as_be
 async def test_the_room_shows_the_lab_all_the_same(lab: Lab, size: tuple[int, int], tmp_path: Path) -> None:
     async with room(lab, size) as pilot:
         await pilot.pause()
-        assert "best -1e+300" in screen_text(pilot)
+        assert "master -1e+300" in screen_text(pilot)
         await pilot.press("5", "b")
         await pilot.pause()
         await pilot.press("escape", "C")
