@@ -11,6 +11,8 @@ from typing import Any
 
 from orchestrator.errors import LabError
 from orchestrator.lab import Lab
+from orchestrator.runs.foothold import Foothold
+from orchestrator.tracking.leaving import take_away_what_was_made_anew
 from orchestrator.tracking.surroundings import surroundings
 
 ORDER_SECONDS = 60.0
@@ -36,6 +38,7 @@ class Dictation:
         self._secrets = secrets
         self._seconds = seconds
         self._child: asyncio.subprocess.Process | None = None
+        self._foothold: Foothold | None = None  # of the child
         self._turn = asyncio.Lock()
 
     @property
@@ -73,6 +76,7 @@ class Dictation:
     async def _start(self) -> asyncio.subprocess.Process:
         for place in (self._lab.hidden, self._lab.trackio):  # of a lab that is gone nothing is made anew
             await asyncio.to_thread(place.mkdir, exist_ok=True)
+        self._foothold = Foothold(self._lab.root, self._lab.trackio)
         words = ("-m", "orchestrator.tracking.recorder", str(self._lab.root), self._project)
         return await asyncio.create_subprocess_exec(
             sys.executable,
@@ -96,15 +100,16 @@ class Dictation:
             child.stdin.close()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(child.wait(), 5.0)
-            await _end(child)
+            await self._end(child)
 
     async def _kill(self) -> None:
         child, self._child = self._child, None
         if child is not None:
-            await _end(child)
+            await self._end(child)
 
-
-async def _end(child: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        child.kill()
-    await child.wait()
+    async def _end(self, child: asyncio.subprocess.Process) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()
+        if self._foothold is not None and self._foothold.gone:  # one that was killed has not looked
+            await asyncio.to_thread(take_away_what_was_made_anew, self._lab)

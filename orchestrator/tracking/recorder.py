@@ -10,10 +10,8 @@ instant it leaves nothing half written, and whatever was not answered may be ord
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import Any
 from orchestrator.lab import Lab
 from orchestrator.runs.foothold import Foothold
 from orchestrator.tracking.curve import rows_of
+from orchestrator.tracking.leaving import take_away_what_was_made_anew
 from orchestrator.tracking.project import FLEET, Key, Notice, Project, Row
 from orchestrator.tracking.results_files import write_results
 
@@ -77,18 +76,8 @@ def main() -> int:
         print(json.dumps(answer), file=answers, flush=True)
     if not foothold.gone:
         return 0
-    _take_away_what_was_made_anew(lab)
+    take_away_what_was_made_anew(lab)
     return 1
-
-
-def _take_away_what_was_made_anew(lab: Lab) -> None:
-    """Trackio makes its directory where it finds none, also when the lab was deleted while it wrote."""
-    if lab.database.exists():  # another lab stands there
-        return
-    shutil.rmtree(lab.trackio, ignore_errors=True)
-    for place in (lab.trackio.parent, lab.root):
-        with contextlib.suppress(OSError):  # what is not empty is somebody's
-            place.rmdir()
 
 
 if __name__ == "__main__":

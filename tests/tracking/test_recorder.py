@@ -151,6 +151,25 @@ def test_a_lab_that_is_deleted_while_its_recorder_writes_is_not_made_anew(tmp_pa
     assert not lab.exists()
 
 
+def test_a_recorder_that_is_killed_at_its_work_leaves_nothing_of_a_deleted_lab(tmp_path: Path) -> None:
+    lab, metrics = tmp_path / "lab", tmp_path / "metrics.jsonl"
+    lab.mkdir()
+    os.mkfifo(metrics)
+
+    async def play() -> None:
+        dictation = Dictation(Lab(lab), "lab")
+        writing = asyncio.create_task(dictation.order(a_run(metrics)))
+        with await asyncio.to_thread(metrics.open, "w"):
+            shutil.rmtree(lab)
+            Lab(lab).trackio.mkdir(parents=True)  # as Trackio does
+            (Lab(lab).trackio / "lab.db").touch()
+            writing.cancel()
+            await asyncio.wait([writing])
+        assert not lab.exists()
+
+    asyncio.run(play())
+
+
 def test_neither_a_key_nor_a_way_out_reaches_trackio(tmp_path: Path) -> None:
     given = {
         "PATH": "/bin",

@@ -190,7 +190,7 @@ async def test_a_room_that_only_watches_shows_all_of_it_and_changes_nothing(tmp_
     async with watching(lab) as pilot:
         for key in ("a", "R", "z"):
             await pilot.press(key)
-        for word in ("add", "edit requeue", "undo"):
+        for word in ("add", "edit", "undo"):
             await until(pilot, lambda word=word: f"only watches: {word} would" in notices(pilot))
         await pilot.press("comma")
         await on(pilot, SettingsScreen)
