@@ -76,7 +76,7 @@ class Dictation:
     async def _start(self) -> asyncio.subprocess.Process:
         for place in (self._lab.hidden, self._lab.trackio):  # of a lab that is gone nothing is made anew
             await asyncio.to_thread(place.mkdir, exist_ok=True)
-        self._foothold = Foothold(self._lab.root, self._lab.trackio)
+        self._foothold = Foothold(self._lab.root, self._lab.database, self._lab.trackio)
         words = ("-m", "orchestrator.tracking.recorder", str(self._lab.root), self._project)
         return await asyncio.create_subprocess_exec(
             sys.executable,

@@ -64,7 +64,7 @@ def main() -> int:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what Trackio prints is no answer
     lab = Lab(Path(sys.argv[1]))
-    recorder, foothold = Recorder(lab, sys.argv[2]), Foothold(lab.root, lab.trackio)
+    recorder, foothold = Recorder(lab, sys.argv[2]), Foothold(lab.root, lab.database, lab.trackio)
     for line in sys.stdin:
         if foothold.gone:
             break

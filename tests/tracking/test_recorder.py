@@ -136,6 +136,7 @@ def test_the_recorder_goes_when_its_daemon_is_killed(tmp_path: Path) -> None:
 def test_a_lab_that_is_deleted_while_its_recorder_writes_is_not_made_anew(tmp_path: Path) -> None:
     lab, metrics = tmp_path / "lab", tmp_path / "metrics.jsonl"
     lab.mkdir()
+    Lab(lab).database.touch()  # directories that are made anew may have the inodes of those before
     os.mkfifo(metrics)  # it is read where the order is being carried out
 
     async def play() -> None:
@@ -154,6 +155,7 @@ def test_a_lab_that_is_deleted_while_its_recorder_writes_is_not_made_anew(tmp_pa
 def test_a_recorder_that_is_killed_at_its_work_leaves_nothing_of_a_deleted_lab(tmp_path: Path) -> None:
     lab, metrics = tmp_path / "lab", tmp_path / "metrics.jsonl"
     lab.mkdir()
+    Lab(lab).database.touch()  # directories that are made anew may have the inodes of those before
     os.mkfifo(metrics)
 
     async def play() -> None:
