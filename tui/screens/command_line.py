@@ -13,8 +13,6 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
-from textual.timer import Timer
 from textual.widgets import Input, Label, Static
 
 from orchestrator.errors import LabError
@@ -29,7 +27,7 @@ from tui.commands import usage_of
 from tui.completing import Known, Offer, no_way, offers
 from tui.entry import HistoryEntry
 from tui.present import plain
-from tui.screens.dialogs import LIVE_SECONDS
+from tui.screens.typing import TypingScreen
 from tui.tones import fit
 from tui.typed_before import TypedBefore
 
@@ -50,7 +48,7 @@ class CommandEntry(HistoryEntry):
     ]
 
 
-class CommandLine(ModalScreen[str | None]):
+class CommandLine(TypingScreen):
     """Dismissed with a line that is understood, or None when left with esc."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -61,14 +59,12 @@ class CommandLine(ModalScreen[str | None]):
         self, lab: Lab, reader: Reader, before: TypedBefore, wrong: Callable[[str], str | None], begun: str = ""
     ) -> None:
         """`wrong` says what is the matter with a line: it stays then, to be mended."""
-        super().__init__()
-        self._lab, self._reader, self._before, self._wrong, self._begun = lab, reader, before, wrong, begun
+        super().__init__(before)
+        self._lab, self._reader, self._wrong, self._begun = lab, reader, wrong, begun
         self._known = Known()
         self._history = before.history()
         self._offers: list[Offer] = []
         self._chosen: int | None = None  # which of them tab has put into the line
-        self._due: Timer | None = None
-        self._unsaved = ""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="ask"):
@@ -135,11 +131,7 @@ class CommandLine(ModalScreen[str | None]):
         return fit(usage_of(line) or HINT, max(10, self.app.size.width - 6))
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        if self._due is not None:
-            self._due.stop()
-        self._unsaved = event.value.strip()
-        if self._unsaved:  # a dropped line costs nothing of what is being typed
-            self._due = self.set_timer(LIVE_SECONDS, self._save)
+        self.keep(event.value.strip())
         self._say(self._hint(event.value))
         if self._chosen is None or event.value.rstrip() != self._offers[self._chosen].line:
             self._look()
@@ -177,10 +169,7 @@ class CommandLine(ModalScreen[str | None]):
         if trouble is not None:
             self._say(trouble, wrong=True)
             return
-        if self._due is not None:
-            self._due.stop()
-        self._unsaved = ""
-        self._before.given(line)
+        self.give(line)
         self.dismiss(line)
 
     def _say(self, words: str, *, wrong: bool = False) -> None:
@@ -188,18 +177,8 @@ class CommandLine(ModalScreen[str | None]):
         hint.update(words)
         hint.set_class(wrong, "wrong")
 
-    def _save(self) -> None:
-        if self._unsaved:
-            self._before.left(self._unsaved)
-        self._unsaved = ""
-
-    def on_unmount(self) -> None:
-        self._save()
-
     def action_leave(self) -> None:
-        self._unsaved = ""
-        self._before.left(self._line.value.strip())
-        self.dismiss(None)
+        self.leave(self._line.value.strip())
 
 
 def result_files(lab: Lab) -> list[tuple[str, str]]:

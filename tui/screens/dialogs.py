@@ -13,6 +13,7 @@ from textual.timer import Timer
 from textual.widgets import Button, Input, Label
 
 from tui.entry import Entry, WordsEntry, without_signs
+from tui.screens.typing import TypingScreen
 from tui.typed_before import TypedBefore
 
 LIVE_SECONDS = 0.3
@@ -128,7 +129,7 @@ class Ask(ModalScreen[str | None]):
             self._live(line)
 
 
-class Write(ModalScreen[str | None]):
+class Write(TypingScreen):
     """Words to somebody, with what was written before under up and down; None when left with esc.
 
     Lines that are pasted stay lines.
@@ -137,11 +138,9 @@ class Write(ModalScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "cancel")]
 
     def __init__(self, prompt: str, hint: str, before: TypedBefore) -> None:
-        super().__init__()
-        self._prompt, self._hint, self._before = prompt, hint, before
+        super().__init__(before)
+        self._prompt, self._hint = prompt, hint
         self._history = before.history()
-        self._due: Timer | None = None
-        self._unsaved = ""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="ask"):
@@ -151,20 +150,7 @@ class Write(ModalScreen[str | None]):
             yield Label(f"{self._hint}; {UP}", classes="hint", markup=False)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """A dropped line costs nothing of what is being typed."""
-        if self._due is not None:
-            self._due.stop()
-        self._unsaved = event.value.strip()
-        if self._unsaved:
-            self._due = self.set_timer(LIVE_SECONDS, self._save)
-
-    def _save(self) -> None:
-        if self._unsaved:
-            self._before.left(self._unsaved)
-        self._unsaved = ""
-
-    def on_unmount(self) -> None:
-        self._save()
+        self.keep(event.value.strip())
 
     def action_history(self, by: int) -> None:
         entry = self.query_one(Input)
@@ -172,13 +158,8 @@ class Write(ModalScreen[str | None]):
         entry.cursor_position = len(entry.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if self._due is not None:
-            self._due.stop()
-        self._unsaved = ""
-        self._before.given(event.value.strip())
+        self.give(event.value.strip())
         self.dismiss(without_signs(event.value))
 
     def action_leave(self) -> None:
-        self._unsaved = ""
-        self._before.left(self.query_one(Input).value.strip())
-        self.dismiss(None)
+        self.leave(self.query_one(Input).value.strip())
