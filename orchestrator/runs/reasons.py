@@ -40,11 +40,18 @@ def crash_reason(last: str, exit_code: int) -> str:
     lines = inert(last).splitlines()
     raised = _raised(lines)
     if raised is not None:
-        return raised
+        return raised[0]
     if exit_code < 0:
         return exit_words(exit_code)
     said = [line.strip() for line in lines if line.strip()]
     return f"{exit_words(exit_code)}: {said[-1][:LONGEST]}" if said else exit_words(exit_code)
+
+
+def ends_in_traceback(last: str) -> bool:
+    """Whether an exception is the last that was printed: the process is leaving, and nothing else of it comes."""
+    lines = [line for line in inert(last).splitlines() if line.strip()]
+    raised = _raised(lines)
+    return raised is not None and raised[1] == len(lines) - 1
 
 
 def exit_words(exit_code: int) -> str:
@@ -58,15 +65,15 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _raised(lines: list[str]) -> str | None:
-    """The exception of the last traceback, as `ValueError: no such layer (train.py, line 12)`.
+def _raised(lines: list[str]) -> tuple[str, int] | None:
+    """The exception of the last traceback, as `ValueError: no such layer (train.py, line 12)`, and which line it is.
 
     The line after the indented frames is the exception. A syntax error of the script itself comes without the header.
     """
     place: re.Match[str] | None = None
-    found: str | None = None
+    found: tuple[str, int] | None = None
     inside = False
-    for line in lines:
+    for number, line in enumerate(lines):
         if _HEADER.match(line):
             inside, place = True, None
         elif match := _PLACE.match(line):
@@ -75,6 +82,6 @@ def _raised(lines: list[str]) -> str | None:
             text = re.sub(r"^\[rank\d+\]: ", "", line).strip()
             if _EXCEPTION.match(text):
                 where = f" ({Path(place['file']).name}, line {place['line']})" if place is not None else ""
-                found = text[:LONGEST] + where
+                found = text[:LONGEST] + where, number
             inside = False
     return found

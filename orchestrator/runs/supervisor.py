@@ -27,7 +27,7 @@ from orchestrator.runs.orders import Orders
 from orchestrator.runs.output import CappedLog
 from orchestrator.runs.progress import Progress, write_progress
 from orchestrator.runs.provenance import STARTUP_CPU, hash_of_files
-from orchestrator.runs.reasons import crash_reason, kernel_kills, ran_out_of_memory
+from orchestrator.runs.reasons import crash_reason, ends_in_traceback, kernel_kills, ran_out_of_memory
 from orchestrator.runs.result import Cut, Outcome, RunResult
 from orchestrator.runs.scoring import Score, judge
 from orchestrator.runs.spec import RunSpec, read_spec
@@ -122,7 +122,7 @@ class Supervisor:
                 handover.serve(lambda: self._begin(sight), lambda: self.deadlines.save(sight))
             elif self.metrics.curve.started or self.spec.score_command is None:
                 self._begin(sight)
-            self.deadlines.check(sight)
+            self._check_time(sight)
 
         try:
             code = self.attendant.attend(process, rule, handover)
@@ -160,6 +160,18 @@ class Supervisor:
     def _sight(self, appended: bool) -> Sight:
         return Sight(self.attendant.stopwatch.seconds, self.attendant.usage.cpu_seconds, appended)
 
+    def _check_time(self, sight: Sight) -> None:
+        """What has raised already has crashed, though taking itself apart lasts beyond its time. Raises Cut."""
+        try:
+            self.deadlines.check(sight)
+        except Cut:
+            if not ends_in_traceback(self._last_printed()):
+                raise
+            raise self._crash(exit_code=1) from None
+
+    def _last_printed(self) -> str:
+        return self.log.last.decode("utf-8", errors="replace")
+
     def _check_loss(self) -> None:
         curve = self.metrics.curve
         if curve.not_finite is not None:
@@ -185,7 +197,7 @@ class Supervisor:
             raise Cut(Outcome.NO_CHECKPOINT, "train.py ended without saving a model: no prepare.save(model)")
 
     def _crash(self, exit_code: int) -> Cut:
-        last = self.log.last.decode("utf-8", errors="replace")
+        last = self._last_printed()
         if ran_out_of_memory(last):
             return Cut(Outcome.OUT_OF_MEMORY, f"ran out of memory: {crash_reason(last, exit_code)}")
         if exit_code == -9:  # the supervisor did not do it: who it kills comes to another end than this
@@ -225,7 +237,7 @@ class Supervisor:
             # Not a crash: of one, a worker gets the end of the log, and now the log may hold what is scored.
             raise Cut(Outcome.INVALID, f"while it was scored: {cut.reason}") from cut
         family.end_all()
-        return judge(read_json(result), code, self.log.last.decode("utf-8", errors="replace"))
+        return judge(read_json(result), code, self._last_printed())
 
     # -- status
 

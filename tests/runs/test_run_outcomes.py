@@ -35,6 +35,17 @@ async def test_a_run_is_trained_scored_and_told(executor: LocalExecutor, tmp_pat
     assert not (tmp_path / "run" / "home").exists(), "a run's home goes with it"
 
 
+RAISED_BEFORE = """import traceback
+try: 1 / 0
+except ZeroDivisionError: traceback.print_exc()
+"""
+LEAVES_SLOWLY = """import atexit
+def last_words():
+    while True: pass
+atexit.register(last_words)
+"""
+
+
 @pytest.mark.parametrize(
     ("train", "outcome", "words"),
     [
@@ -47,6 +58,9 @@ async def test_a_run_is_trained_scored_and_told(executor: LocalExecutor, tmp_pat
         ("note(step=4, loss=float('inf'))\nraise FloatingPointError", Outcome.NAN, "inf at step 4"),
         ("pass", Outcome.NO_CHECKPOINT, "prepare.save"),
         ("while True: pass", Outcome.TIME_OUT, "over its budget of 0.5 s"),
+        (f"{LEAVES_SLOWLY}raise ValueError('after the last step')", Outcome.CRASH, "ValueError: after the last step"),
+        (f"{LEAVES_SLOWLY}raise MemoryError('no room')", Outcome.OUT_OF_MEMORY, "MemoryError: no room"),
+        (f"{RAISED_BEFORE}print('on')\nwhile True: pass", Outcome.TIME_OUT, "over its budget of 0.5 s"),
         ("while time.process_time() < 0.2: pass\nos.kill(os.getpid(), 9)", Outcome.KILLED, "from outside"),
     ],
 )

@@ -12,7 +12,7 @@ from orchestrator.runs import Limits, Outcome, RunResult, Slot
 from orchestrator.runs.deadlines import Deadlines, Sight
 from orchestrator.runs.metrics import LONGEST_LINE, Follower
 from orchestrator.runs.output import CappedLog
-from orchestrator.runs.reasons import crash_reason, ran_out_of_memory
+from orchestrator.runs.reasons import crash_reason, ends_in_traceback, ran_out_of_memory
 from orchestrator.runs.result import Cut, read_result, write_result
 from orchestrator.runs.scoring import judge
 from orchestrator.runs.slots import _visible, cpu_slots, gpu_reading
@@ -190,6 +190,23 @@ closing down
 )
 def test_a_crash_is_told_by_its_last_exception(last: str, code: int, words: str) -> None:
     assert crash_reason(last, code).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("last", "leaving"),
+    [
+        (
+            'step 1\nTraceback (most recent call last):\n  File "train.py", line 3, in <module>\nValueError: no\n\n',
+            True,
+        ),
+        ('Traceback (most recent call last):\n  File "train.py", line 3, in <module>\nValueError: no\nstep 2\n', False),
+        ('Traceback (most recent call last):\n  File "train.py", line 3, in <module>\n', False),
+        ("ValueError: a line of the log\n", False),
+        ("", False),
+    ],
+)
+def test_a_traceback_tells_the_end_only_where_nothing_follows_it(last: str, leaving: bool) -> None:
+    assert ends_in_traceback(last) is leaving
 
 
 @pytest.mark.parametrize(
