@@ -18,7 +18,7 @@ SETTING_COLUMNS = (
     Column("value", 12, share=2, most=44),
     Column("is changed", 14, share=3, rank=2),
 )
-HERE, THERE = "here: enter", "in autolab.toml"
+HERE, WATCHED, THERE = "here: enter", "not here: read-only", "in autolab.toml"
 
 
 def shown_settings(settings: Settings) -> list[tuple[str, str]]:
@@ -29,14 +29,15 @@ def shown_settings(settings: Settings) -> list[tuple[str, str]]:
     return live + rest
 
 
-def setting_cells(key: str, value: str, waiting: str | None) -> tuple[Cell, ...]:
-    """`waiting`: another value that is asked for and not answered yet."""
+def setting_cells(key: str, value: str, waiting: str | None, only_looks: bool = False) -> tuple[Cell, ...]:
+    """`waiting`: another value that is asked for and not answered yet; `only_looks`: this room changes nothing."""
     live = is_live(key)
+    here = WATCHED if only_looks else HERE
     said = f"{value} → {waiting}, not answered yet" if waiting is not None else value
     return (
         Said(key, Tone.STRONG if live else Tone.DIM),
         Said(plain(said), Tone.WARN if waiting is not None else Tone.PLAIN if live else Tone.DIM),
-        Said(HERE if live else THERE, Tone.LIVE if live else Tone.DIM),
+        Said(here if live else THERE, Tone.LIVE if live and not only_looks else Tone.DIM),
     )
 
 

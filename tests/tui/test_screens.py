@@ -194,6 +194,8 @@ async def test_a_room_that_only_watches_shows_all_of_it_and_changes_nothing(tmp_
             await until(pilot, lambda word=word: f"only watches: {word} would" in notices(pilot))
         await pilot.press("comma")
         await on(pilot, SettingsScreen)
+        await until(pilot, lambda: "not here: read-only" in screen_text(pilot))
+        assert "here: enter" not in screen_text(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: "only watches: set would" in notices(pilot))
         await pilot.press("escape", "2", "enter")

@@ -94,7 +94,7 @@ class SettingsScreen(RoomScreen):
     def _show(self) -> None:
         self._list.empty = "no setting matches the filter; esc clears it"
         rows = [
-            (key, setting_cells(key, value, self._waiting.get(key)))
+            (key, setting_cells(key, value, self._waiting.get(key), self.only_looks))
             for key, value in self._values.items()
             if self._search in key
         ]
