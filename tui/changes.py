@@ -1,4 +1,4 @@
-"""What changed since the person looked last: counted as events come, never twice."""
+"""What changed since the person looked last, as events come: each experiment counts once, by its last end."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ _WHAT = (
     f" WHEN after IN ({', '.join(map(repr, map(str, UNMERGED)))}) AND {_OF_AN_ABLATION} THEN 'measured' ELSE after END"
 )
 """What an event counts as: its kind, or what an experiment has become."""
+
+_ENDS = ", ".join(map(repr, map(str, sorted(ENDED))))
+_UNMERGED = ENDED - {State.PROMOTED}
+_COUNTED = {*map(str, ENDED), "returned", "reverted", "measured"}
 
 _SCORE = "(SELECT val_bpb FROM experiments WHERE id = experiment_id)"
 
@@ -50,8 +54,8 @@ class Changing:
         self._person = person
         self._since = ""
         self._from = self._seq = 0
-        self._counts: Counter[str] = Counter()
-        self._scored: Counter[str] = Counter()  # of them, those whose experiment has a score
+        self._anomalies = 0
+        self._ends: dict[int, tuple[str, bool]] = {}  # by experiment: what it has become, and whether it has a score
         self._best_then: float | None = None
 
     async def look(self, reader: Reader, since: str | None) -> Changes | None:
@@ -60,35 +64,38 @@ class Changing:
             return None
         if since != self._since:
             self._since, self._best_then = since, None
-            self._counts, self._scored = Counter(), Counter()
+            self._anomalies, self._ends = 0, {}
             before = await reader.row("SELECT seq FROM events WHERE at <= ? ORDER BY seq DESC LIMIT 1", (since,))
             self._from = self._seq = before["seq"] if before is not None else 0
+        newest = await reader.row("SELECT max(seq) AS seq FROM events WHERE seq >= ?", (self._seq,))
+        newest_seq = self._seq if newest is None or newest["seq"] is None else int(newest["seq"])
         rows = await reader.rows(
-            f"SELECT {_WHAT} AS what,"
-            " count(*) AS n, max(seq) AS newest, total(kind = 'state' AND before = 'dropped') AS undone,"
-            f" total(kind = 'state' AND {_SCORE} IS NOT NULL) AS scored FROM events"
-            f" WHERE seq > ? AND NOT (kind = 'state' AND actor = ? AND NOT (after = 'promoted' AND {_OF_A_REVERT}))"
-            " GROUP BY what",
-            (self._seq, self._person),
+            f"SELECT kind, experiment_id AS id, {_WHAT} AS what, {_SCORE} IS NOT NULL AS scored,"
+            f" (actor = ? AND NOT (after = 'promoted' AND {_OF_A_REVERT})) AS own FROM events"
+            " WHERE seq > ? AND seq <= ? AND"
+            f" (kind = 'anomaly' OR kind = 'state' AND (after IN ({_ENDS}) OR before IN ({_ENDS}))) ORDER BY seq",
+            (self._person, self._seq, newest_seq),
         )
+        self._seq = newest_seq
         for row in rows:
-            self._counts[row["what"] or ""] += row["n"]
-            self._scored[row["what"] or ""] += int(row["scored"])
-            self._counts[State.DROPPED] -= int(row["undone"])  # or requeued: it is on its way again
-            self._seq = max(self._seq, row["newest"])
+            if row["kind"] == "anomaly":
+                self._anomalies += 1
+            elif row["own"] or row["what"] not in _COUNTED:  # no news, or on its way again
+                self._ends.pop(row["id"], None)
+            else:
+                self._ends[row["id"]] = row["what"], bool(row["scored"])
         if rows or self._best_then is None:  # master's score then is known better with each run of it since
             self._best_then = await _best_at(reader, since)
-        counts = self._counts
-        ends = [state for state in ENDED if state is not State.PROMOTED]
+        counts = Counter(what for what, _ in self._ends.values())
         return Changes(
             since=since,
-            merged=counts[State.PROMOTED],
+            merged=counts["promoted"],
             reverted=counts["reverted"],
             returned=counts["returned"],
             measured=counts["measured"],
-            ended=sum(max(0, counts[state]) for state in ends),
-            failed=sum(max(0, counts[state] - self._scored[state]) for state in ends if state not in MEASURED),
-            anomalies=counts["anomaly"] - sum(seq > self._from for seq in await over(reader)),
+            ended=sum(counts[state] for state in _UNMERGED),
+            failed=sum(not scored for what, scored in self._ends.values() if what in _UNMERGED - MEASURED),
+            anomalies=self._anomalies - sum(seq > self._from for seq in await over(reader)),
             best_then=self._best_then,
         )
 

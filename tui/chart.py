@@ -113,6 +113,8 @@ class Canvas:
         return said
 
 
+MOST_DIGITS = 7
+
 LEAST_STEP = 1e-300
 """Between two ticks: smaller ones are no longer told apart."""
 
@@ -164,7 +166,7 @@ def chart(
     low, high = y_range
     marks = ticks(low, high, max(2, rows // 3))
     digits = _digits(marks)
-    label = max((len(f"{mark:.{digits}f}") for mark in marks), default=4)
+    label = max((len(_written(mark, digits)) for mark in marks), default=4)
     columns = width - label - 2
     if columns < 8 or rows < 2:
         return [[Said(" " * max(0, width))] for _ in range(max(0, height))]
@@ -187,7 +189,7 @@ def chart(
         for spot in place([beside.point]):
             any(canvas.write(*spot, text, Tone.DIM) for text in beside.texts)
     at = {
-        min(rows - 1, y // 4): f"{mark:.{digits}f}"
+        min(rows - 1, y // 4): _written(mark, digits)
         for mark, (_, y) in zip(marks, place([(left, m) for m in marks]), strict=True)
     }
     lines: list[Line] = []
@@ -215,9 +217,18 @@ def _draw(canvas: Canvas, one: Series, placed: Sequence[tuple[int, int]]) -> Non
 
 
 def _digits(marks: Sequence[float]) -> int:
-    if len(marks) < 2:
+    """Behind the point, so many that the marks are told apart and one by itself is told truly."""
+    if not marks:
         return 2
-    return max(0, min(7, -math.floor(math.log10(marks[1] - marks[0]) + 1e-9)))
+    if len(marks) == 1:
+        return max(1, len(f"{marks[0]:.{MOST_DIGITS}f}".rstrip("0").partition(".")[2]))
+    return max(0, min(MOST_DIGITS, -math.floor(math.log10(marks[1] - marks[0]) + 1e-9)))
+
+
+def _written(mark: float, digits: int) -> str:
+    """A value beside the axis; one too small for these digits as a power of ten, as 0 it would be false."""
+    text = f"{mark:.{digits}f}"
+    return text if float(text) or not mark else f"{mark:.0e}"
 
 
 def _below(indent: int, columns: int, x_range: tuple[float, float], text: Callable[[float], str], name: str) -> str:

@@ -9,6 +9,7 @@ from orchestrator.figures import figure
 from orchestrator.review.morning import Morning
 from orchestrator.review.wins import Win
 from orchestrator.runs.log_text import inert
+from orchestrator.store.ablations import ABLATION
 from orchestrator.store.records import Experiment, to_the_minute
 from orchestrator.store.states import ENDED, State
 from tui.present import Cell, amount, difference, plain, score, state_cell, state_text
@@ -98,6 +99,8 @@ def _runs(morning: Morning) -> str:
     parts = [
         f"{morning.outcomes[state]} {state.value.replace('_', ' ')}" for state in order if state in morning.outcomes
     ]
+    if morning.measured:
+        parts.append(f"{len(morning.measured)} {ABLATION}")
     return ended + (f"; experiments: {', '.join(parts)}" if parts else "")
 
 

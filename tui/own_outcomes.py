@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.store.ablations import UNMERGED, WORTH
+from orchestrator.store.ablations import has_measured
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event, Experiment
 from orchestrator.store.states import ENDED, State
@@ -36,7 +36,7 @@ class OwnOutcomes:
         for event in map(Event.from_row, rows):
             experiment = await reader.experiment(event.experiment_id or 0)
             assert experiment is not None
-            told.append((_words(event, experiment), event.after == State.PROMOTED or _is_measured(event)))
+            told.append((_words(event, experiment), event.after == State.PROMOTED or has_measured(event)))
         return told
 
 
@@ -46,8 +46,3 @@ def _words(event: Event, experiment: Experiment) -> str:
         moved = f"{experiment.reverses} is out of master" if back is None else f"{back} is in master again"
         return f"Experiment {moved}, by your experiment {experiment.id}: {plain(event.why)}"
     return f"Your {event_text(event)}"
-
-
-def _is_measured(event: Event) -> bool:
-    """Whether it found what it was to find: what a win is worth by now."""
-    return event.after in UNMERGED and WORTH in event.reason

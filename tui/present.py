@@ -8,7 +8,7 @@ from orchestrator.columns import Column
 from orchestrator.figures import figure
 from orchestrator.marks import behind
 from orchestrator.runs.log_text import inert
-from orchestrator.store.ablations import ABLATION, OUT, UNMERGED, WORTH, is_ablation
+from orchestrator.store.ablations import ABLATION, OUT, become, has_measured, is_ablation
 from orchestrator.store.records import Event, Experiment, Run, seconds_since
 from orchestrator.store.states import State
 from orchestrator.views import valid_runs
@@ -92,6 +92,13 @@ def state_text(state: State) -> str:
 
 def state_cell(state: State) -> Said:
     return Said(state_text(state), STATE_TONES.get(state, Tone.PLAIN))
+
+
+def became(event: Event) -> Said:
+    """What an experiment has become by an event of the kind "state"."""
+    if has_measured(event) or event.after not in set(State):
+        return Said(ABLATED if has_measured(event) else become(event))
+    return state_cell(State(event.after))
 
 
 def standing(experiment: Experiment) -> Said:
@@ -188,9 +195,7 @@ def event_text(event: Event) -> str:
         reason = f"{reason} ({plain(event.actor)})"
     match event.kind:
         case "state" if event.after is not None:
-            measured = event.after in UNMERGED and WORTH in event.reason
-            word = ABLATION if measured else event.after.replace("_", " ")
-            return f"experiment {event.experiment_id} {word}: {reason}"
+            return f"experiment {event.experiment_id} {become(event)}: {reason}"
         case "run" if event.run_id is None or event.after == "running":
             return f"experiment {event.experiment_id}: {reason}"
         case "run":

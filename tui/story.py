@@ -13,9 +13,9 @@ from orchestrator.marks import scores_told
 from orchestrator.review.citing import Cited
 from orchestrator.runs.log_text import in_paragraphs
 from orchestrator.store.records import Event, Experiment, Run, VaultScore
-from orchestrator.store.states import ASKED_AGAIN, State
+from orchestrator.store.states import ASKED_AGAIN
 from orchestrator.views import run_seconds
-from tui.present import difference, plain, refused, score, standing, state_text
+from tui.present import became, difference, plain, refused, score, standing
 
 SHORT_TITLE = 40
 """Cells of a title that the heading shows whole on any screen."""
@@ -156,8 +156,8 @@ def timeline(events: Sequence[Event], colours: Colours) -> Table:
 
 
 def _what(event: Event) -> str:
-    if event.kind == "state" and event.after in {str(state) for state in State}:
-        return state_text(State(event.after))
+    if event.kind == "state":
+        return became(event).text
     if refused(event):
         return "refused"
     if event.kind == "priority":

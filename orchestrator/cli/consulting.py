@@ -17,6 +17,7 @@ from orchestrator.live_settings import ELSEWHERE, as_toml, flat, is_live
 from orchestrator.review.citing import Cited, papers_of, require_paper
 from orchestrator.review.happened import events_of_interest
 from orchestrator.settings import read_settings
+from orchestrator.store.ablations import become
 from orchestrator.store.records import Event, to_the_minute
 
 SETTING_COLUMNS = (Column("key", 32), Column("value", 12, share=1), Column("is changed", 14, share=1))
@@ -67,8 +68,8 @@ def events(words: Namespace) -> int:
 
 def _event_row(one: Event, lab: Lab) -> tuple[str, ...]:
     number = "" if one.experiment_id is None else str(one.experiment_id)
-    word = one.after if one.kind == "state" and one.after else one.kind
-    return to_the_minute(one.at), word.replace("_", " "), number, for_lab(one.why, lab), one.actor
+    word = become(one) if one.kind == "state" else one.kind
+    return to_the_minute(one.at), word, number, for_lab(one.why, lab), one.actor
 
 
 def earlier(words: Namespace) -> int:

@@ -107,6 +107,8 @@ def morning(words: Namespace) -> int:
     for state, number in told.outcomes.items():
         if number > no_wins.get(state, 0):
             rows.append(("ended", f"{number - no_wins.get(state, 0)} {in_words(state)}"))
+    if told.measured:
+        rows.append(("ended", f"{len(told.measured)} {ABLATION}"))
     for name, share in told.slots.items():
         rows.append(("slot", name, f"{share:.0%} busy"))
     rows.append(("spent", f"{told.tokens} tokens", f"{told.money:.2f}"))

@@ -12,6 +12,7 @@ from orchestrator.errors import LabError
 from orchestrator.figures import figure
 from orchestrator.lab import Lab
 from orchestrator.runs.log_text import in_one_line
+from orchestrator.store.ablations import become
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event
 from orchestrator.views import baseline_of
@@ -67,7 +68,7 @@ def event_line(event: Event) -> str | None:
         case "state" if event.after in ("proposed", "queued", "patching", "scored"):
             return None
         case "state":
-            return f"{time}  experiment {event.experiment_id}: {event.after} - {event.reason}"
+            return f"{time}  experiment {event.experiment_id}: {become(event)} - {event.reason}"
         case "run" if event.after == "running":
             return f"{time}  experiment {event.experiment_id}: {event.reason}"
         case "lab" | "command" | "agent":

@@ -87,11 +87,11 @@ async def morning_of(reader: Reader, since: str, now: str | None = None) -> Morn
     now = now or utc_now()
     merged = tuple(win for win in await wins_of(reader) if win.merged_at > since)
     ended = await reader.rows(
-        "SELECT after, count(DISTINCT experiment_id) AS n FROM events WHERE kind = 'state' AND at > ?"
-        " AND (after != 'dropped' OR experiment_id IN (SELECT id FROM experiments WHERE state = 'dropped'))"
-        " AND (after != 'promoted' OR experiment_id NOT IN (SELECT id FROM experiments WHERE branch = 'master'))"
+        "SELECT after, count(*) AS n FROM (SELECT experiment_id, after, max(seq) FROM events"
+        " WHERE kind = 'state' AND at > ? GROUP BY experiment_id)"  # one that was asked for again has not ended
+        " WHERE (after != 'promoted' OR experiment_id NOT IN (SELECT id FROM experiments WHERE branch = 'master'))"
         f" AND experiment_id NOT IN (SELECT id FROM experiments WHERE {ABLATED})"
-        " GROUP BY after",  # a drop that was undone is none, and nobody has won a starting point
+        " GROUP BY after",  # nobody has won a starting point
         (since,),
     )
     outcomes = {State(row["after"]): int(row["n"]) for row in ended if row["after"] in set(map(str, ENDED))}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.store.records import REVERSAL, Decision, Experiment
+from orchestrator.store.records import REVERSAL, Decision, Event, Experiment
 from orchestrator.store.states import State, in_words
 
 ABLATION = "measured"
@@ -32,6 +32,16 @@ ABLATED = (
 def is_ablation(state: str, source: str) -> bool:
     """Whether an experiment of this state and source has found what a win is still worth."""
     return state in UNMERGED and source.startswith(REVERSAL)
+
+
+def has_measured(event: Event) -> bool:
+    """Whether it is the end of one that has found what a win is still worth."""
+    return event.after in UNMERGED and WORTH in event.reason
+
+
+def become(event: Event) -> str:
+    """What an experiment has become by an event of the kind "state", in words for people."""
+    return ABLATION if has_measured(event) else in_words(event.after or "")
 
 
 def counts_told(

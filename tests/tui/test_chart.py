@@ -73,6 +73,14 @@ def test_ticks_are_few_and_inside(a: float, b: float, most: int) -> None:
     assert all(low - slack <= mark <= high + slack for mark in found)
 
 
+@given(st.floats(0, 10), st.floats(1e-6, 10), st.integers(3, 30))
+def test_what_stands_beside_the_axis_is_a_value_on_it(low: float, above: float, height: int) -> None:
+    lines = chart([], 60, height, x_range=(0, 1), y_range=(low, low + above), x_text=str, x_name="")
+    axes = [line[0].text for line in lines if line[0].text.endswith("┤")]
+    for axis in axes:
+        assert low - 0.01 * above <= float(axis.removesuffix("┤")) <= low + 1.01 * above
+
+
 def test_a_step_line_goes_across_and_then_down() -> None:
     series = [Series([(0, 3.0), (5, 2.0), (10, 2.0)], Shape.STEP)]
     lines = chart(series, 40, 10, x_range=(0, 10), y_range=(1.9, 3.1), x_text=lambda x: f"{x:.0f}", x_name="outcomes")

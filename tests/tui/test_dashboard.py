@@ -251,6 +251,25 @@ async def test_what_was_killed_with_a_score_is_not_among_those_without_one(tmp_p
         assert found is not None and (found.ended, found.failed) == (1, 0)
 
 
+async def test_an_experiment_that_ends_twice_counts_once_and_not_while_it_is_on_its_way_again(tmp_path: Path) -> None:
+    async with Writer(tmp_path / "runs.db") as store:
+        await store.add_start("aaa", "start", "the start")
+        since = utc_now()
+        while utc_now() == since:
+            pass
+        changing = Changing("ada@box")
+        made = await store.add_experiment(Proposal("a", "b", "c"), author="researcher", team="t")
+        for state, ended in ((State.DROPPED, 1), (State.PROPOSED, 0), (State.DROPPED, 1)):
+            actor = "ada@box" if state is State.PROPOSED else "autolab"
+            await store.move(made.id, state, "as it goes", actor=actor)
+            found = await changing.look(store, since)
+            assert found is not None and found.ended == ended
+            outcomes = (await morning_of(store, since)).outcomes
+            assert outcomes == ({state: 1} if ended else {})
+            anew = await Changing("ada@box").look(store, since)
+            assert anew == found
+
+
 async def test_changes_are_counted_once_and_from_the_moment_on(tmp_path: Path) -> None:
     async with Writer(tmp_path / "runs.db") as store:
         changing = Changing()

@@ -15,10 +15,9 @@ from orchestrator.review.happened import MOST, events_of_interest
 from orchestrator.store.anomalies import over
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Command, Event
-from orchestrator.store.states import State
 from tui.panes.line import OneLine
 from tui.panes.rows import Rows
-from tui.present import STATE_TONES, Cell, age, plain, refused, state_text
+from tui.present import Cell, age, became, plain, refused
 from tui.screens.dialogs import Told
 from tui.screens.room import RoomScreen
 from tui.tones import Line, Said, Tone, fit
@@ -36,8 +35,8 @@ def change_cells(event: Event, over: bool = False) -> tuple[Cell, ...]:
     """An event as a row: when, what, of which experiment, why, and who asked or did it; `over`: an anomaly that
     passed."""
     what, tone = event.kind, Tone.DIM
-    if event.kind == "state" and event.after in set(State):
-        what, tone = state_text(State(event.after)), STATE_TONES.get(State(event.after), Tone.PLAIN)
+    if event.kind == "state":
+        what, tone = became(event).text, became(event).tone
     elif refused(event):
         what, tone = "refused", Tone.WARN
     elif event.kind == "master":
