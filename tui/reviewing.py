@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from orchestrator.columns import Column
 from orchestrator.figures import figure
-from orchestrator.review.wins import Score, Win, moved
-from orchestrator.store.records import Decision
+from orchestrator.review.wins import Score, Win, measured_without, moved, worth
 from orchestrator.store.states import ENDED, State
 from tui.present import Cell, age, difference, plain, score
 from tui.tones import Line, Said, Tone, fit
@@ -146,7 +145,8 @@ def facts_line(win: Win, width: int) -> Line:
     vault = f"  vault {score(win.vault)}" if win.vault is not None else ""
     believed = f"  {figure(win.believed, '+.4f')} believed" if win.believed is not None else ""
     scores = f"  {side(win.score)}  before {side(win.before)}"
-    words = f"{review_word(win)}{_way_back(win)}{vault}{believed}{scores}  {plain(win.experiment.source)}"
+    by_now = f"  {worth(win)}" if worth(win) else ""
+    words = f"{review_word(win)}{_way_back(win)}{by_now}{vault}{believed}{scores}  {plain(win.experiment.source)}"
     return [Said(fit(words, width), Tone.DIM)]
 
 
@@ -173,12 +173,10 @@ def _way_back(win: Win) -> str:
 def without(win: Win) -> str:
     """What measuring master without it has given so far."""
     told = []
-    for other in win.without:
-        if other.decision is Decision.MERGE:
-            continue
+    for other in measured_without(win):
         if other.val_bpb is not None and other.delta is not None:
-            worth = "worth" if other.delta > 0 else "worth nothing by now:"
-            told.append(f"{worth} {other.delta:+.4f} (experiment {other.id})")
+            word = "worth" if other.delta > 0 else "worth nothing by now:"
+            told.append(f"{word} {other.delta:+.4f} (experiment {other.id})")
         else:
             waits = f"{other.state.value.replace('_', ' ')}"
             told.append(f"experiment {other.id} is {waits}" + ("" if other.state in ENDED else ", not measured yet"))

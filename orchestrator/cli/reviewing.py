@@ -16,7 +16,7 @@ from orchestrator.figures import figure
 from orchestrator.lab import find_lab
 from orchestrator.review.exporting import write_patch
 from orchestrator.review.morning import Morning, morning_of
-from orchestrator.review.wins import Win, moved, require_patch, wins_of
+from orchestrator.review.wins import Win, measured_without, moved, require_patch, wins_of, worth
 from orchestrator.store.ablations import ABLATION
 from orchestrator.store.records import to_the_minute
 from orchestrator.store.states import State, in_words
@@ -49,8 +49,8 @@ def review(words: Namespace) -> int:
 
 
 def _decided(win: Win) -> str:
-    """What people have decided about it."""
-    return moved(win) or _accepted(win)
+    """What people have decided about it, and what it measures as worth by now."""
+    return ", ".join(said for said in (moved(win) or _accepted(win), worth(win)) if said)
 
 
 def _accepted(win: Win) -> str:
@@ -80,6 +80,9 @@ def win_json(win: Win) -> dict[str, Any]:
         "taken_out_by": win.taken_out.id if win.taken_out else None,
         "takes_out": one.reverses if win.is_revert and not win.is_return else None,
         "puts_back": one.puts_back,
+        "measured_without": [
+            {"id": other.id, "state": str(other.state), "worth": other.delta} for other in measured_without(win)
+        ],
     }
 
 

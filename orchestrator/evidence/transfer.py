@@ -38,6 +38,8 @@ class Transfer:
 
     validation: float
     vault: float
+    runs: int  # of the winner
+    against: int  # of its baseline
     vault_deviate: float
     improved: bool  # on validation, beyond noise
     missing: bool  # it improved on validation, and the vault has nothing of it
@@ -46,7 +48,8 @@ class Transfer:
     def figures(self) -> str:
         return (
             f"{self.validation:+.4f} bits per byte gained on validation, {self.vault:+.4f} on the vault"
-            f" ({self.vault_deviate:+.2f} standard errors)"
+            f" ({self.vault_deviate:+.2f} standard errors) by the {self.runs} run{'s' * (self.runs != 1)} of then"
+            f" against {self.against}"
         )
 
     @property
@@ -73,7 +76,15 @@ def transfer(winner: Sequence[Pair], baseline: Sequence[Pair], groups: Sequence[
     vault_deviate = _deviate(vault, gains[1], root)
     improved = gains[0] > 0 and _deviate(validation, gains[0], root) >= AT
     short = _deviate(apart, -gains[2], root) >= AT
-    return Transfer(gains[0], gains[1], vault_deviate, improved, improved and vault_deviate < AT and short)
+    return Transfer(
+        validation=gains[0],
+        vault=gains[1],
+        runs=len(winner),
+        against=len(baseline),
+        vault_deviate=vault_deviate,
+        improved=improved,
+        missing=improved and vault_deviate < AT and short,
+    )
 
 
 def _deviate(noise: Noise, gain: float, root: float) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import LabError
+from orchestrator.figures import figure
 from orchestrator.gains import beliefs_of
 from orchestrator.given import no_experiment
 from orchestrator.store.ablations import ABLATED
@@ -86,6 +87,21 @@ def moved(win: Win) -> str:
     if out is not None and out.state is State.PROMOTED:
         return f"taken out by {out.id}"
     return "" if out is None else f"revert {out.id} {in_words(out.state)}"
+
+
+def measured_without(win: Win) -> tuple[Experiment, ...]:
+    """Measurements of master without it, those that wait among them, oldest first."""
+    return tuple(one for one in win.without if one.decision is not Decision.MERGE)
+
+
+def worth(win: Win) -> str:
+    """What the last measurement without it found, or that there is one to come, in a few words; else empty."""
+    if not (measured := measured_without(win)):
+        return ""
+    last = measured[-1]
+    if last.val_bpb is not None and last.delta is not None:
+        return f"worth {figure(last.delta, '+.4f')} by now ({last.id})"
+    return f"{last.id} without it {in_words(last.state)}"
 
 
 def mark_key(experiment_id: int) -> str:

@@ -24,7 +24,7 @@ def lesson(entry: Mapping[str, Any], noise: float | None) -> str:
     beside = f", {abs(delta) / noise:.1f} times the noise of one run" if noise else ""
     match entry["state"]:
         case "promoted":
-            return f"{what}: a gain of {size}{beside}; what is near it is worth a look."
+            return f"{what}: {size} gained so far{beside}; what is near it is worth a look."
         case "not_confirmed":
             return f"{what}: a first gain that did not last, {size} in the mean{beside}; too small to tell here."
         case _:

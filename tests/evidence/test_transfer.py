@@ -45,6 +45,13 @@ def test_without_a_gain_on_validation_nothing_is_missing() -> None:
     assert missing(0.0, 0.0) < LEVEL / 2 and missing(-0.05, -0.1) == 0
 
 
+def test_the_word_says_of_which_runs_it_is() -> None:
+    winner, baseline = [Pair(2.0, 2.1), Pair(2.02, 2.12)], [Pair(2.5, 2.6), Pair(2.52, 2.62), Pair(2.54, 2.64)]
+    found = transfer(winner, baseline, [winner, baseline])
+    assert found is not None and found.sentence.startswith("the vault agrees: +0.5100 bits per byte gained on validat")
+    assert found.sentence.endswith("by the 2 runs of then against 3")
+
+
 def test_without_repeated_runs_nothing_is_said() -> None:
     one = [Pair(1.0, 1.1)]
     assert transfer(one, one, [one, one]) is None and transfer([], one, [[*one, *one]]) is None

@@ -106,6 +106,7 @@ async def test_a_win_is_accepted_measured_without_taken_out_exported_and_picked(
         await shown(pilot, "1 of 2 reviewed")
         await pilot.press("t")
         await told(pilot, "experiment 3 measures master without experiment 1; z takes it back while it waits")
+        await shown(pilot, "3 without it ")
         await pilot.press("e")
         await told(pilot, "lab-1-set-weight-decay-0-05.patch")
         assert "+WEIGHT_DECAY = 0.05" in (tmp_path / "lab-1-set-weight-decay-0-05.patch").read_text()
