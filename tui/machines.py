@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from orchestrator.columns import Column
@@ -130,6 +130,11 @@ def memory(used: int | None, total: int | None) -> str:
     return f"{used / 2**30:.1f}G" if not total else f"{used / 2**30:.1f}/{total / 2**30:.0f} GiB"
 
 
+def unread(slot: SlotRow) -> SlotRow:
+    """The slot where no daemon reads the machine: what was read last is no longer so."""
+    return replace(slot, utilisation=None, memory_used=None, temperature=None, power=None)
+
+
 def slot_cells(slot: SlotRow, machine: Machine, run: Run | None, experiment: Experiment | None) -> tuple[Cell, ...]:
     total = slot.memory_total or max([1.0, *(value for value in machine.memory.values if value is not None)])
     readings = (
@@ -164,7 +169,9 @@ def slot_cells(slot: SlotRow, machine: Machine, run: Run | None, experiment: Exp
 
 
 def _what_for(run: Run, experiment: Experiment) -> str:
-    """Why something that is part of master trains: it is the baseline of what comes."""
+    """Why something trains that has run before: it confirms, or, part of master, is the baseline of what comes."""
+    if run.kind is RunKind.CONFIRM:
+        return "confirm: "
     return "baseline: " if run.kind is RunKind.BASELINE and experiment.id != 0 else ""
 
 

@@ -101,7 +101,7 @@ class Steering:
         experiment = None if experiment_id is None else await self._reader.experiment(experiment_id)
         if action.name == "revert" and experiment is not None and experiment.is_revert:
             return PUT_BACK.format(experiment.reverses), "Put back"
-        return action.confirm.format("" if experiment_id is None else experiment_id), ""
+        return action.confirm.format(experiment.label if experiment is not None else ""), ""
 
     def _refuse(self, action: Action, words: str) -> None:
         self._app.notify(words, title=f"{action.verb or action.name}: refused", severity="warning", markup=False)
@@ -182,9 +182,13 @@ class Steering:
         number, named = arguments.get("id"), arguments.get("run")
         experiment = None if number is None else await self._reader.experiment(number)
         runs = [run for run in await self._reader.runs_underway() if run.id == named]
-        lines = [*(f"run {run.id} on {run.slot}, seed {run.seed}" for run in runs), await self._title(number)]
+        lines = [
+            *(f"{run.kind} run {run.id} on {run.slot}, seed {run.seed}" for run in runs),
+            await self._title(number),
+        ]
         if action.verb in ("end", "kill") and experiment is not None and experiment.state is not State.PROMOTED:
-            lines.append(f"Experiment {number} ends as killed; r queues it again.")
+            stays = " What it has scored so far stays." if experiment.val_bpb is not None else ""
+            lines.append(f"Experiment {experiment.label} ends as killed; r queues it again.{stays}")
         return "\n".join(lines)
 
     async def _title(self, experiment_id: int | None) -> str:
@@ -255,7 +259,8 @@ class Steering:
     async def _start_daemon(self) -> None:
         stopping = any(order.verb == "stop" for order in await self._reader.waiting_commands())
         if daemon_of(self._lab) is not None and not stopping:
-            self._app.notify("The lab is at work already.")
+            held = await self._reader.meta("paused") == "yes"
+            self._app.notify("The lab is at work already" + ("; its queue is paused: P resumes it." if held else "."))
             return
         if not stopping:
             self._app.notify("starting the daemon")

@@ -96,11 +96,13 @@ class Judging:
     async def _asked_for(self, run: Run) -> str:
         """On whose request the run was ended, if on anybody's."""
         row = await self._context.store.row(
-            "SELECT actor FROM events WHERE kind = 'run' AND experiment_id = ? AND reason IN (?, ?)"
+            "SELECT actor, reason FROM events WHERE kind = 'run' AND experiment_id = ? AND reason IN (?, ?)"
             " ORDER BY seq DESC LIMIT 1",
             (run.experiment_id, f"stop run {run.id}", f"kill run {run.id}"),
         )
-        return "" if row is None or run.outcome != Outcome.KILLED else f"ended on request of {row['actor']}"
+        if row is None or run.outcome != Outcome.KILLED:
+            return ""
+        return f"{'killed' if row['reason'].startswith('kill') else 'stopped'} on request of {row['actor']}"
 
     async def _compare(self, experiment: Experiment, runs: list[Run]) -> Experiment | None:
         if experiment.decision is Decision.MERGE:

@@ -119,13 +119,15 @@ class Roster(Pen):
             columns = ", ".join(f"{column} = ?" for column in values)
             await self._do(f"UPDATE slots SET {columns} WHERE name = ?", [*values.values(), name])
 
-    async def add_note(self, kind: str, author: str, text: str, *, team: str = "") -> None:
+    async def add_note(self, kind: str, author: str, text: str, *, team: str = "", gist: str = "") -> None:
+        """`gist`: what the event says of it in a line; empty: its first line."""
         async with self._change():
             await self._do(
                 "INSERT INTO notes (at, kind, author, text, team) VALUES (?, ?, ?, ?, ?)",
                 (utc_now(), kind, author, inert(text), team),
             )
-            await self._event("note", author, text.splitlines()[0] if text.strip() else kind)
+            first = next((line for line in (gist or text).splitlines() if line.strip()), kind)
+            await self._event("note", author, inert(first))
 
     async def add_letter(self, agent: str, text: str, author: str) -> None:
         """A person's message; `agent` is an agent's name, a role, a team, or 'all'."""
@@ -195,12 +197,14 @@ class Roster(Pen):
                 "UPDATE commands SET state = ?, answer = ?, answered_at = ? WHERE id = ? AND state = 'waiting'",
                 (state, answer, utc_now(), command.id),
             )
-            experiment_id = command.arguments.get("id")
+            experiment_id, told = command.arguments.get("id"), answer
+            if command.verb == "add" and done and answer.isdecimal():  # the answer is the number, for whoever asked
+                experiment_id, told = int(answer), f"experiment {answer}, {command.arguments.get('title', '')}"
             named = isinstance(experiment_id, int) and abs(experiment_id) <= LARGEST_ID
             await self._event(
                 "command",
                 command.actor,
-                f"{command.verb}: {answer}",
+                f"{command.verb}: {told}",
                 experiment_id=experiment_id if named else None,
                 after=state,
             )

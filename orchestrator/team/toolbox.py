@@ -311,7 +311,8 @@ class Toolbox:
             )
             if str(arguments.get(key) or "").strip()
         )
-        await self._context.store.add_note("report", self._agent, text, team=self._context.team.name)
+        gist = str(arguments.get("works") or "").strip() or text
+        await self._context.store.add_note("report", self._agent, text, team=self._context.team.name, gist=gist)
         return Answer("The report is delivered.", finished=True)
 
 

@@ -111,17 +111,20 @@ def test_an_experiment_whose_run_a_person_ended_says_who_did(bare: Path) -> None
         await scored(context, first, RunKind.SCREEN, FAST, 1.5)
         await Judging(context).judge()
         await Judging(context).judge()
-        for ready, kind, seed in ((first, RunKind.CONFIRM, 2), (second, RunKind.SCREEN, 1)):
+        for ready, kind, seed, how in (
+            (first, RunKind.CONFIRM, 2, "stop"),
+            (second, RunKind.SCREEN, 1, "kill"),
+        ):
             assert ready.commit_id is not None
             run = await store.begin_run(await seen(context, ready), kind, seed, FAST, ready.commit_id)
-            await store.event("run", "ada@box", f"stop run {run.id}", experiment_id=ready.id)
+            await store.event("run", "ada@box", f"{how} run {run.id}", experiment_id=ready.id)
             await store.end_run(run.id, Measurement("killed", "stopped on request"))
         await Judging(context).judge()
         told = [await seen(context, ready) for ready in (first, second)]
         assert [one.state for one in told] == [State.KILLED, State.KILLED]
         assert [one.reason for one in told] == [
-            "a confirming run was ended on request of ada@box",
-            "ended on request of ada@box",
+            "a confirming run was stopped on request of ada@box",
+            "killed on request of ada@box",
         ]
 
     in_lab(bare, play)

@@ -232,8 +232,10 @@ async def test_a_daemon_that_goes_away_is_told_with_the_key_that_starts_it(tmp_p
     app = ControlRoom(lab)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.dashboard.snapshot is not None)
+        await until(pilot, lambda: "97%" in screen_text(pilot))
         lock.release()
         await until(pilot, lambda: "NOT RUNNING: S starts it" in screen_text(pilot))
+        await until(pilot, lambda: "97%" not in screen_text(pilot))  # nobody reads the machine now
         await pilot.press("P")
         await until(pilot, lambda: "S starts it" in " ".join(note.message for note in app._notifications))
     assert [command.verb for command in await posted(lab)] == ["pause"]

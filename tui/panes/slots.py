@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.machines import SLOT_COLUMNS, Machine, busy, slot_cells
+from tui.machines import SLOT_COLUMNS, Machine, busy, slot_cells, unread
 from tui.panes.rows import Rows
 from tui.watch import Snapshot
 
@@ -21,6 +21,7 @@ class Slots(Rows):
         rows = []
         for slot in snapshot.slots:
             machine = self._machines.setdefault(slot.name, Machine())
+            slot = slot if snapshot.daemon is not None else unread(slot)
             machine.take(slot)
             run, experiment = snapshot.story.running.get(slot.run_id or -1, (None, None))
             rows.append((slot.name, slot_cells(slot, machine, run, experiment)))
