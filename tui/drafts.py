@@ -68,7 +68,7 @@ def begin(lab: Lab, master: str, name: str, experiment: Experiment | None = None
     repository = Repository(lab.root)
     editable = read_settings(lab.settings_file).target.editable
     before = {path: _text(repository, master, path) for path in editable}
-    directory = state_directory() / "drafts" / re.sub(r"[^\w.-]", "_", f"{lab.root.name}-{name}-{master[:9]}")
+    directory = _drafts() / f"{_named(lab, name)}-{master[:9]}"
     if not directory.exists():
         try:
             for path, text in before.items():
@@ -82,6 +82,22 @@ def begin(lab: Lab, master: str, name: str, experiment: Experiment | None = None
                 f"No draft can be kept in {directory} ({error.strerror}).", "Free some space or set XDG_STATE_HOME."
             ) from error
     return Draft(directory, before)
+
+
+def forget(lab: Lab, name: str) -> None:
+    """What a person has edited under that name, of whichever master."""
+    kept = re.compile(rf"{re.escape(_named(lab, name))}-[0-9a-f]{{9}}")
+    for directory in _drafts().glob("*"):
+        if kept.fullmatch(directory.name):
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _drafts() -> Path:
+    return state_directory() / "drafts"
+
+
+def _named(lab: Lab, name: str) -> str:
+    return re.sub(r"[^\w.-]", "_", f"{lab.root.name}-{name}")
 
 
 def _text(repository: Repository, commit: str, path: str) -> str:

@@ -43,6 +43,8 @@ def status(words: Namespace) -> int:
     balances = {team.name: ask(lab, partial(balance_of, team=team)) for team in teams} or {"": ask(lab, balance_of)}
     halted = ask(lab, lambda reader: reader.meta(views.HALTED)) if facts["running"] else ""
     orders = ask(lab, Reader.waiting_commands)
+    baseline, account = ask(lab, views.baseline_of), ask(lab, lambda reader: reader.meta(views.EARLY_STOPPING))
+    vault, to_look_at = ask(lab, vault_account), ask(lab, partial(standing, limit=MOST_ANOMALIES))
     if words.json:
         first, *others = [balance.as_json() for balance in balances.values()]
         more: dict[str, Any] = {"completion": [one.as_json() for one in completed], "balance": first}
@@ -51,23 +53,31 @@ def status(words: Namespace) -> int:
         more["halted"] = halted or None
         more["stopping"] = facts["running"] and any(order.verb == "stop" for order in orders)
         more["orders"] = [{"at": order.at, "by": order.actor, "verb": order.verb} for order in orders]
+        more["gain"] = {
+            "since_start": baseline.gain,
+            "believed": baseline.believed,
+            "wins": baseline.promotions,
+            "expected_false": baseline.expected_false,
+        }
+        more["early_stopping"], more["vault"] = account or None, vault
+        more["anomalies"] = [{"at": event.at, "reason": event.reason} for event in to_look_at]
         if others:
             more["balances"] = {name: balance.as_json() for name, balance in balances.items()}
         print_json({**facts, **more})
         return 0
-    baseline, running = ask(lab, views.baseline_of), facts["running"]
+    running = facts["running"]
     silent = ask(lab, views.dead_endpoints) if running else {}
     ends = _ends(orders, facts) if running else ""
     lines = [*_standing(facts, baseline, ends)]
-    if account := ask(lab, lambda reader: reader.meta(views.EARLY_STOPPING)):
+    if account:
         lines.append(("early stop", account))
-    lines.append(("vault", ask(lab, vault_account)))
+    lines.append(("vault", vault))
     lines += [("model", f"{url} {reason}; it is tried again by itself") for url, reason in silent.items()]
     lines += [("resting", f"{team}: {why}" if team else why) for team, why in facts["resting"].items()]
     lines += [("order", _waits(order, running)) for order in orders]
     if halted:
         lines.append(("look at", f"nothing new starts: {halted}"))
-    for event in ask(lab, partial(standing, limit=MOST_ANOMALIES)):
+    for event in to_look_at:
         lines.append(("look at", f"{event.at[:16].replace('T', ' ')} {event.reason}"))
     span = ask(lab, views.busy_window)
     paused = {slot.name for slot in ask(lab, Reader.slots) if slot.phase == "paused"} if running else set()

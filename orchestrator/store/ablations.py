@@ -20,6 +20,9 @@ OUT = "taken out"
 WORTH = "measures as worth"
 """What the reason says of the win that was left out."""
 
+MERGED = "merged"
+"""What people read of wins where they are counted: the state `promoted` is also that of the start and of reverts."""
+
 UNMERGED = (State.DISCARDED, State.NOT_CONFIRMED)
 
 ABLATED = (
@@ -53,6 +56,10 @@ def counts_told(
     out = [one for one in promotions if one.is_revert and one.puts_back is None]
     apart = [*ablations, *back, *out]
     ideas = {state: number - sum(one.state == state for one in apart) for state, number in counts.items()}
-    told = [f"{number} {in_words(state)}" for state, number in ideas.items() if number > 0]
+    told = [
+        f"{number} {MERGED if state == State.PROMOTED else in_words(state)}"
+        for state, number in ideas.items()
+        if number > 0
+    ]
     named = ((ablations, ABLATION), (out, OUT), (back, "put back"))
     return [*told, *(f"{len(these)} {word}" for these, word in named if these)]

@@ -78,7 +78,7 @@ def test_the_report_tells_wins_and_near_misses_and_draws_them(lab: Path) -> None
     text = Path(paths["markdown"]).read_text()
     wins, misses = text.split("## Wins")[1].split("## Near misses")
     assert r"A \| pipe, $x$ and \*stars\*" in wins and "2.5000" in wins and "-0.5000" in wins
-    assert "\n- 1 promoted, 1 discarded\n" in text or "\n- 1 discarded, 1 promoted\n" in text
+    assert "\n- 1 merged, 1 discarded\n" in text or "\n- 1 discarded, 1 merged\n" in text
     assert "Nearly" in misses and "Nearly" not in wins
     assert "scores **2.5000** (mean of 1 run," in text and "2 experiments came to an outcome in 5 runs, " in text
 

@@ -55,7 +55,7 @@ async def test_an_idea_is_queued_for_a_worker_and_z_takes_it_back(tmp_path: Path
         await until(pilot, lambda: "ordered nothing that could be undone" in notices(pilot))
 
 
-@pytest.mark.parametrize("size", [(60, 16), (60, 20), (80, 24), (200, 50)])
+@pytest.mark.parametrize("size", [(60, 15), (60, 20), (80, 24), (200, 50)])
 async def test_the_buttons_of_a_form_are_in_sight_and_a_worker_that_only_knows_a_catalogue_is_told_of(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
@@ -82,6 +82,27 @@ async def test_what_is_typed_outlives_the_room_until_it_is_handed_in(tmp_path: P
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "experiment 16 is queued" in notices(pilot))
         assert KeptForm(lab).read() == {}
+
+
+async def test_what_was_kept_is_told_as_that_and_can_be_thrown_away(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, (80, 24)) as pilot:
+        await pilot.press("a")
+        await on(pilot, AddForm)
+        assert "as you left it" not in screen_text(pilot)
+        await pilot.press("escape", "a")
+        await on(pilot, AddForm)
+        assert "as you left it" not in screen_text(pilot), "nothing was typed"
+        await pilot.press(*"Wider", "escape", "a")
+        await until(pilot, lambda: "as you left it" in screen_text(pilot) and "Wider" in screen_text(pilot))
+        await pilot.press("shift+tab", "enter")
+        await on(pilot, Dashboard)
+        await pilot.pause(0.7)
+        assert KeptForm(lab).read() == {}
+        await pilot.press("a")
+        await on(pilot, AddForm)
+        assert "Wider" not in screen_text(pilot)
+    assert await posted(lab) == []
 
 
 async def test_a_refusal_comes_back_into_the_form_and_nothing_typed_is_lost(tmp_path: Path) -> None:

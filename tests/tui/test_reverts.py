@@ -79,7 +79,7 @@ async def test_a_revert_is_no_win_in_any_count(lab: Lab) -> None:
         assert undecided_still == [2]
         told = autolab("status", str(lab.root)).stdout
         assert next(line.split(maxsplit=1)[1] for line in told.splitlines() if line.startswith("counts")).startswith(
-            "2 promoted, 1 taken out"
+            "2 merged, 1 taken out"
         )
         revert_of_it = await store.experiment(3)
         assert revert_of_it is not None

@@ -36,6 +36,7 @@ class AddForm(FormScreen):
 
     def __init__(self, lab: Lab, reader: Reader) -> None:
         super().__init__(lab, reader, KeptForm(lab))
+        self.blank = {"priority": str(PERSON_PRIORITY)}
 
     def fields(self) -> list[tuple[str, Widget]]:
         def line(name: str, value: str = "", hint: str = "") -> Entry:
@@ -79,6 +80,7 @@ class EditForm(FormScreen):
         kept = KeptForm(lab, f"experiment {experiment.id} {hashlib.sha256(words.encode()).hexdigest()[:16]}")
         super().__init__(lab, reader, kept, experiment)
         self._edited = experiment
+        self.blank = {"title": experiment.title, "hypothesis": experiment.hypothesis}
         waits = experiment.state in EDITABLE
         what = f"{experiment.label}, while it waits:" if waits else f"another attempt of {experiment.label} "
         self.HEADING, self.HAND_IN = f"{what} {plain(experiment.title)}", "Change it" if waits else "Requeue it"
@@ -109,7 +111,9 @@ class EditForm(FormScreen):
         if patch:
             words["patch"] = patch
         elif self.draft is not None:
-            raise LabError("The edited files are those of master: nothing would be tried.", "Edit them, or cancel.")
+            raise LabError(
+                "The edited files are those of master: nothing would be tried.", "Edit them, or throw them away."
+            )
         if len(words) == 1:
             waits = self._edited.state in EDITABLE
             other = "esc leaves it as it is." if waits else "r requeues it as it is."

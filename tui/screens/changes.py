@@ -25,9 +25,9 @@ from tui.tones import Line, Said, Tone, fit
 CHANGE_COLUMNS = (
     Column("UTC", 11),
     Column("what", 15),
-    Column("id", 5, right=True, rank=2),
-    Column("why", 24, share=6),
-    Column("by", 10, share=1, most=28, rank=1),
+    Column("id", 5, right=True),
+    Column("why", 16, share=6),
+    Column("by", 10, share=1, most=28, rank=1, above=74),
 )
 
 

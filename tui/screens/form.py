@@ -31,6 +31,7 @@ ANSWER_SECONDS = 120.0
 CHANGE_SECONDS = 0.5
 MOST_FILE_BYTES = 2**20
 AT_IT = "The lab is at it; its answer comes as a notice."
+LEFT = "as you left it"
 WAITS = "The daemon is not running: the order waits until it is back (S starts it)."
 
 
@@ -54,6 +55,7 @@ class FormScreen(ModalScreen[str | None]):
         super().__init__()
         self._lab, self._reader, self._experiment = lab, reader, experiment
         self._kept, self.before = kept, kept.read()  # what was typed when the form was left last, by field
+        self.blank: dict[str, str] = {}  # what stands in fields of their own accord
         self.draft: Draft | None = None
         self._busy = False
         self._handed_in: dict[str, str] | None = None  # what the lab is at
@@ -80,7 +82,7 @@ class FormScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="form") as form:
             form.border_title = self.HEADING
-            form.border_subtitle = "tab next field  esc back, nothing is lost"
+            form.border_subtitle = f"{LEFT if self._is_back else 'tab next field'}  esc back, nothing is lost"
             for name, widget in self.fields():
                 with Horizontal(classes="field"):
                     yield Label(name)
@@ -93,7 +95,7 @@ class FormScreen(ModalScreen[str | None]):
             with Horizontal(classes="buttons"):
                 yield Button(f"{self.HAND_IN} ^s", id="submit", compact=True)
                 yield Button("Edit the files ^e", id="edit", compact=True)
-                yield Button("Cancel", id="leave", compact=True)
+                yield Button("Throw away", id="leave", compact=True)
 
     async def on_mount(self) -> None:
         self.query_one("#file", Input).value = self.before.get("file", "")
@@ -104,6 +106,7 @@ class FormScreen(ModalScreen[str | None]):
         """A form that would not fit has fewer empty lines: its buttons stay in sight."""
         self.set_class(event.size.height < 30, "snug")
         self.set_class(event.size.height < 24, "low")
+        self.set_class(event.size.height < 17, "least")
 
     def text(self, name: str) -> str:
         widget = self.query_one(f"#{name}")
@@ -162,8 +165,27 @@ class FormScreen(ModalScreen[str | None]):
                 self.action_submit()
             case "edit":
                 self.action_edit()
-            case _:
+            case _ if self._handed_in is None:
+                self._throw_away()
+            case _:  # the lab has it
                 self.action_leave()
+
+    def _throw_away(self) -> None:
+        """What was typed and edited here, now and before."""
+        if self._change_due is not None:
+            self._change_due.stop()
+        self._kept.forget()
+        drafts.forget(self._lab, self._draft_name)
+        self.dismiss(None)
+
+    @property
+    def _draft_name(self) -> str:
+        return "own" if self._experiment is None else f"experiment-{self._experiment.id}"
+
+    @property
+    def _is_back(self) -> bool:
+        """Whether it holds what was typed when it was left last."""
+        return any(text.strip() != self.blank.get(name, "").strip() for name, text in self.before.items())
 
     def action_leave(self) -> None:
         """What has been handed in stays with the lab, and its answer comes as a notice."""
@@ -200,8 +222,7 @@ class FormScreen(ModalScreen[str | None]):
         master = await self._reader.master()
         if master is None:
             raise LabError("The lab has no master yet.", "Start it once: S.")
-        name = "own" if self._experiment is None else f"experiment-{self._experiment.id}"
-        return await asyncio.to_thread(drafts.begin, self._lab, master.commit_id, name, self._experiment)
+        return await asyncio.to_thread(drafts.begin, self._lab, master.commit_id, self._draft_name, self._experiment)
 
     async def _patch(self) -> str:
         """The diff of the file that is named, else of the draft; empty where there is none."""
