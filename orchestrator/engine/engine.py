@@ -27,6 +27,7 @@ from orchestrator.views import HALTED
 from orchestrator.watching.anomalies import Anomalies
 from orchestrator.watching.delivering import Delivery
 from orchestrator.watching.endpoints import watch_endpoints
+from orchestrator.watching.instructions import Instructions
 from orchestrator.watching.notebook import Notebook
 from orchestrator.watching.tracking import Tracking
 
@@ -62,6 +63,7 @@ class Engine:
         self._tracking = Tracking(context)
         self._delivery = Delivery(context)
         self._notebook = Notebook(context)
+        self._instructions = Instructions(context)
         self._vault = Vault(context)
         self._anomalies = Anomalies(context)
         self._stops = StopOrders(context.store, self.stop, self.go_on)
@@ -124,6 +126,7 @@ class Engine:
             asyncio.create_task(self._anomalies.run(), name="anomalies"),
             asyncio.create_task(watch_endpoints(context.store), name="endpoints"),
             asyncio.create_task(self._notebook.run(), name="notebook"),
+            asyncio.create_task(self._instructions.run(), name="instructions"),
             asyncio.create_task(beat(context.lab), name="pulse"),
             asyncio.create_task(self._watch_foothold(), name="foothold"),
         ]
