@@ -8,7 +8,7 @@ EXAMPLES = {
     "queue": "autolab queue --where 'title~muon'",
     "results": "autolab results --where 'state=discarded age<2h'",
     "export": "autolab export --format csv > results.csv",
-    "add": "autolab add --title 'More heads' --hypothesis 'Four heads see more' --patch heads.diff",
+    "add": "autolab add --title Heads --hypothesis 'Four see more' --patch a.diff",
     "import": "autolab import my-lab results.tsv",
     "pause": "autolab pause 12",
     "resume": "autolab resume 12",
