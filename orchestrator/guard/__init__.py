@@ -5,6 +5,6 @@ The sandbox is the wall; the guard is the early and cheap word to whoever wrote 
 
 from orchestrator.guard.program import program_hash
 from orchestrator.guard.rules import refusals
-from orchestrator.guard.units import beyond_variable, changed_units, touches_model
+from orchestrator.guard.units import beyond_variable, changed_units, constants_alone, touches_model
 
-__all__ = ["beyond_variable", "changed_units", "program_hash", "refusals", "touches_model"]
+__all__ = ["beyond_variable", "changed_units", "constants_alone", "program_hash", "refusals", "touches_model"]

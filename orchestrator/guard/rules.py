@@ -16,7 +16,7 @@ from importlib.machinery import PathFinder
 from orchestrator.guard.hiding import data_in_code, encodings, made_at_run_time
 from orchestrator.guard.program import program_hash
 from orchestrator.guard.seeding import SEEDERS, changes_seeds_alone
-from orchestrator.guard.units import changed_units
+from orchestrator.guard.units import constants_alone
 
 _CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 
@@ -126,10 +126,10 @@ def _budgets(tree: ast.Module) -> int:
 
 
 def _against_one_idea(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    units = changed_units(before, after)
-    if len(units) > MOST_CONSTANTS and all(unit.startswith("constant ") for unit in units):
-        names = ", ".join(unit.removeprefix("constant ") for unit in units)
-        return [f"The patch changes {len(units)} constants at once ({names}): one idea is one change, so split it."]
+    names = constants_alone(before, after)
+    if len(names) > MOST_CONSTANTS:
+        told = f"The patch changes {len(names)} constants at once ({', '.join(names)})"
+        return [f"{told}: one idea is one change, so split it."]
     return []
 
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from orchestrator.guard.program import RECENT, normalised
 
 LOOSE = "the code outside of any function"
+CONSTANT = "constant "
 
 
 def changed_units(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
@@ -24,6 +25,13 @@ def changed_units(before: Mapping[str, str], after: Mapping[str, str]) -> list[s
             continue
         found += [name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]
     return found
+
+
+def constants_alone(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """The constants that differ, by name, where nothing else does."""
+    units = changed_units(before, after)
+    names = [unit.removeprefix(CONSTANT) for unit in units if unit.startswith(CONSTANT)]
+    return names if len(names) == len(units) else []
 
 
 def beyond_variable(before: Mapping[str, str], after: Mapping[str, str], variable: str) -> list[str]:
@@ -75,7 +83,7 @@ def _parts(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
                 for base in (*node.bases, *node.decorator_list):
                     yield f"class {node.name}", base
             case ast.Assign(targets=[ast.Name(id=name)]):
-                yield f"constant {name}", node.value
+                yield f"{CONSTANT}{name}", node.value
             case _:
                 yield LOOSE, node
 

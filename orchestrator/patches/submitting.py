@@ -13,7 +13,7 @@ from uuid import uuid4
 from orchestrator.context import Context
 from orchestrator.errors import LabError
 from orchestrator.given import priority
-from orchestrator.guard import program_hash, refusals, touches_model
+from orchestrator.guard import constants_alone, program_hash, refusals, touches_model
 from orchestrator.patches.line_ends import read_exact
 from orchestrator.patches.sizing import against_size
 from orchestrator.runs.log_text import in_one_line, inert
@@ -175,8 +175,17 @@ async def add_diff(
         if refused:
             await context.store.move(experiment.id, State.REJECTED, "rejected by the guard: " + " ".join(refused))
         else:
-            await context.store.move(experiment.id, State.READY, f"{whose}; the guard let it pass")
+            several = _several(before, after) if whose == PERSONS_OWN else ""
+            await context.store.move(experiment.id, State.READY, f"{whose}; the guard let it pass{several}")
         return experiment.id
+
+
+def _several(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """That a person's patch is more than one change: they may know why, and should know what it costs."""
+    names = constants_alone(before, after)
+    if len(names) < 2:
+        return ""
+    return f", though it changes {' and '.join(names)} at once: which of them does it will not be known"
 
 
 @asynccontextmanager

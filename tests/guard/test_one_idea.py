@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.guard import beyond_variable, changed_units
+from orchestrator.guard import beyond_variable, changed_units, constants_alone
 from roles.offline.catalogue import CATALOGUE
 
 TRAIN = (Path(__file__).parents[2] / "nanogpt" / "train.py").read_text()
@@ -18,6 +18,13 @@ def test_a_second_constant_is_refused_with_its_line() -> None:
     (sentence,) = beyond_variable({"train.py": TRAIN}, {"train.py": after}, "LEARNING_RATE")
     assert sentence == f"train.py, line {line}: it was to change LEARNING_RATE alone, and it changes BETA2 too."
     assert beyond_variable({"train.py": TRAIN}, {"train.py": after}, "the learning rate") == []
+
+
+def test_constants_alone_are_named_where_nothing_else_changes() -> None:
+    two = TRAIN.replace("LEARNING_RATE = 1e-3", "LEARNING_RATE = 2e-3").replace("BETA2 = 0.95", "BETA2 = 0.99")
+    assert constants_alone({"train.py": TRAIN}, {"train.py": two}) == ["LEARNING_RATE", "BETA2"]
+    assert constants_alone({"train.py": TRAIN}, {"train.py": two.replace("return 1.0", "return 0.5")}) == []
+    assert constants_alone({"train.py": TRAIN}, {"train.py": TRAIN}) == []
 
 
 def test_code_that_a_constant_needs_may_change_with_it() -> None:

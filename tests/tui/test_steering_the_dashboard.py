@@ -42,7 +42,7 @@ async def test_results_are_filtered_by_column_and_the_queue_keeps_its_own(tmp_pa
         await pilot.press("colon", *"results state=discarded val_bpb", "less_than_sign", *"3.4 sort=-delta", "enter")
         await until(pilot, lambda: 0 < results.row_count < everything)
         title = "3 results /state=discarded val_bpb<3.4 3 of 14  by delta ↓"
-        await until(pilot, lambda: title in screen_text(pilot))
+        await until(pilot, lambda: title in screen_text(pilot) and "delta↓" in screen_text(pilot))
         assert queue.row_count == 2
         await pilot.press("slash", *" colour=red", "enter")
         await until(pilot, lambda: "There is no column `colour`" in screen_text(pilot))
@@ -52,6 +52,7 @@ async def test_results_are_filtered_by_column_and_the_queue_keeps_its_own(tmp_pa
         await until(pilot, lambda: "There is no column" not in screen_text(pilot))
         await pilot.press("escape", "escape", "O")
         await until(pilot, lambda: f"3 results {everything}  by delta ↑" in screen_text(pilot))
+        assert "delta↑" in screen_text(pilot)
         await pilot.press("o")
         await until(pilot, lambda: "by believed ↑" in screen_text(pilot))
         await pilot.press("o")

@@ -33,12 +33,13 @@ class Results(Rows):
         self.empty = "no result matches the filter: 3, then esc, clears it" if asked.terms else "nothing has run yet"
         self._known = {e.id: self._row_of(e, story, teams) for e in story.results}
         rows = [(str(key), cells) for key, (_, cells) in self._known.items()]
-        self.keep_column(HEADINGS.get(wish.sort, wish.sort))
+        usual, arrow = wish.sort == "id" and wish.descending, "↓" if wish.descending else "↑"
+        self.keep_column(HEADINGS.get(wish.sort, wish.sort), "" if usual else arrow)
         self.show(rows, first=wish.first, total=story.matching)
         cut = story.matching < story.measured
         count = f"{story.matching} of {story.measured}" if cut else str(story.measured)
         search = f" /{asked.text}" if asked.terms else ""
-        order = "" if wish.sort == "id" and wish.descending else f"  by {wish.sort} {'↓' if wish.descending else '↑'}"
+        order = "" if usual else f"  by {wish.sort} {arrow}"
         mark = f"  {story.baseline.mark}" if story.baseline.mark else ""
         self.heading = f"3 results{search} {count}{order}{mark}"
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
@@ -72,14 +73,14 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         self.empty = empty
         self.head = head
         self._steady, self._filled = steady, set[int]()
-        self._kept: str | None = None  # the heading of a column that stays
+        self._kept, self._arrow = "", ""  # the heading of a column that stays, and what stands behind it
 
     # -- what is shown
 
-    def keep_column(self, heading: str) -> None:
-        """The column that is sorted by stays, however narrow the table is."""
-        if heading != self._kept:
-            self._kept = heading
+    def keep_column(self, heading: str, arrow: str = "") -> None:
+        """The column that is sorted by stays, however narrow the table is; `arrow` says which way."""
+        if (heading, arrow) != (self._kept, self._arrow):
+            self._kept, self._arrow = heading, arrow
             self._fit()
             self.refresh()
 
@@ -245,9 +246,13 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
             self._filled |= says
             says = self._filled
         empty = frozenset(range(len(self._columns))) - says
-        columns = [replace(one, rank=-1, above=0) if one.heading == self._kept else one for one in self._columns]
+        columns = [self._as_kept(one) if one.heading == self._kept else one for one in self._columns]
         self._fitted = fitted(columns, width - GUTTER, empty if self._rows else frozenset())
         self.virtual_size = Size(width, self._total + self.head)
+
+    def _as_kept(self, column: Column) -> Column:
+        room = cell_len(column.heading + self._arrow) if self._arrow else 0
+        return replace(column, rank=-1, above=0, width=max(column.width, room))
 
     def on_focus(self) -> None:
         self.refresh()
@@ -276,7 +281,10 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _head(self) -> Strip:
         gap = " " * GAP
-        words = [fit(self._columns[i].heading, width, self._columns[i].right) for i, width in self._fitted]
+        columns = [(self._columns[i], width) for i, width in self._fitted]
+        words = [
+            fit(one.heading + self._arrow * (one.heading == self._kept), width, one.right) for one, width in columns
+        ]
         style = self._base + self.get_component_rich_style("rows--head", partial=True)
         return Strip([Segment(" " * GUTTER + gap.join(words), style)])
 
