@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import gc
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -66,8 +69,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"autolab-tui: {problem}", file=sys.stderr)
         return 1
     if not room.return_code and sys.stdout.isatty() and daemon_of(lab) is not None:
-        print(for_lab("The lab goes on: `autolab-tui` opens the room again, `autolab stop` lets it rest.", lab))
+        print(textwrap.fill(for_lab(asyncio.run(farewell(lab)), lab), max(20, os.get_terminal_size().columns)))
     return room.return_code or 0
+
+
+async def farewell(lab: Lab) -> str:
+    """What becomes of a lab at work when its room is left."""
+    from orchestrator.store.reader import Reader
+
+    with contextlib.suppress(LabError):
+        async with Reader(lab.database) as reader:
+            if any(order.verb == "stop" for order in await reader.waiting_commands()):
+                return "The lab comes to its end as ordered; until then `autolab start` calls that off."
+    return "The lab goes on: `autolab-tui` opens the room again, `autolab stop` lets it rest."
 
 
 if __name__ == "__main__":

@@ -72,3 +72,15 @@ async def test_a_path_stands_on_one_line(tmp_path: Path) -> None:
         await until(pilot, lambda: len(pilot.app.screen.query(Toast)) == 2)
         await pilot.pause()
         assert 0 < pilot.app.screen.query(Toast).last().region.width <= 40, "a sentence is no wider than before"
+
+
+async def test_no_word_of_a_notice_is_cut_off_whatever_its_length(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    app = ControlRoom(lab, read_only=True)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await on(pilot, Dashboard)
+        for length in range(32, 41):
+            app.notify(f"{'a word or two and some more of them so'[: length - 4]} end{length}", timeout=60)
+            await until(pilot, lambda length=length: f"end{length}" in screen_text(pilot))
+            app.clear_notifications()
+            await pilot.pause()

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from orchestrator.lab import Lab
+from orchestrator.store.reader import Reader
 from orchestrator.store.records import AT_WORK
 from orchestrator.store.writer import Writer
 from tests.tui.driving import notices, on, screen_text, until
 from tests.tui.room_lab import make_room_lab
 from tui.app import ControlRoom
+from tui.main import farewell
 from tui.opening import stopped_by
 from tui.screens.dashboard import Dashboard
 from tui.screens.setup import Setup
@@ -45,3 +47,11 @@ async def test_a_lab_that_a_person_has_stopped_is_started_and_who_stopped_it_is_
     async with ControlRoom(lab, read_only=True).run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "NOT RUNNING" in screen_text(pilot))
         assert not notices(pilot)
+
+
+async def test_who_leaves_a_lab_that_comes_to_its_end_is_told_so(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    assert (await farewell(lab)).startswith("The lab goes on")
+    async with Reader(lab.database) as reader:
+        await reader.post_command("stop", {"now": False}, "ada@box")
+    assert (await farewell(lab)).startswith("The lab comes to its end")

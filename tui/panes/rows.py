@@ -73,7 +73,8 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         self.empty = empty
         self.head = head
         self._steady, self._filled = steady, set[int]()
-        self._kept, self._arrow = "", ""  # the heading of a column that stays, and what stands behind it
+        self._kept: str | None = None  # the heading of a column that stays
+        self._arrow = ""  # what stands behind it
 
     # -- what is shown
 
