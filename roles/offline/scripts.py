@@ -227,7 +227,7 @@ def hand_over(brief: str, made: list[Call], tools: set[str]) -> Turn:
         (
             f"Baseline {_bpb(known['baseline']['val_bpb'])}.",
             f"Won: {_titles(won) or 'nothing yet'}.",
-            f"No gain: {_titles(lost) or 'nothing yet'}.",
+            f"No gain beyond noise: {_titles(lost) or 'nothing yet'}.",
             f"Failed: {_titles(failed) or 'nothing'}.",
         )
     )
@@ -274,7 +274,8 @@ def report(made: list[Call]) -> Turn:
                 2,
                 open_questions="\n".join(f"Is {e['title']} ({e['id']}) more than noise?" for e in near[:5]),
                 works=f"Master stands at {_bpb(baseline['val_bpb'])}. Merged: {_gains(won) or 'nothing yet'}.",
-                does_not_work=f"No gain: {_gains(lost) or 'nothing yet'}. Within noise: {_gains(near) or 'nothing'}.",
+                does_not_work=f"No gain beyond noise: {_gains(lost) or 'nothing yet'}."
+                f" A first gain did not last: {_gains(near) or 'nothing'}.",
                 looks_wrong="; ".join(f"{e['id']} {e['title']}: {e['reason'] or e['state']}" for e in wrong)
                 or "Nothing.",
             ),
