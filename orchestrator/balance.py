@@ -14,7 +14,7 @@ from typing import Any
 from orchestrator.store.reader import Reader
 from orchestrator.store.rows import Row
 from orchestrator.store.states import ACTIVE, RAN, State
-from orchestrator.team_settings import Team
+from orchestrator.team_settings import PERSON, Team
 
 STATED = "exploring_stated"
 """The key in `meta` of the share of runs that the planner states for exploring, 0..1."""
@@ -31,7 +31,7 @@ _BUILDS_ON = re.compile(r"\bexperiments? \d+", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Shares of exploring, 0..1; `share` is that of the last `of` experiments that began a run; None before that."""
+    """Shares of exploring, 0..1; `share` is that of the last `of` of the agents that began a run; None before that."""
 
     stated: float
     usual: bool  # nobody has stated it
@@ -64,7 +64,8 @@ async def balance_of(reader: Reader, team: Team | None = None) -> Balance:
         ran,
     )
     told = zip(rows, exploring(rows), strict=True)
-    recent = [explores for row, explores in told if team is None or not among or row["team"] == team.name][-RECENT:]
+    ours = [(row["team"], explores) for row, explores in told if row["team"] != PERSON]  # theirs are nobody's balance
+    recent = [explores for name, explores in ours if team is None or not among or name == team.name][-RECENT:]
     stated_key, plateau_key = (STATED, EXPLORING) if team is None else (team.key(STATED), team.key(EXPLORING))
     stated, plateau = await reader.meta(stated_key), await reader.meta(plateau_key)
     return Balance(

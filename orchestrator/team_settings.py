@@ -31,7 +31,10 @@ MOST = 10**12
 """The largest number of any setting: tokens, seconds, whatever it counts."""
 
 LONGEST_NAME = 32
-TAKEN = frozenset({*ROLES, "person", "none", "all", "autolab"})
+PERSON = "person"
+"""What stands in place of a team where a person has asked for an experiment."""
+
+TAKEN = frozenset({*ROLES, PERSON, "none", "all", "autolab"})
 """Words that mean somebody else where a team's name may stand."""
 
 

@@ -218,6 +218,7 @@ def test_the_balance_is_stated_told_in_briefs_and_compared_with_what_the_last_ru
         await ended(context, "Rate again", RATE, 3.1, State.DISCARDED, variable="Rate")
         await ended(context, "Moment", CLIP, 3.1, State.DISCARDED, variable="second moment")
         await ended(context, "Built on", CLIP, 3.1, State.DISCARDED, variable="else", source="experiment 3")
+        await ended(context, "A person's", CLIP, 3.1, State.DISCARDED, variable="mine", team="person")
         told = await call(planning(context), "state_balance", exploring=0.4, reason="two wins this wave")
         assert "40% of the runs are to explore; of the last 4 experiments 50% did" in told
         events = [event.reason for event in await context.store.events() if event.actor == "planner"]
