@@ -15,8 +15,9 @@ from orchestrator.gains import beliefs_of
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Decision, utc_now
 from orchestrator.store.states import ENDED, RAN
+from orchestrator.team_settings import PERSON
 
-NOBODY = ("person", "none", "")
+NOBODY = (PERSON, "none", "")
 """What stands for a team where there is none."""
 
 

@@ -20,6 +20,7 @@ from orchestrator.runs.log_text import in_one_line, inert
 from orchestrator.store.records import Decision, Experiment
 from orchestrator.store.states import State
 from orchestrator.store.writer import Proposal
+from orchestrator.team_settings import PERSON
 
 UNTOLD = (State.KILLED, State.LOST, State.REJECTED, State.GIVEN_UP)
 """An experiment in such a state has not told what its program is worth: the same may be tried again."""
@@ -122,9 +123,7 @@ async def add_own(context: Context, words: dict[str, Any], actor: str) -> str:
             context, proposal, diff, actor, priority=urgency, strict=bool(words.get("strict", False))
         )
         return str(number)
-    made = await context.store.add_experiment(
-        proposal, author=actor, team="person", priority=urgency, state=State.QUEUED
-    )
+    made = await context.store.add_experiment(proposal, author=actor, team=PERSON, priority=urgency, state=State.QUEUED)
     return str(made.id)
 
 
@@ -154,7 +153,7 @@ async def add_diff(
         experiment = await context.store.add_experiment(
             proposal,
             author=actor,
-            team="person",
+            team=PERSON,
             priority=priority,
             state=State.QUEUED,
             decision=decision,

@@ -9,6 +9,7 @@ from orchestrator.lessons import LESSON
 from orchestrator.store.records import CANCELLED, Decision, Experiment, RunKind
 from orchestrator.store.states import RAN, WAITING, State
 from orchestrator.team.belonging import refuse_another_teams
+from orchestrator.team_settings import PERSON
 from roles.errors import ToolRefusal
 from roles.tools import Answer
 
@@ -66,5 +67,5 @@ class ResultTools:
 
 
 def refuse_a_persons_own(experiment: Experiment) -> None:
-    if experiment.team == "person" or experiment.decision is not Decision.NONE:
+    if experiment.team == PERSON or experiment.decision is not Decision.NONE:
         raise ToolRefusal(f"Experiment {experiment.id} is a person's own; only people call it off.")

@@ -17,6 +17,13 @@ async def a_ready_experiment(store: Writer) -> int:
     return experiment.id
 
 
+async def a_measured_start(store: Writer) -> None:
+    """At commit aaa, with a mean of 3.2."""
+    await store.add_start("aaa", "start", "the start")
+    for seed, score in ((1, 3.0), (2, 3.2), (3, 3.4)):
+        await scored_run(store, 0, RunKind.BASELINE, seed, "aaa", score)
+
+
 async def scored_run(store: Writer, experiment_id: int, kind: RunKind, seed: int, commit: str, score: float) -> None:
     experiment = await store.experiment(experiment_id)
     assert experiment is not None

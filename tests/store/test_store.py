@@ -19,7 +19,7 @@ from orchestrator.store.records import RunKind
 from orchestrator.store.states import NOT_STARTED, STOPPED, IllegalMove, State
 from orchestrator.store.writer import Measurement, Place, Proposal, Writer
 from orchestrator.views import runs_per_hour
-from tests.store.ideas import IDEA, a_ready_experiment, scored_run
+from tests.store.ideas import IDEA, a_measured_start, a_ready_experiment, scored_run
 
 
 async def test_the_start_is_experiment_0_and_ids_count_up_from_1(tmp_path: Path) -> None:
@@ -32,9 +32,7 @@ async def test_the_start_is_experiment_0_and_ids_count_up_from_1(tmp_path: Path)
 
 async def test_the_score_is_the_mean_of_valid_runs_and_the_delta_is_against_the_parents_mean(tmp_path: Path) -> None:
     async with Writer(tmp_path / "runs.db") as store:
-        await store.add_start("aaa", "start", "the start")
-        for seed, score in ((1, 3.0), (2, 3.2), (3, 3.4)):
-            await scored_run(store, 0, RunKind.BASELINE, seed, "aaa", score)
+        await a_measured_start(store)
         number = await a_ready_experiment(store)
         await scored_run(store, number, RunKind.SCREEN, 1, "bbb", 2.5)
         experiment = await store.experiment(number)

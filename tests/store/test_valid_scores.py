@@ -17,7 +17,7 @@ from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Writer
 from orchestrator.tracking.results_files import tsv
 from orchestrator.views import baseline_of, results_json, valid_runs
-from tests.store.ideas import a_ready_experiment, scored_run
+from tests.store.ideas import a_measured_start, a_ready_experiment, scored_run
 
 
 async def test_a_difference_is_taken_within_one_kind_of_device(tmp_path: Path) -> None:
@@ -40,9 +40,7 @@ async def test_a_difference_is_taken_within_one_kind_of_device(tmp_path: Path) -
 async def test_what_was_refused_as_invalid_counts_nowhere_and_has_no_score(tmp_path: Path) -> None:
     """Two runs that ignored their seed would add a degree of freedom without any spread."""
     async with Writer(tmp_path / "runs.db") as store:
-        await store.add_start("aaa", "start", "the start")
-        for seed, score in ((1, 3.0), (2, 3.2), (3, 3.4)):
-            await scored_run(store, 0, RunKind.BASELINE, seed, "aaa", score)
+        await a_measured_start(store)
         number = await a_ready_experiment(store)
         for kind, seed, state in ((RunKind.SCREEN, 1, State.SCORED), (RunKind.CONFIRM, 2, State.CONFIRMING)):
             await scored_run(store, number, kind, seed, "bbb", 2.5)
