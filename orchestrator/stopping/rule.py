@@ -71,7 +71,8 @@ def learn(records: Sequence[Record], limit: float = LIMIT) -> Rule:
         )
     needed = runs_needed(limit)
     if len(records) < needed:
-        sentence = f"{len(records)} recorded run{'s' * (len(records) != 1)}, and {needed} are needed to learn what can still be made up"
+        known = f"{len(records)} recorded run{'s' * (len(records) != 1)}"
+        sentence = f"{known}, and {needed} are needed to learn what can still be made up"
         return Rule(limit, len(records), (), (), sentence)
     table = table_of(records)
     gaps = fitted_margins(table, limit, needed)
