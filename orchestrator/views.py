@@ -179,6 +179,12 @@ def unsandboxed(experiment: Experiment, runs: list[Run]) -> bool:
     return any(run.sandbox == "off" for run in valid_runs(experiment, runs))
 
 
+async def labels(reader: Reader) -> dict[int, str]:
+    """`11.2` of each experiment that is not at its first attempt, by its id; the others are called by their ids."""
+    rows = await reader.rows("SELECT id, attempt FROM experiments WHERE attempt > 1")
+    return {int(row["id"]): f"{row['id']}.{row['attempt']}" for row in rows}
+
+
 async def simplifications(reader: Reader) -> set[int]:
     """The experiments that were promoted because they simplify."""
     rows = await reader.rows("SELECT id FROM experiments WHERE promoted_as = ?", (SIMPLIFICATION,))

@@ -25,7 +25,7 @@ WARM = (30.0, 90.0)  # degrees Celsius: the range of a temperature's history
 SLOT_COLUMNS = (
     Column("slot", 5),
     Column("phase", 10),
-    Column("done", 6, share=2, most=32),
+    Column("done", 6, share=2, most=32, rank=3),
     Column("", 4, right=True),
     Column("left", 6, right=True, rank=1),
     Column("loss", 6, right=True, rank=2),

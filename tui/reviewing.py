@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from orchestrator.columns import Column
 from orchestrator.figures import figure
-from orchestrator.review.wins import Score, Win, measured_without, moved, worth
-from orchestrator.store.states import ENDED, State
+from orchestrator.review.wins import Score, Win, moved, worth
+from orchestrator.store.states import ENDED, State, in_words
 from tui.present import Cell, age, difference, plain, score
 from tui.tones import Line, Said, Tone, fit
 
@@ -140,13 +140,17 @@ def win_facts(win: Win) -> list[tuple[str, str]]:
     return [(name, plain(words)) for name, words in facts if words.strip()]
 
 
-def facts_line(win: Win, width: int) -> Line:
-    """The same in one line, for a small screen."""
-    vault = f"  vault {score(win.vault)}" if win.vault is not None else ""
-    believed = f"  {figure(win.believed, '+.4f')} believed" if win.believed is not None else ""
-    scores = f"  {side(win.score)}  before {side(win.before)}"
-    by_now = f"  {worth(win)}" if worth(win) else ""
-    words = f"{review_word(win)}{_way_back(win)}{by_now}{vault}{believed}{scores}  {plain(win.experiment.source)}"
+def decided_line(win: Win, width: int) -> Line:
+    """For a small screen: what was decided, and what else is known of its gain."""
+    vault = f"vault {score(win.vault)}" if win.vault is not None else ""
+    believed = f"{figure(win.believed, '+.4f')} believed" if win.believed is not None else ""
+    parts = [review_word(win) + _way_back(win), worth(win), believed, vault]
+    return [Said(fit("  ".join(part for part in parts if part), width), Tone.DIM)]
+
+
+def scores_line(win: Win, width: int) -> Line:
+    """For a small screen: both sides of the comparison, and where the idea is from."""
+    words = f"{side(win.score)}  before {side(win.before)}  {plain(win.experiment.source)}"
     return [Said(fit(words, width), Tone.DIM)]
 
 
@@ -158,8 +162,13 @@ def _by(win: Win) -> str:
 
 def _review(win: Win) -> str:
     if win.accepted is None or win.taken_out is not None or win.is_revert:
-        return review_word(win) + _way_back(win)
-    return f"accepted by {win.accepted.actor} {age(win.accepted.at)} ago"
+        told = review_word(win) + _way_back(win)
+        return f"{told}; {_accepted(win)}" if win.accepted is not None else told
+    return _accepted(win)
+
+
+def _accepted(win: Win) -> str:
+    return "" if win.accepted is None else f"accepted by {win.accepted.actor} {age(win.accepted.at)} ago"
 
 
 def _way_back(win: Win) -> str:
@@ -173,11 +182,12 @@ def _way_back(win: Win) -> str:
 def without(win: Win) -> str:
     """What measuring master without it has given so far."""
     told = []
-    for other in measured_without(win):
+    for left_out in win.left_out:
+        other = left_out.experiment
         if other.val_bpb is not None and other.delta is not None:
-            word = "worth" if other.delta > 0 else "worth nothing by now:"
-            told.append(f"{word} {other.delta:+.4f} (experiment {other.id})")
+            word = "worth" if other.delta > 0 else "worth nothing:"
+            told.append(f"{word} {other.delta:+.4f} {left_out.where} (experiment {other.id})")
         else:
-            waits = f"{other.state.value.replace('_', ' ')}"
+            waits = in_words(other.state)
             told.append(f"experiment {other.id} is {waits}" + ("" if other.state in ENDED else ", not measured yet"))
     return "; ".join(told)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from orchestrator.marks import scores_told
 from orchestrator.review.citing import Cited
+from orchestrator.review.happened import told_once
 from orchestrator.runs.log_text import in_paragraphs
 from orchestrator.store.records import Event, Experiment, Run, VaultScore
 from orchestrator.store.states import ASKED_AGAIN
@@ -148,7 +149,7 @@ def timeline(events: Sequence[Event], colours: Colours) -> Table:
     table.add_column("by", no_wrap=True, style=colours["dim"])
     table.add_column("why")
     day = ""
-    for event in events:
+    for event in told_once(events):
         date, time = event.at[:10], event.at[11:19]
         table.add_row(time if date == day else f"{date[5:]} {time}", _what(event), event.actor, Text(plain(event.why)))
         day = date

@@ -127,6 +127,11 @@ def add(words: Namespace) -> int:
     experiment = asyncio.run(_experiment(lab, number))
     if experiment is not None and experiment.state is State.REJECTED:
         say(f"autolab: Experiment {number} will not run: {experiment.reason}", to=sys.stderr)
+    elif experiment is not None and words.patch is not None:
+        from orchestrator.patches.submitting import caution
+
+        if warning := caution(experiment.reason):
+            say(f"autolab: Experiment {number} is ready{warning}.", to=sys.stderr)
     elif words.patch is None and asyncio.run(_only_offline(lab)):
         from orchestrator.patches.offline import OFFLINE_WORKERS
 

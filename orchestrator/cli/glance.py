@@ -161,7 +161,7 @@ def _standing(facts: dict[str, Any], baseline: views.Baseline, ends: str) -> lis
     if baseline.mark:
         lines.append(("scores", scores_told(baseline.mark)))
     if baseline.gain is not None and baseline.believed is not None:
-        wins = f"{baseline.promotions} promotion{'s' * (baseline.promotions != 1)}"
+        wins = f"{baseline.promotions} win{'s' * (baseline.promotions != 1)}"
         told = f"{figure(baseline.gain)} since the start, {figure(baseline.believed)} of it believed"
         lines.append(("gain", f"{told}; {wins}, {baseline.expected_false:.1f} expected to be false"))
     return lines

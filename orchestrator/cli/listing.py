@@ -54,13 +54,18 @@ def _lab_of_table(words: Namespace) -> Lab:
 
 def queue(words: Namespace) -> int:
     only = understood(words.where)
-    waiting = ask(_lab_of_table(words), lambda reader: views.queue_json(reader, only))
+    lab = _lab_of_table(words)
+    waiting = ask(lab, lambda reader: views.queue_json(reader, only))
     if words.json:
         print_json(waiting)
     elif waiting:
+        labels = ask(lab, views.labels)
         print_table(
             QUEUE_COLUMNS,
-            [(e["id"], state_word(e), e["priority"], e["title"], e["source"], why(e)) for e in waiting],
+            [
+                (labels.get(e["id"], e["id"]), state_word(e), e["priority"], e["title"], e["source"], why(e))
+                for e in waiting
+            ],
         )
     else:
         say("Nothing that waits matches." if only.terms else "Nothing waits for a run.")
@@ -74,17 +79,17 @@ def results(words: Namespace) -> int:
     if words.json:
         print_json(found)
     else:
-        beliefs = ask(lab, beliefs_of)
+        beliefs, labels = ask(lab, beliefs_of), ask(lab, views.labels)
         vault, shorter, mark = ask(lab, vault_means), ask(lab, views.simplifications), ask(lab, score_mark)
         print_table(
             RESULT_COLUMNS,
             [
                 (
-                    e["id"],
+                    labels.get(e["id"], e["id"]),
                     state_word(e),
                     number(e["val_bpb"]),
                     number(e["delta"], "+.4f"),
-                    number(-beliefs[e["id"]].gain if e["id"] in beliefs else None, "+.4f"),
+                    number(-beliefs[e["id"]].gain if e["delta"] is not None and e["id"] in beliefs else None, "+.4f"),
                     number(vault.get(e["id"])),
                     sum(run["val_bpb"] is not None for run in e["runs"]),
                     e["title"]

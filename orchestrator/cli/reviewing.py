@@ -16,8 +16,8 @@ from orchestrator.figures import figure
 from orchestrator.lab import find_lab
 from orchestrator.review.exporting import write_patch
 from orchestrator.review.morning import Morning, morning_of
-from orchestrator.review.wins import Win, measured_without, moved, require_patch, wins_of, worth
-from orchestrator.store.ablations import ABLATION
+from orchestrator.review.wins import Win, moved, require_patch, wins_of, worth
+from orchestrator.store.ablations import ABLATION, MERGED
 from orchestrator.store.records import to_the_minute
 from orchestrator.store.states import State, in_words
 
@@ -49,7 +49,7 @@ def review(words: Namespace) -> int:
 
 
 def _decided(win: Win) -> str:
-    """What people have decided about it, and what it measures as worth by now."""
+    """What people have decided about it, and what it measures as worth."""
     return ", ".join(said for said in (moved(win) or _accepted(win), worth(win)) if said)
 
 
@@ -81,7 +81,13 @@ def win_json(win: Win) -> dict[str, Any]:
         "takes_out": one.reverses if win.is_revert and not win.is_return else None,
         "puts_back": one.puts_back,
         "measured_without": [
-            {"id": other.id, "state": str(other.state), "worth": other.delta} for other in measured_without(win)
+            {
+                "id": other.experiment.id,
+                "state": str(other.experiment.state),
+                "worth": other.experiment.delta,
+                "on": other.on,
+            }
+            for other in win.left_out
         ],
     }
 
@@ -101,7 +107,8 @@ def morning(words: Namespace) -> int:
     for win in told.merged:
         one, word = win.experiment, _merged_as(win)
         gain = "-" if one.delta is None else f"gain {figure(-one.delta, '+.4f')}"
-        rows.append((word, one.label, gain, one.title))
+        of = one.puts_back or one.reverses if win.is_revert else None  # the win that it moves
+        rows.append((word, of or one.label, gain, one.title + f" ({one.label})" * win.is_revert))
     for one in told.own:
         rows.append(("own", one.label, in_words(one.state), one.title, one.why))
     for one in told.measured:
@@ -109,7 +116,8 @@ def morning(words: Namespace) -> int:
     no_wins = {State.PROMOTED: len(told.merged) - len(told.wins)}  # they are listed above
     for state, number in told.outcomes.items():
         if number > no_wins.get(state, 0):
-            rows.append(("ended", f"{number - no_wins.get(state, 0)} {in_words(state)}"))
+            word = MERGED if state is State.PROMOTED else in_words(state)
+            rows.append(("ended", f"{number - no_wins.get(state, 0)} {word}"))
     if told.measured:
         rows.append(("ended", f"{len(told.measured)} {ABLATION}"))
     for name, share in told.slots.items():

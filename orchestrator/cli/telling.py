@@ -14,9 +14,11 @@ from orchestrator.errors import LabError
 from orchestrator.given import no_experiment
 from orchestrator.lab import Lab, find_lab
 from orchestrator.marks import is_self_reported, score_mark, scores_told
+from orchestrator.review.happened import told_once
+from orchestrator.runs import Outcome
 from orchestrator.runs.log_text import read_log
 from orchestrator.store.reader import Reader
-from orchestrator.store.records import Experiment, Run
+from orchestrator.store.records import Event, Experiment, Run
 from orchestrator.store.states import beside
 from orchestrator.store.vault import vault_scores
 from orchestrator.vault_words import vault_word
@@ -41,12 +43,13 @@ async def _known(reader: Reader, experiment_id: int) -> Experiment:
     return experiment
 
 
-async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
+async def _story(reader: Reader, experiment_id: int) -> tuple[dict[str, Any], list[Event]]:
+    """What `--json` prints, and the events as they are told to people."""
     experiment = await _known(reader, experiment_id)
     runs = await reader.runs_of(experiment_id)
     events = await reader.events(experiment_id=experiment_id)
     scores = await vault_scores(reader)
-    return {
+    story = {
         **views.result_json(experiment, runs, await is_self_reported(reader)),
         "variable": experiment.variable,
         "edit": experiment.edit,
@@ -91,29 +94,29 @@ async def _story(reader: Reader, experiment_id: int) -> dict[str, Any]:
             for event in events
         ],
     }
+    return story, told_once(events)
 
 
 def show(words: Namespace) -> int:
-    story = ask(find_lab(words.lab), lambda reader: _story(reader, words.id))
+    story, events = ask(find_lab(words.lab), lambda reader: _story(reader, words.id))
     if words.json:
         print_json(story)
         return 0
-    say(f"experiment {story['id']}: {story['title']}")
+    several = story["attempt"] > 1
+    attempt = f".{story['attempt']}" * several
+    say(f"experiment {story['id']}{attempt}: {story['title']}")
     facts = [("state", state_word(story)), ("reason", why(story))]
     names = ("hypothesis", "source", "variable", "edit", "author", "branch", "commit", "parent")
     facts += [(name, "-" if story[name] is None else str(story[name])) for name in names]
     facts.append(("val_bpb", f"{number(story['val_bpb'])}  ({number(story['delta'], '+.4f')} against its parent)"))
     facts.append(("scores", scores_told(story["score_mark"])))
     facts += [("promoted", f"as a {story['promoted_as']}" if story["promoted_as"] else ""), ("vault", story["vault"])]
-    several = story["attempt"] > 1
     facts += [
         (f"run {run['id']}", f"attempt {run['attempt']}, " * several + _run_told(run)) for run in story["all_runs"]
     ]
     print_facts([(name, said) for name, said in facts if said], indent=2, whole=("hypothesis",))
     say("events (UTC)")
-    print_facts(
-        [(event["at"][:19].replace("T", " "), _event_told(event)) for event in _once(story["events"])], indent=2
-    )
+    print_facts([(event.at[:19].replace("T", " "), _event_told(event)) for event in events], indent=2)
     return 0
 
 
@@ -126,14 +129,9 @@ def _run_told(run: dict[str, Any]) -> str:
     return told + (f"{run['outcome']}: {beside(run['outcome'], run['reason'])}" if run["outcome"] else "under way")
 
 
-def _event_told(event: dict[str, Any]) -> str:
-    return f"{event['actor']}: {event['reason']}"
-
-
-def _once(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A run that starts, or a master that moves, is told as such and as the experiment's new state: one will do."""
-    pairs = zip([None, *events], events, strict=False)
-    return [one for before, one in pairs if before is None or _event_told(one) != _event_told(before)]
+def _event_told(event: Event) -> str:
+    of = f"run {event.run_id} " if event.kind == "run" and event.after == Outcome.SCORED else ""
+    return f"{event.actor}: {of}{event.reason}"
 
 
 async def _newest_run(reader: Reader, experiment_id: int) -> Run:

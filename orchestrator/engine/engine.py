@@ -138,6 +138,8 @@ class Engine:
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+        with contextlib.suppress(LabError):  # the next start does it else
+            await self.crew.return_orphans()
         with contextlib.suppress(LabError):  # what a short run has come to is told too
             await self._anomalies.look()
         await self._tracking.finish()

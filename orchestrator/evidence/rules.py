@@ -74,12 +74,12 @@ def _sequential(scores: Sequence[float], baseline: Sequence[float], noise: Noise
         return Decision(Action.BASELINE, words)
     error = noise.deviation * math.sqrt(1 / count + 1 / len(baseline))
     deviate = noise.deviate(fmean(baseline) - fmean(scores), error)
-    facts = f"{facts_of(scores, baseline)}, {deviate:+.2f} standard errors"
+    facts = f"{facts_of(scores, baseline)}, {abs(deviate):.2f} standard errors {'worse' if deviate < 0 else 'better'}"
     if count < LOOKS:
         if deviate >= SCREEN_AT:
             return Decision(Action.RUN, f"worth another seed: {facts}")
         hope = "does not beat the baseline" if deviate <= 0 else "a gain has become unlikely"
-        return Decision(Action.DROP, f"{hope}: {facts}, {SCREEN_AT:.2f} needed to go on")
+        return Decision(Action.DROP, f"{hope}: {facts}, {SCREEN_AT:.2f} better needed to go on")
     if deviate >= PROMOTE_AT:
         return Decision(Action.PROMOTE, f"a real gain: {facts}, {PROMOTE_AT:.2f} needed")
     return Decision(Action.DROP, f"within noise after {count} runs: {facts}, {PROMOTE_AT:.2f} needed")

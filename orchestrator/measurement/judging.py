@@ -242,7 +242,7 @@ def _lost(experiment: Experiment, found: Standing) -> str:
         return found.decision.reason
     worth = f"{delta:+.4f} ± {found.error:.4f}"
     figures = f"master scores {without:.4f} without it, {without - delta:.4f} with it"
-    return f"experiment {experiment.reverses} {WORTH} {worth} by now: {figures}"
+    return f"experiment {experiment.reverses} {WORTH} {worth}: {figures}"
 
 
 def _listed(scores: list[float]) -> str:

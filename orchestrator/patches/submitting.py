@@ -179,12 +179,20 @@ async def add_diff(
         return experiment.id
 
 
+_THOUGH = ", though it changes "
+
+
+def caution(reason: str) -> str:
+    """What a person should know of their own patch, from its reason: it begins with a comma; empty for nothing."""
+    return "".join(reason.partition(_THOUGH)[1:])
+
+
 def _several(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     """That a person's patch is more than one change: they may know why, and should know what it costs."""
     names = constants_alone(before, after)
     if len(names) < 2:
         return ""
-    return f", though it changes {' and '.join(names)} at once: which of them does it will not be known"
+    return f"{_THOUGH}{' and '.join(names)} at once: which of them does it will not be known"
 
 
 @asynccontextmanager

@@ -23,10 +23,9 @@ def notebook(facts: Facts, tried: Sequence[Experiment], reports: Sequence[Note],
     if facts.still_worth:
         parts += ["## What wins are still worth", _list([_worth(one) for one in facts.still_worth])]
     parts += ["## Near misses", _list([_scored(one) for one in facts.near_misses]) or "None yet."]
-    parts += [
-        "## Do not repeat",
-        _list([_tried(one) for one in tried if one.reverses is None][:MOST_LINES]) or "Nothing yet.",
-    ]
+    near = {one.id for one in facts.near_misses}
+    failed = [one for one in tried if one.reverses is None and one.id not in near]
+    parts += ["## Do not repeat", _list([_tried(one) for one in failed][:MOST_LINES]) or "Nothing yet."]
     if findings:
         parts += ["## What the reviewer made of it", _quoted(findings[0])]
     if reports:

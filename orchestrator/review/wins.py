@@ -37,6 +37,21 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A measurement of master without a win, also one to come: on the master of which experiment, and whether that is
+    master today."""
+
+    experiment: Experiment
+    on: int | None
+    today: bool
+
+    @property
+    def where(self) -> str:
+        """`by now`, or `on master 7`."""
+        return "by now" if self.today or self.on is None else f"on master {self.on}"
+
+
+@dataclass(frozen=True, slots=True)
 class Win:
     """One promotion, also that of a revert, which is no win. `order` counts from 1; `believed` is the
     gain left after the winner's curse, bits per byte."""
@@ -54,7 +69,8 @@ class Win:
     slot_seconds: float  # of all its runs, wall
     runs: int
     accepted: Accepted | None
-    without: tuple[Experiment, ...]  # reverts and ablations of it, oldest first
+    reverts: tuple[Experiment, ...]  # of it, oldest first
+    left_out: tuple[LeftOut, ...]  # likewise
     returning: Experiment | None = None  # what is to put it back into master, and waits or runs
 
     @property
@@ -69,8 +85,7 @@ class Win:
     @property
     def taken_out(self) -> Experiment | None:
         """The revert that master has taken, or that is on its way there."""
-        meant = [one for one in self.without if one.decision is Decision.MERGE]
-        stand = [one for one in meant if one.taken_out_by is None]  # not those that were reverted themselves
+        stand = [one for one in self.reverts if one.taken_out_by is None]  # not those that were reverted themselves
         alive = [one for one in stand if one.state is State.PROMOTED or one.state not in ENDED]
         return alive[-1] if alive else None
 
@@ -89,19 +104,16 @@ def moved(win: Win) -> str:
     return "" if out is None else f"revert {out.id} {in_words(out.state)}"
 
 
-def measured_without(win: Win) -> tuple[Experiment, ...]:
-    """Measurements of master without it, those that wait among them, oldest first."""
-    return tuple(one for one in win.without if one.decision is not Decision.MERGE)
-
-
 def worth(win: Win) -> str:
     """What the last measurement without it found, or that there is one to come, in a few words; else empty."""
-    if not (measured := measured_without(win)):
+    if not win.left_out:
         return ""
-    last = measured[-1]
-    if last.val_bpb is not None and last.delta is not None:
-        return f"worth {figure(last.delta, '+.4f')} by now ({last.id})"
-    return f"{last.id} without it {in_words(last.state)}"
+    last, out = win.left_out[-1].experiment, win.taken_out
+    if last.val_bpb is None or last.delta is None:
+        return f"{last.id} without it {in_words(last.state)}"
+    if out is not None and out.state is State.PROMOTED:
+        return f"was worth {figure(last.delta, '+.4f')} ({last.id})"
+    return f"worth {figure(last.delta, '+.4f')} {win.left_out[-1].where} ({last.id})"
 
 
 def mark_key(experiment_id: int) -> str:
@@ -129,16 +141,22 @@ async def wins_of(reader: Reader) -> list[Win]:
     Raises LabError.
     """
     promoted = [one for one in await reader.promotions() if one.parent is not None and one.branch != "master"]
-    first_at = {}
-    for master in reversed(await reader.masters()):
-        first_at[master.experiment_id] = master
-    stood_on = {master.commit_id: master.experiment_id for master in await reader.masters()}
+    masters = await reader.masters()
+    first_at = {master.experiment_id: master for master in reversed(masters)}
+    stood_on = {master.commit_id: master.experiment_id for master in masters}
+    head = masters[-1].commit_id if masters else None
     bases = {stood_on[one.parent] for one in promoted if one.parent in stood_on}
     runs = await reader.runs_of_many([*{one.id for one in promoted} | bases])
     known = {one.id: one for one in await reader.promotions()}
     beliefs, vault, said = await beliefs_of(reader), await vault_means(reader), await vault_verdicts(reader)
     rows = await reader.rows("SELECT * FROM experiments WHERE source LIKE ? ORDER BY id", (f"{REVERSAL}%",))
     reversals = [Experiment.from_row(row) for row in rows]
+    reverts = [one for one in reversals if one.decision is Decision.MERGE]
+    left_out = [
+        LeftOut(one, stood_on.get(one.parent or ""), one.parent == head)
+        for one in reversals
+        if one.decision is not Decision.MERGE
+    ]
     marks = await _marks(reader)
     deviation = await noise_of_master(reader)
     wins = []
@@ -163,7 +181,8 @@ async def wins_of(reader: Reader) -> list[Win]:
                 slot_seconds=sum(run_seconds(run) or 0.0 for run in runs[one.id]),
                 runs=len(runs[one.id]),
                 accepted=marks.get(one.id),
-                without=tuple(other for other in reversals if other.reverses == one.id),
+                reverts=tuple(other for other in reverts if other.reverses == one.id),
+                left_out=tuple(other for other in left_out if other.experiment.reverses == one.id),
                 returning=_returning(one, reversals),
             )
         )

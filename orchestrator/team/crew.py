@@ -130,7 +130,7 @@ class Crew:
             for warning in member.warnings:
                 await store.event("agent", member.name, warning)
         await settle_lines(self._context)
-        await self._return_orphans()
+        await self.return_orphans()
         async with asyncio.TaskGroup() as group:
             for member in self._members:
                 self._begin(member, group)
@@ -156,12 +156,12 @@ class Crew:
                 continue
             settings = self._context.settings
 
-    async def _return_orphans(self) -> None:
-        """What an agent held when the daemon was stopped goes back into the queue."""
+    async def return_orphans(self) -> None:
+        """What an agent held when the lab was stopped, or killed, goes back into the queue. Raises LabError."""
         for experiment in await self._context.store.in_states([State.PATCHING]):
             if experiment.commit_id is None:
                 await self._context.store.move(
-                    experiment.id, State.QUEUED, "the daemon was stopped while this was being patched"
+                    experiment.id, State.QUEUED, "the lab was stopped while this was being patched"
                 )
             elif not experiment.role_model:
                 await self._context.store.move(

@@ -122,10 +122,7 @@ def patch(brief: str, made: list[Call], tools: set[str]) -> Turn:
         return Turn("The change is made.", (*check, make("submit_patch", 4, summary=block.title)))
     changed = changed_source(block, source)
     if changed is None:
-        return _give_up(
-            "offline and rule-based, I can only apply the catalogue's ideas and set constants, and this one"
-            " does not fit today's train.py"
-        )
+        return _give_up(unable(block))
     old, new = smallest_edit(source, changed)
     return Turn(f"I make the one change: {block.title}.", (make("edit_file", 2, path="train.py", old=old, new=new),))
 
@@ -134,11 +131,24 @@ def _give_up(reason: str) -> Turn:
     return Turn("I cannot make this patch.", (make("give_up", 9, reason=reason[:500]),))
 
 
+def unable(block: Block) -> str:
+    """Why there is no patch for it."""
+    if idea_of(block.title) or move_of(block.title) or _ORDER.search(block.edit):
+        return "offline and rule-based, I find that this idea does not fit today's train.py"
+    return (
+        "offline and rule-based, I can only apply my catalogue's ideas and set constants, and this is neither: it needs"
+        " a patch by hand, or a language model"
+    )
+
+
+_ORDER = re.compile(r"Set ([A-Z][A-Z0-9_]*) to ([-+.\deE]+)(?: for profile (cpu|gpu))?")
+
+
 def changed_source(block: Block, source: str) -> str | None:
     """train.py with the block's idea or constant in it; None when neither fits."""
     if idea := idea_of(block.title):
         return idea.apply(source)
-    order = re.search(r"Set ([A-Z][A-Z0-9_]*) to ([-+.\deE]+)(?: for profile (cpu|gpu))?", block.edit)
+    order = _ORDER.search(block.edit)
     move: Move | None = move_of(block.title)
     if order is not None:
         name, text, profile = order.group(1), order.group(2).rstrip("."), order.group(3) or "cpu"

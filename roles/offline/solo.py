@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from roles.offline.scripts import changed_source, new_proposals, smallest_edit
+from roles.offline.scripts import changed_source, new_proposals, smallest_edit, unable
 from roles.offline.transcript import Block, Call, Turn, blocks, last_answer, make
 
 LOOKED = ("list_experiments", "read_file")
@@ -94,8 +94,10 @@ def _begun(brief: str, made: list[Call]) -> Block | None:
 def _edit(brief: str, made: list[Call], number: int) -> Turn:
     block, source = _begun(brief, made), last_answer(made, "read_file") or ""
     changed = None if block is None else changed_source(block, source)
-    if block is None or changed is None:
-        return _abandon("offline and rule-based, I find that this idea does not fit today's train.py", number)
+    if block is None:
+        return _abandon("no experiment is at hand", number)
+    if changed is None:
+        return _abandon(unable(block), number)
     old, new = smallest_edit(source, changed)
     return Turn(
         f"I make the one change: {block.title}.", (make("edit_file", number, path="train.py", old=old, new=new),)

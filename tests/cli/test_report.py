@@ -9,6 +9,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from orchestrator.lab import Lab
+from orchestrator.report.facts import facts_of
+from orchestrator.report.notebook import notebook
 from orchestrator.report.picture import keep_in_view
 from orchestrator.store.records import RunKind
 from orchestrator.store.states import State
@@ -48,6 +50,11 @@ async def history_of(lab: Lab) -> None:
                 await store.move(made.id, State.DISCARDED, "within noise")
 
 
+async def notebook_of(lab: Lab) -> str:
+    async with Writer(lab.database) as store:
+        return notebook(await facts_of(lab, store), await store.in_states([State.DISCARDED]), [], [])
+
+
 def test_nothing_in_the_picture_stands_on_its_edge() -> None:
     axes = Figure().add_subplot()
     keep_in_view(axes, [3.0, 2.0, 50.0], [3.0, 2.0])
@@ -80,6 +87,9 @@ def test_the_report_tells_wins_and_near_misses_and_draws_them(lab: Path) -> None
     assert r"A \| pipe, $x$ and \*stars\*" in wins and "2.5000" in wins and "-0.5000" in wins
     assert "\n- 1 merged, 1 discarded\n" in text or "\n- 1 discarded, 1 merged\n" in text
     assert "Nearly" in misses and "Nearly" not in wins
+    noted = asyncio.run(notebook_of(Lab(lab)))
+    misses, failed = noted.split("## Near misses")[1].split("## Do not repeat")
+    assert "Nearly" in misses and "Nothing yet." in failed, "a near miss is worth another try"
     assert "scores **2.5000** (mean of 1 run," in text and "2 experiments came to an outcome in 5 runs, " in text
 
 

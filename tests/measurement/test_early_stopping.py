@@ -24,7 +24,7 @@ from orchestrator.store.writer import Measurement, Place, Proposal, Writer
 from tests.command_line import autolab
 from tests.conftest import set_key
 
-BUDGET = 2.0
+BUDGET = 6.0  # long enough for an order to arrive in time on a busy machine
 
 
 def curve(offset: float, draw: random.Random) -> str:
@@ -67,7 +67,7 @@ async def _run(store, lab, experiment, kind, seed, place, offset, draw) -> None:
 
 @pytest.fixture
 def seasoned(lab: Path) -> Path:
-    """A lab with thirty recorded screens, at a budget of two seconds."""
+    """A lab with thirty recorded screens, at a budget of six seconds."""
     set_key(lab, "budget_seconds", str(BUDGET))
     asyncio.run(record(Lab(lab), 30))
     return lab

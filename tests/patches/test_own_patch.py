@@ -31,5 +31,6 @@ def test_two_constants_at_once_are_told_of(bare: Path, changed: dict[str, str], 
     patch.write_text("".join(unified_diff(before.splitlines(True), after.splitlines(True), "a/train.py", "b/train.py")))
     added = autolab("add", str(bare), "--title", "Mine", "--hypothesis", "It is better.", "--patch", str(patch))
     assert added.returncode == 0, added.stderr
+    assert (ends in added.stderr) == ends.startswith("though"), added.stderr
     [waiting] = json.loads(autolab("queue", str(bare), "--json").stdout)
     assert waiting["state"] == "ready" and waiting["reason"].endswith(ends), waiting

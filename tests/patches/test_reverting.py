@@ -95,12 +95,12 @@ def test_an_ablation_says_what_the_win_is_still_worth_and_is_no_idea_that_failed
 
     entry = results(lab)[number]
     assert entry["state"] == "discarded" and isinstance(entry["delta"], float) and entry["delta"] > 0.1
-    said = rf"experiment {first} measures as worth \{entry['delta']:+.4f} ± 0\.\d{{4}} by now: master scores "
+    said = rf"experiment {first} measures as worth \{entry['delta']:+.4f} ± 0\.\d{{4}}: master scores "
     assert re.match(said, str(entry["reason"]))
     reviewed = autolab("review", str(lab))
     assert f"worth {entry['delta']:+.4f} by now ({number})" in reviewed.stdout.replace("\n", " ")
     [left_out] = json.loads(autolab("review", str(lab), "--json").stdout)[0]["measured_without"]
-    assert left_out == {"id": number, "state": "discarded", "worth": entry["delta"]}
+    assert left_out == {"id": number, "state": "discarded", "worth": entry["delta"], "on": first}
     [end] = [line for line in autolab("events", str(lab)).stdout.splitlines() if "measures as worth" in line]
     assert "measured" in end and "discarded" not in end
     assert "1 measured" in autolab("morning", str(lab)).stdout

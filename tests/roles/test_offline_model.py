@@ -185,10 +185,16 @@ def test_the_worker_makes_the_idea_of_the_catalogue() -> None:
     assert idea is not None and TRAIN.replace(edit["old"], edit["new"]) == idea.apply(TRAIN)
 
 
-def test_the_worker_gives_up_on_what_it_cannot_do_and_says_why() -> None:
-    brief = BLOCK.format(title="Think harder", edit="somehow")
-    made = answered([Message("user", brief)], {"read_file": TRAIN}, "worker")
-    assert made[-1].name == "give_up" and "rule-based" in made[-1].arguments
+@pytest.mark.parametrize(
+    ("title", "edit", "why"),
+    [
+        ("Think harder", "somehow", "this is neither: it needs a patch by hand, or a language model"),
+        ("Another", "Set NO_SUCH to 3", "this idea does not fit today's train.py"),
+    ],
+)
+def test_the_worker_gives_up_on_what_it_cannot_do_and_says_why(title: str, edit: str, why: str) -> None:
+    made = answered([Message("user", BLOCK.format(title=title, edit=edit))], {"read_file": TRAIN}, "worker")
+    assert made[-1].name == "give_up" and "rule-based" in made[-1].arguments and why in made[-1].arguments
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ async def test_the_morning_leads_to_the_diffs_and_to_the_review(tmp_path: Path) 
     async with room(lab, (120, 40)) as pilot, answered(lab):
         await pilot.press("colon", *"morning 24", "enter")
         await on(pilot, MorningScreen)
-        await shown(pilot, "1 merged 2")
+        await shown(pilot, "1 wins 2")
         await pilot.press("j", "enter")
         await on(pilot, ExperimentScreen)
         await shown(pilot, "+INIT_STD = 0.01")

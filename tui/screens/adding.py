@@ -12,7 +12,7 @@ from orchestrator.errors import LabError
 from orchestrator.given import priority
 from orchestrator.lab import Lab, daemon_of
 from orchestrator.patches.offline import OFFLINE_WORKERS
-from orchestrator.patches.submitting import PERSON_PRIORITY
+from orchestrator.patches.submitting import PERSON_PRIORITY, caution
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Experiment
 from orchestrator.store.states import EDITABLE
@@ -68,8 +68,10 @@ class AddForm(FormScreen):
             words |= {"patch": patch, "strict": daemon_of(self._lab) is not None}
         return "add", words
 
-    def done(self, answer: str) -> str:
-        return f"experiment {answer} is queued; z takes it back while it waits"
+    async def done(self, answer: str) -> str:
+        experiment = await self._reader.experiment(int(answer))
+        warning = caution(experiment.reason) if experiment is not None else ""
+        return f"experiment {answer} is queued{warning}; z takes it back while it waits"
 
 
 class EditForm(FormScreen):

@@ -243,7 +243,7 @@ class FormScreen(ModalScreen[str | None]):
                 return
             self._wait(self.typed())
             answer = await self._reader.answer(number, ANSWER_SECONDS)
-            self._answered(answer)
+            await self._answered(answer)
         except LabError as error:
             self._refused(str(error))
         finally:
@@ -256,13 +256,13 @@ class FormScreen(ModalScreen[str | None]):
             widget.disabled = widget.id != "leave"
         self.trouble("the lab is at it; esc leaves, and its answer comes as a notice")
 
-    def _answered(self, answer: Command) -> None:
+    async def _answered(self, answer: Command) -> None:
         match answer.state:
             case "done":
                 self._kept.forget()
                 if self.draft is not None:
                     self.draft.discard()
-                told = self.done(plain(answer.answer))
+                told = await self.done(plain(answer.answer))
                 self.dismiss(told) if self.is_attached else self.app.notify(told, markup=False)
             case "refused":
                 self._refused(plain(answer.answer))
@@ -282,8 +282,8 @@ class FormScreen(ModalScreen[str | None]):
             self._at.focus()
         self.trouble(why)
 
-    def done(self, answer: str) -> str:
-        """The notice about an order that was carried out."""
+    async def done(self, answer: str) -> str:
+        """The notice about an order that was carried out. Raises LabError."""
         return answer
 
 

@@ -20,6 +20,7 @@ from orchestrator.store.reader import Reader
 from tui.mornings import MERGED_COLUMNS, facts, heading, merged_cells, words
 from tui.panes.line import OneLine
 from tui.panes.rows import Rows
+from tui.reviewing import list_title
 from tui.screens.room import RoomScreen
 from tui.tones import Line, Tone
 
@@ -75,7 +76,7 @@ class MorningScreen(RoomScreen):
         self.query_one("#morning-facts", Static).update(table)
         merged = self.query_one("#morning-wins", Rows)
         merged.show([(str(win.experiment.id), merged_cells(win)) for win in morning.merged])
-        merged.border_title = f"1 merged {len(morning.merged)}"
+        merged.border_title = list_title(morning.merged)
         said = self._painted(words(morning))
         for place in self.query(".morning-words").results(Static):
             place.update(said)

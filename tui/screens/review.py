@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 from rich.table import Table
@@ -20,7 +22,7 @@ from orchestrator.store.reader import Reader
 from tui.diffs import coloured_diff
 from tui.panes.line import OneLine
 from tui.panes.rows import Rows
-from tui.reviewing import WIN_COLUMNS, facts_line, first_open, heading, list_title, win_cells, win_facts
+from tui.reviewing import WIN_COLUMNS, decided_line, first_open, heading, list_title, scores_line, win_cells, win_facts
 from tui.screens.room import RoomScreen
 from tui.split_diff import split_diff
 from tui.tones import Line, Said, Tone
@@ -58,7 +60,9 @@ class ReviewScreen(RoomScreen):
                 yield Rows(WIN_COLUMNS, id="wins", empty="reading")
                 with VerticalScroll(id="win-facts", can_focus=False):
                     yield Static("", id="win-facts-text")
-            yield OneLine(self._line, classes="win-line")
+            with Vertical(id="win-lines"):
+                yield OneLine(partial(self._line, decided_line), classes="win-line")
+                yield OneLine(partial(self._line, scores_line), classes="win-line")
             with VerticalScroll(id="win-patch"):
                 yield Static("", id="win-diff")
         yield self.footer()
@@ -120,8 +124,8 @@ class ReviewScreen(RoomScreen):
     def _heading(self, width: int) -> Line:
         return heading(self._wins, width) if self._loaded else [Said("review", Tone.STRONG)]
 
-    def _line(self, width: int) -> Line:
-        return [] if self.win is None else facts_line(self.win, width)
+    def _line(self, told: Callable[[Win, int], Line], width: int) -> Line:
+        return [] if self.win is None else told(self.win, width)
 
     def _show_win(self) -> None:
         for line in self.query(OneLine):
@@ -197,7 +201,7 @@ class ReviewScreen(RoomScreen):
         top.styles.height = "1fr" if zoomed_list else rows + 3
         self.query_one("#win-patch").display = not zoomed_list
         self.query_one("#win-facts").display = not small
-        self.query_one(".win-line").display = small and not self._zoomed
+        self.query_one("#win-lines").display = small and not self._zoomed
 
     def on_descendant_focus(self, _: DescendantFocus) -> None:
         for name in ("wins", "win-patch"):
