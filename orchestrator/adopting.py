@@ -63,7 +63,7 @@ def adopt(
         notes.append(f"Taken for {recognised.taken_for}; autolab.toml says how it is run and scored.")
     _check_files(lab.root, target, copy)
     if isinstance(target, ScriptTarget) and (missing := what_is_missing(target, lab.root)) is not None:
-        notes.append(f"No run can start yet: {missing[0]} {missing[1]}")
+        notes.append(f"No run can succeed yet: {missing[0]} {missing[1]}")
     contents = {f"roles/{role}.md": shipped(role).read_bytes() for role in ROLE_FILES}
     fixed: dict[str, bytes] = {}
     corpus = None

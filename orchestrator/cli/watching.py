@@ -68,7 +68,7 @@ def event_line(event: Event) -> str | None:
         case "state" if event.after in ("proposed", "queued", "patching", "scored"):
             return None
         case "state":
-            return f"{time}  experiment {event.experiment_id}: {become(event)} - {event.reason}"
+            return f"{time}  experiment {event.experiment_id}: {become(event)} - {event.why}"
         case "run" if event.after == "running":
             return f"{time}  experiment {event.experiment_id}: {event.reason}"
         case "lab" | "command" | "agent":

@@ -11,6 +11,7 @@ import json
 import shlex
 import shutil
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -219,12 +220,13 @@ def _of_script(context: Context, run: Run, slot: Slot, script: ScriptTarget) -> 
         "PYTHONUNBUFFERED": "1",
         **script.environment,
     }
+    at_home = _at_home(expanded(path) for path in script.readable)
     command = list(script.command)
     program = shutil.which(command[0], path=search_path()) or shutil.which(command[0])
     if walls.sealed:
         shown = [path for path in (*map(expanded, script.readable), *_beside(program)) if Path(path).exists()]
         mounts = (Mount(str(worktree), work, writable=True), *(Mount(path, path) for path in shown))
-        seen = View(mounts, work, {**of_slot(slot.gpu, "wall"), **environment}, device_files(slot))
+        seen = View(mounts, work, {**of_slot(slot.gpu, "wall"), **environment}, device_files(slot), at_home=at_home)
         command = enclose(walls, seen, [program or command[0], *command[1:]])
     return replace(
         _common(context, run, slot),
@@ -236,8 +238,18 @@ def _of_script(context: Context, run: Run, slot: Slot, script: ScriptTarget) -> 
         code=list(script.editable),
         data=[expanded(path) for path in script.readable],
         known_facts={**versions(), "device": device_kind(slot), "command": shlex.join(script.command)},
+        at_home={} if walls.sealed else at_home,
         limits=replace(_limits(context), grace_seconds=0.0),
     )
+
+
+def _at_home(readable: Iterable[str]) -> dict[str, str]:
+    """What of it is in a person's home, by its path from there, so that a run whose home is another finds it by `~`."""
+    found: dict[str, str] = {}
+    for path in sorted(map(Path, readable)):  # who holds another comes before it
+        if path.is_relative_to(Path.home()) and path.exists() and not any(map(path.is_relative_to, found.values())):
+            found[str(path.relative_to(Path.home()))] = str(path)
+    return found
 
 
 def expanded(path: str) -> str:

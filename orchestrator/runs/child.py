@@ -71,6 +71,16 @@ def home(spec: RunSpec) -> Path:
     return Path(spec.run_dir) / "home"
 
 
+def furnish(spec: RunSpec) -> None:
+    """Make its home, with the links that are to be there."""
+    home(spec).mkdir(exist_ok=True)
+    for name, place in spec.at_home.items():
+        path = home(spec) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_symlink():
+            path.symlink_to(place)
+
+
 def output(spec: RunSpec) -> Path:
     """The directory that the trainer writes to."""
     return Path(spec.run_dir) / spec.output

@@ -59,6 +59,7 @@ class RunSpec:
     data: list[str] = field(default_factory=list)  # files and directories outside that it reads, for its provenance
     score_file: str = "score.json"  # in run_dir: where the scorer writes {"val_bpb": x, ...} or {"refused": sentence}
     known_facts: dict[str, str] = field(default_factory=dict)  # of the score's provenance
+    at_home: dict[str, str] = field(default_factory=dict)  # without a sandbox: links in its home, where to by path
     limits: Limits = Limits()
 
     @property

@@ -62,8 +62,8 @@ class Supervisor:
         exit_code: int | None = None
         scoring: float | None = None
         try:
-            for directory in (child.home(self.spec), child.output(self.spec)):
-                directory.mkdir(exist_ok=True)
+            child.furnish(self.spec)
+            child.output(self.spec).mkdir(exist_ok=True)
             self.fixed.check_before()
             self._show()
             if self.spec.train_command:  # else what was trained before is scored once more

@@ -20,6 +20,8 @@ def command(program: str, view: View, library: Path | None, argv: Sequence[str])
     words = [program, *_namespaces(), *_system(view), *_python(library)]
     for mount in view.mounts:
         words += ["--bind" if mount.writable else "--ro-bind", mount.source, mount.place]
+    for name, place in view.at_home.items():
+        words += ["--symlink", place, f"{system.HOME}/{name}"]
     words.append("--clearenv")
     user_packages = interpreter.further_search_path()
     search_path = {"PYTHONPATH": user_packages} if user_packages else {}

@@ -59,15 +59,23 @@ def main() -> None:
         own_namespaces(order)
     elif version < 6:
         leave("its Landlock keeps no signals inside")
+    scratch = SCRATCH if apart else next(iter(order["writable"]), "/")
+    for name, place in order["at_home"].items():
+        link(f"{scratch}/{name}", place)
     libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     restrict(version, order, apart)
     if not apart:
         install(order["filter"])
         give_up_privileges()
     os.chdir(order["directory"])
-    scratch = SCRATCH if apart else next(iter(order["writable"]), "/")
     environment = {**order["environment"], "TMPDIR": scratch, "HOME": scratch}
     os.execve(order["argv"][0], order["argv"], environment)
+
+
+def link(path: str, place: str) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if not os.path.lexists(path):
+        os.symlink(place, path)
 
 
 def own_namespaces(order: dict[str, Any]) -> None:

@@ -66,6 +66,7 @@ def command(view: View, library: Path | None, namespaces: bool, argv: Sequence[s
         "links": [str(path) for path in (*system_parts, *packages, Path(sys.executable)) if path.exists()],
         "moved": moved,
         "writable": writable,
+        "at_home": dict(view.at_home),
         "devices": view.gpu_nodes,
         "namespaces": namespaces,
         "filter": _text(_among_others()),

@@ -17,6 +17,9 @@ FILES = (
     "/nix/store",
 )
 ROOT_LIBRARIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+HOME = "/tmp"
+"""Of a program inside, by bubblewrap."""
+
 PARTS = (
     *("/usr/bin", "/usr/sbin", "/usr/lib32", "/usr/lib64", "/usr/libx32", "/usr/libexec", "/usr/include"),
     *("/usr/local/bin", "/usr/local/lib", "/usr/local/lib64", "/usr/local/include", "/usr/local/nvidia"),
@@ -82,7 +85,7 @@ def environment() -> dict[str, str]:
     """What every program inside gets."""
     found = {
         "PATH": search_path(),
-        "HOME": "/tmp",
+        "HOME": HOME,
         "USER": "autolab",
         "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -20,7 +20,7 @@ class View:
     """Beside what is named here a program sees the Python environment, system libraries and an empty directory of its
     own for temporary files.
 
-    It has no network, no terminal, no other process, no home and no environment variable but these.
+    It has no network, no terminal, no other process, no environment variable but these, and no home but an empty one.
     """
 
     mounts: tuple[Mount, ...]
@@ -28,3 +28,4 @@ class View:
     environment: Mapping[str, str] = field(default_factory=dict)
     gpu_nodes: tuple[str, ...] = ()  # device files, /dev/nvidia0 and the like
     scratch_bytes: int = 2**30  # of memory, for temporary files
+    at_home: Mapping[str, str] = field(default_factory=dict)  # links in its home: where to, a place, by path from there

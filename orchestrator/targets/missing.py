@@ -5,15 +5,29 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from orchestrator.targets.recognition import HUB_CACHE
 from orchestrator.targets.target import ScriptTarget
 
 
 def what_is_missing(target: ScriptTarget, root: Path) -> tuple[str, str] | None:
-    """A sentence and its remedy; None when the program is on this machine and its files are below `root`."""
+    """A sentence and its remedy; None when the program is on this machine, its files are below `root`, and what it may
+    read besides is there."""
     program, *words = target.command
     if shutil.which(program) is None and not ("/" in program and (root / program).is_file()):
         return f"{program} is not on this machine.", f"Install {program}, or change target.command in autolab.toml."
     for word in words:
         if word.endswith(".py") and not word.startswith("-") and not (root / word).is_file():
             return f"The repository has no {word}.", "Correct target.command in autolab.toml."
+    gone = [path for path in target.readable if not Path(path).expanduser().exists()]
+    environment = target.environment.get("UV_PROJECT_ENVIRONMENT")
+    for path in gone:
+        if str(Path(path).expanduser()) == environment:
+            return f"There is no environment at {path}.", f"`UV_PROJECT_ENVIRONMENT={path} uv sync` makes it."
+    if others := [path for path in gone if not path.startswith(HUB_CACHE)]:
+        remedy = "Prepare it as the repository says, or correct target.readable in autolab.toml."
+        return f"There is no {others[0]}, which a run is to read.", remedy
+    kernels = [path for path in target.readable if path.startswith(HUB_CACHE)]
+    if kernels and len(gone) == len(kernels):
+        remedy = "Run the program once outside the lab: it downloads them, and a run has no network."
+        return f"None of the kernels that it loads is in {HUB_CACHE}.", remedy
     return None

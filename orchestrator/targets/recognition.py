@@ -24,6 +24,9 @@ AUTORESEARCH_DATA = "~/.cache/autoresearch"
 """Where its prepare.py puts data and tokenizer (its README)."""
 UV_ENVIRONMENT = "~/.cache/autoresearch/venv"
 """A run has no network to make an environment from: `UV_PROJECT_ENVIRONMENT=... uv sync` makes this one beforehand."""
+HUB_CACHE = "~/.cache/huggingface/hub"
+"""Of the Hub's client, where a variable does not say otherwise; a run sees of it what is named alone."""
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _PINNED = ("pyproject.toml", "uv.lock", ".python-version", "requirements.txt")
 """Files that say which packages run: a change in them is a change of the measure, not of the idea."""
 _MOST_BYTES = 4 * 2**20
@@ -102,6 +105,7 @@ def _autoresearch(text: Callable[[str], str], tracked: Sequence[str]) -> ScriptT
         return None
     budget = _constant(text("prepare.py"), "TIME_BUDGET") or AUTORESEARCH_SECONDS
     uses_uv = "pyproject.toml" in tracked
+    kernels = _kernels(train)
     return script_target(
         command=("uv", "run", "train.py") if uses_uv else ("python", "train.py"),
         editable=("train.py",),
@@ -111,9 +115,27 @@ def _autoresearch(text: Callable[[str], str], tracked: Sequence[str]) -> ScriptT
         progress=AUTORESEARCH_PROGRESS,
         budget_seconds=budget,
         timeout_seconds=2 * budget,  # its program.md: a run of more than twice the budget counts as failed
-        readable=(AUTORESEARCH_DATA, *([UV_ENVIRONMENT] if uses_uv else [])),
-        environment=_uv(UV_ENVIRONMENT) if uses_uv else {},
+        readable=(AUTORESEARCH_DATA, *([UV_ENVIRONMENT] if uses_uv else []), *kernels),
+        environment={**(_uv(UV_ENVIRONMENT) if uses_uv else {}), **({"HF_HUB_OFFLINE": "1"} if kernels else {})},
     )
+
+
+def _kernels(source: str) -> list[str]:
+    """Where the kernels are kept that it loads from the Hub with `kernels.get_kernel`: a run has no network, and finds
+    those that a first run outside has downloaded."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return []
+    if not any(isinstance(node, ast.Name | ast.Attribute) and _called(node) == "get_kernel" for node in ast.walk(tree)):
+        return []
+    words = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    names = dict.fromkeys(word.replace("/", "--") for word in words if _REPOSITORY.fullmatch(word))
+    return [f"{HUB_CACHE}/{kind}--{name}" for name in names for kind in ("models", "kernels")]
+
+
+def _called(node: ast.Name | ast.Attribute) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr
 
 
 def _uv(environment: str) -> dict[str, str]:

@@ -51,8 +51,9 @@ def make_model(
 
 
 NO_IDEAS = (
-    "The built-in model only has ideas for the train.py that comes with Autolab, none for this program: name a language"
-    " model in autolab.toml, or add patches of your own with `autolab add`."
+    "The built-in model's ideas are for the train.py that comes with Autolab; of this program it can at most set"
+    " constants that are called alike: name a language model in autolab.toml, or add patches of your own with"
+    " `autolab add`."
 )
 
 

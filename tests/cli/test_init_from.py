@@ -97,10 +97,10 @@ def test_a_master_that_cannot_be_measured_stands_in_status_and_a_lab_without_set
 ) -> None:
     root = made(tmp_path, OTHER, *DESCRIBED[2:], "--target-command", "no-such-program src/fit.py")
     told = autolab("doctor", str(root)).stdout
-    assert "MIND  model offline" in told and "none for this program" in told
+    assert "MIND  model offline" in told and "constants that are called alike" in told
     started = autolab("start", str(root))
     try:
-        assert started.returncode == 0 and "none for this program" in started.stderr, started.stderr
+        assert started.returncode == 0 and "constants that are called alike" in started.stderr, started.stderr
         eventually(lambda: "look at  nothing new starts: master cannot be" in autolab("status", str(root)).stdout)
         assert "master cannot be" in json.loads(autolab("status", "--json", str(root)).stdout)["halted"]
         (root / "autolab.toml").rename(tmp_path / "aside.toml")
@@ -132,8 +132,8 @@ def test_init_warns_of_a_command_that_cannot_be_started(tmp_path: Path) -> None:
         assert told.returncode == 0, told.stderr
         return told.stdout
 
-    assert "No run can start yet: no-such-program is not on this machine. Install" in notes("a", "no-such-program x")
-    assert "No run can start yet: The repository has no src/fitt.py. Correct" in notes("b", "python3 src/fitt.py")
+    assert "No run can succeed yet: no-such-program is not on this machine. Install" in notes("a", "no-such-program x")
+    assert "No run can succeed yet: The repository has no src/fitt.py. Correct" in notes("b", "python3 src/fitt.py")
     assert "No run can start" not in notes("c", "python3 src/fit.py")
 
 

@@ -140,3 +140,56 @@ def test_without_a_sandbox_every_place_that_tells_of_a_win_says_so(lab: Path) ->
     assert "Unsandboxed" in git(lab, "log", "-1", "--format=%B", "master")
     assert "one deeper [unsandboxed]" in autolab("results", str(lab)).stdout
     assert "one deeper [unsandboxed]" in (lab / ".autolab" / "results.tsv").read_text()
+
+
+CACHED = '''"""Fixed."""
+import os
+
+TIME_BUDGET = 5
+KEPT = os.path.join(os.path.expanduser("~"), ".cache", "autoresearch", "data")
+
+
+def data():
+    with open(os.path.join(KEPT, "numbers")) as file:
+        return float(file.read())
+'''
+READING = '''"""Reads what was prepared, as its owner's `python prepare.py` left it."""
+import os
+import random
+
+import prepare
+
+random.seed(int(os.environ["AUTOLAB_SEED"]))
+os.makedirs(os.path.expanduser("~/.cache/own"), exist_ok=True)
+print("---")
+print(f"val_bpb:          {prepare.data() + random.uniform(-0.001, 0.001):.6f}")
+'''
+
+
+@pytest.mark.parametrize("sandbox", ["auto", "off"])
+def test_data_in_a_persons_home_is_found_there_by_a_run_that_has_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: str
+) -> None:
+    home = tmp_path / "home"
+    (home / ".cache" / "autoresearch" / "data").mkdir(parents=True)
+    (home / ".cache" / "autoresearch" / "data" / "numbers").write_text("1.25")
+    (home / ".cache" / "secret").write_text("of no run's business")
+    monkeypatch.setenv("HOME", str(home))
+    files = {"train.py": READING, "prepare.py": CACHED, "program.md": "Lower val_bpb.\n"}
+    source, lab = make_repository(tmp_path / "source", files), tmp_path / "lab"
+    made = autolab("init", str(lab), "--profile", "cpu", "--from", str(source))
+    assert made.returncode == 0 and "karpathy/autoresearch" in made.stdout, made.stderr
+    set_key(lab, "sandbox", f'"{sandbox}"')
+    text = (lab / "train.py").read_text()
+    looks = text.replace('print("---")', 'print(os.path.exists(os.path.expanduser("~/.cache/secret")))\nprint("---")')
+    patch = tmp_path / "one.diff"
+    lines = difflib.unified_diff(text.splitlines(True), looks.splitlines(True), "a/train.py", "b/train.py")
+    patch.write_text("".join(lines))
+    added = autolab("add", str(lab), "--title", "looks", "--hypothesis", "it sees", "--patch", str(patch))
+    assert added.returncode == 0, added.stderr
+    done = autolab("run", str(lab), "--experiments", "1", timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert results(lab)["start"]["val_bpb"] == pytest.approx(1.25, abs=0.002)
+    assert autolab("log", "1", str(lab)).stdout.splitlines()[0] == "False"
+    assert [one.name for one in (home / ".cache" / "autoresearch").iterdir()] == ["data"], "nothing was written there"
+    assert not (home / ".cache" / "own").exists()

@@ -31,6 +31,9 @@ port, secret, parent, work, out = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]
 attempt("work", lambda: open(work + "/given").read())
 attempt("write to work", lambda: open(work + "/mine", "w").close())
 attempt("out", lambda: open(out + "/mine", "w").write("ok"))
+attempt("at home", lambda: open(os.path.expanduser("~/.cache/data/given")).read())
+attempt("write to what is at home", lambda: open(os.path.expanduser("~/.cache/data/mine"), "w").close())
+attempt("write beside it", lambda: open(os.path.expanduser("~/.cache/mine"), "w").write("ok"))
 attempt("secret", lambda: open(secret).read())
 attempt("home", lambda: os.listdir(os.environ["REAL_HOME"]))
 attempt("tcp", lambda: socket.create_connection(("127.0.0.1", port), 2))
@@ -67,6 +70,7 @@ def tried(found: Walls, place: Path, port: int, before: list[str] | None = None)
         (Mount(str(work), shown[0]), Mount(str(out), shown[1], writable=True)),
         shown[0],
         {"REAL_HOME": str(Path.home())},
+        at_home={".cache/data": shown[0]},
     )
     words = [sys.executable, "try.py", str(port), str(place / "secret"), str(os.getpid()), *shown]
     done = subprocess.run(
@@ -87,10 +91,11 @@ def tried(found: Walls, place: Path, port: int, before: list[str] | None = None)
 
 def check_sealed(answer: dict[str, Any]) -> None:
     assert answer["work"] == "seen" and answer["out"] == 2
+    assert answer["at home"] == "seen" and answer["write beside it"] == 2
     interpreters = {Path(prefix) for prefix in (sys.prefix, sys.base_prefix)}
     homes = {one.relative_to(Path.home()).parts[0] for one in interpreters if one.is_relative_to(Path.home())}
     assert answer["home"] in ("FileNotFoundError", "PermissionError") or set(answer["home"]) <= homes
-    for deed in ("write to work", "secret", "tcp", "udp", "library", "copies", "tty"):
+    for deed in ("write to work", "write to what is at home", "secret", "tcp", "udp", "library", "copies", "tty"):
         assert str(answer[deed]).endswith("Error"), (deed, answer[deed])
     assert answer["argparse"] is None, "modules work, without their text"
     assert answer["torch"][0].isdigit() and answer["temporary"] == 2

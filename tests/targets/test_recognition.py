@@ -51,6 +51,17 @@ def test_without_a_project_file_python_runs_it(tmp_path: Path) -> None:
     assert recognised(make_repository(tmp_path / "r", files)).command == ("python", "train.py")
 
 
+def test_kernels_from_the_hub_are_shown_where_a_run_outside_has_kept_them(tmp_path: Path) -> None:
+    loads = 'from kernels import get_kernel\n\nNAME = "some-one/flash_attn3" if True else "a/b-c"\nget_kernel(NAME)\n'
+    target = recognised(make_repository(tmp_path / "r", {**AUTORESEARCH, "train.py": loads + AUTORESEARCH["train.py"]}))
+    hub = "~/.cache/huggingface/hub"
+    kept = [f"{hub}/{kind}--{name}" for name in ("some-one--flash_attn3", "a--b-c") for kind in ("models", "kernels")]
+    assert list(target.readable) == ["~/.cache/autoresearch", "~/.cache/autoresearch/venv", *kept]
+    assert target.environment["HF_HUB_OFFLINE"] == "1"
+    plain = recognised(make_repository(tmp_path / "p", AUTORESEARCH))
+    assert len(plain.readable) == 2 and "HF_HUB_OFFLINE" not in plain.environment
+
+
 def test_a_person_may_change_what_was_recognised(tmp_path: Path) -> None:
     root = make_repository(tmp_path / "r", AUTORESEARCH)
     target = recognised(root, Wishes(command="python -u train.py", budget_seconds=20, editable=("prepare.py",)))
