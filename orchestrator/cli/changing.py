@@ -17,6 +17,7 @@ from orchestrator.errors import LabError, UsageError
 from orchestrator.given import experiment_number, is_digits, require_one
 from orchestrator.history import read_results
 from orchestrator.lab import Lab, daemon_of, find_lab
+from orchestrator.patches.offline import OFFLINE_WORKERS, only_offline_workers
 from orchestrator.runs.log_text import inert
 from orchestrator.settings import read_settings
 from orchestrator.store.reader import Reader
@@ -133,8 +134,6 @@ def add(words: Namespace) -> int:
         if warning := caution(experiment.reason):
             say(f"autolab: Experiment {number} is ready{warning}.", to=sys.stderr)
     elif words.patch is None and asyncio.run(_only_offline(lab)):
-        from orchestrator.patches.offline import OFFLINE_WORKERS
-
         say(f"autolab: A worker is to make the patch, but {OFFLINE_WORKERS}.", to=sys.stderr)
     say(json.dumps({"id": number}) if words.json else number)
     return 0
@@ -219,8 +218,6 @@ async def _experiment(lab: Lab, number: int) -> Experiment | None:
 
 
 async def _only_offline(lab: Lab) -> bool:
-    from orchestrator.patches.offline import only_offline_workers  # brings the catalogue
-
     async with Reader(lab.database) as reader:
         return await only_offline_workers(reader)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from orchestrator.store.agents import AgentRow
 from orchestrator.store.reader import Reader
-from roles.offline.model import NAME
+from roles.offline import NAME
 
 OFFLINE_WORKERS = "the built-in model only knows its catalogue: give a patch, or name a language model in autolab.toml"
 

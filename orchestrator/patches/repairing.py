@@ -15,7 +15,7 @@ from orchestrator.runs import Outcome
 from orchestrator.runs.log_text import read_log
 from orchestrator.store.records import Experiment, Run
 from orchestrator.store.states import ENDED, State
-from roles.offline import OfflineModel
+from roles.offline.model import OfflineModel
 from roles.offline.tuner import TUNER
 
 REPAIRABLE = frozenset({Outcome.CRASH, Outcome.NO_CHECKPOINT})

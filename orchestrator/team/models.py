@@ -8,7 +8,7 @@ from orchestrator.settings import ModelSection, Settings
 from orchestrator.team_settings import SOLO, Team
 from roles.chat import ChatModel
 from roles.limits import Limits
-from roles.offline import OfflineModel
+from roles.offline.model import OfflineModel
 from roles.openai_model import RETRIES, OpenAIModel
 from roles.prices import Prices
 from roles.role_file import RoleFile

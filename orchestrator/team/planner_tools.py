@@ -16,7 +16,7 @@ from orchestrator.team import requests
 from orchestrator.team.belonging import notes_of, refuse_another_teams
 from orchestrator.team.result_tools import refuse_a_persons_own
 from roles.errors import ToolRefusal
-from roles.offline.model import NAME as OFFLINE
+from roles.offline import NAME as OFFLINE
 from roles.playing import Playing
 from roles.tools import Answer, Tool, bind
 

@@ -36,7 +36,7 @@ from orchestrator.team.patch_checks import PatchChecks
 from orchestrator.team.planner_tools import PlannerTools
 from orchestrator.team.result_tools import MOST_LESSONS, ResultTools
 from roles.errors import ToolRefusal
-from roles.offline.model import NAME as OFFLINE
+from roles.offline import NAME as OFFLINE
 from roles.playing import Playing
 from roles.tools import Answer, Tool, bind
 

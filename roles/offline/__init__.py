@@ -1,5 +1,3 @@
 """The built-in model: offline, rule-based, no language model. It plays all five roles through the very same tools."""
 
-from roles.offline.model import OfflineModel
-
-__all__ = ["OfflineModel"]
+NAME = "offline, rule-based, no language model"

@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from roles.chat import Message, Reply, ToolSpec
+from roles.offline import NAME
 from roles.offline.turns import next_turn
-
-NAME = "offline, rule-based, no language model"
 
 
 class OfflineModel:

@@ -15,7 +15,7 @@ import pexpect
 import pytest
 
 from orchestrator.store.writer import Writer
-from roles.offline.model import NAME
+from roles.offline import NAME
 from tests.command_line import autolab
 from tests.conftest import CLI
 

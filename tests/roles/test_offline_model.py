@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roles.chat import Message, ToolCall
-from roles.offline import OfflineModel
 from roles.offline.catalogue import CATALOGUE, idea_of
 from roles.offline.constants import constants, with_constant
+from roles.offline.model import OfflineModel
 from roles.offline.scripts import next_turn, smallest_edit
 from roles.offline.transcript import blocks
 from roles.offline.tuner import Tuner, move_of

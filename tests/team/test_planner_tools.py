@@ -14,8 +14,8 @@ from orchestrator.team import briefs
 from orchestrator.team.jobs import Job, JobBook, JobKind
 from orchestrator.team.requests import open_requests
 from orchestrator.team.toolbox import Toolbox
+from roles.offline import NAME as OFFLINE
 from roles.offline.constants import constants
-from roles.offline.model import NAME as OFFLINE
 from roles.playing import Playing
 from roles.tools import Tool
 from tests.team.team_lab import baseline, call, ended, in_lab, told_of, waiting

@@ -14,7 +14,7 @@ from textual.widgets import Input, TextArea
 from orchestrator.actor import who
 from orchestrator.store.states import State
 from orchestrator.store.writer import Writer
-from roles.offline.model import NAME
+from roles.offline import NAME
 from tests.conftest import eventually
 from tests.tui.answering import answered
 from tests.tui.driving import notices, on, orders, posted, room, screen_text, until

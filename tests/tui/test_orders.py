@@ -21,7 +21,7 @@ from orchestrator.store.states import State
 from orchestrator.store.writer import Measurement, Place, Writer
 from orchestrator.team.crew import Crew
 from orchestrator.undoable import require_last
-from roles.offline.model import NAME
+from roles.offline import NAME
 from tests.tui.answering import answered, context_of
 from tests.tui.lab_maker import TRAIN_PY
 from tests.tui.room_lab import a_real_master, make_room_lab
