@@ -197,7 +197,9 @@ def _models(settings: Settings) -> list[Finding]:
     silent = {name for name, finding in found.items() if not finding.ok}
     asked = [frozenset(names) for team in settings.teams_at_work for names in team.models.values()]
     needed = frozenset[str]().union(*(names for names in asked if names <= silent))
-    return [replace(finding, needed=name in needed) for name, finding in found.items()]
+    # A built-in model without ideas of its own for a program still carries out people's.
+    idle = {name for name, section in settings.models.items() if section.kind == "offline"}
+    return [replace(finding, needed=name in needed - idle) for name, finding in found.items()]
 
 
 def _model(name: str, settings: Settings) -> Finding:

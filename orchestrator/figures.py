@@ -9,5 +9,7 @@ SHORT_FROM = 1e6
 def figure(value: float, form: str = ".4f") -> str:
     """`form` is a format such as `.4f` or `+.4f`, whose sign is kept."""
     if abs(value) < SHORT_FROM:
-        return format(value, form)
+        text = format(value, form)
+        # Nothing is not less than nothing.
+        return text if text[0] != "-" or any(one in "123456789" for one in text) else format(0.0, form)
     return format(value, ("+" if form.startswith("+") else "") + ".2g")

@@ -23,22 +23,26 @@ class Progress:
     """What a master has come to since its start."""
 
     gain: float | None  # believed of all that was merged together, bits per byte
-    wins: int
+    wins: int  # that stand in it
+    undone: bool  # all that was ever merged is out again
     expected_false: float  # of the wins that claim a gain
 
 
 async def progress_of(reader: Reader, line: str, beliefs: dict[int, Belief]) -> Progress:
     """Of the lab's master, or that of the team `line`."""
     rows = await reader.rows(
-        "SELECT id, decision, promoted_as FROM experiments WHERE state = 'promoted' AND delta IS NOT NULL AND line = ?",
+        "SELECT id, decision, promoted_as, taken_out_by FROM experiments WHERE state = 'promoted' AND id > 0"
+        " AND line = ?",
         (line,),
     )
-    promoted = [row for row in rows if row["id"] in beliefs]
-    wins = [row for row in promoted if row["decision"] == Decision.NONE]
+    stand = [row for row in rows if row["decision"] == Decision.NONE and row["taken_out_by"] is None]
+    wins = [row for row in stand if row["id"] in beliefs]
     claimed = [beliefs[row["id"]] for row in wins if row["promoted_as"] != SIMPLIFICATION]
+    undone = bool(rows) and not stand
     return Progress(
-        sum(beliefs[row["id"]].gain for row in promoted) if promoted else None,
+        sum(beliefs[row["id"]].gain for row in wins) if wins or undone else None,
         len(wins),
+        undone,
         expected_false(claimed),
     )
 

@@ -30,7 +30,7 @@ async def vault_word(reader: Reader, experiment: Experiment) -> str:
     mean = (await vault_means(reader)).get(experiment.id)
     said = (await vault_verdicts(reader)).get(experiment.id, "")
     if mean is None:
-        return said or ("" if experiment.branch == "master" else "not scored yet")
+        return said or ("" if experiment.is_start else "not scored yet")
     return f"{mean:.4f}" + (f"; {said}" if said else "")
 
 

@@ -58,7 +58,7 @@ class Baseline:
     noise: float | None
     start_bpb: float | None  # the mean of experiment 0 there
     believed: float | None = None  # the gain since the start that is left after the winner's curse
-    promotions: int = 0  # wins; what takes one out again is none
+    promotions: int = 0  # wins that stand in it
     expected_false: float = 0.0  # of these promotions
     gains: Mapping[int, float] = field(default_factory=dict)  # believed of each measured experiment, by its id
     mark: str = ""  # what must stand beside every score (score_mark)
@@ -76,6 +76,8 @@ async def baseline_of(reader: Reader, line: str = "") -> Baseline:
     noise = noise_of(await reader.score_groups(scored.ground))
     beliefs = await beliefs_of(reader)
     progress = await progress_of(reader, line, beliefs)
+    if progress.undone:  # it is the start again: two measurements of one program
+        scored = replace(scored, start_bpb=scored.val_bpb)
     return replace(
         scored,
         noise=noise.deviation if noise is not None else None,

@@ -101,9 +101,12 @@ class Changing:
 
 
 async def _best_at(reader: Reader, at: str) -> float | None:
+    """None also where other settings count now: the two do not compare."""
     row = await reader.row(
-        "SELECT e.val_bpb FROM masters AS m JOIN experiments AS e ON e.id = m.experiment_id WHERE m.at <= ?"
-        " ORDER BY m.seq DESC LIMIT 1",
+        "SELECT e.val_bpb, e.ground = (SELECT e.ground FROM masters AS m JOIN experiments AS e"
+        " ON e.id = m.experiment_id ORDER BY m.seq DESC LIMIT 1) AS alike"
+        " FROM masters AS m JOIN experiments AS e ON e.id = m.experiment_id"
+        " WHERE m.at <= ? ORDER BY m.seq DESC LIMIT 1",
         (at,),
     )
-    return None if row is None else row["val_bpb"]
+    return row["val_bpb"] if row is not None and row["alike"] else None

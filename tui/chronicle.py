@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from orchestrator.store.filters import EVERYTHING, Filter
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event, Experiment, Run
-from orchestrator.store.states import ACTIVE, ENDED, State
+from orchestrator.store.states import State
 from orchestrator.views import (
     EARLY_STOPPING_SHORT,
     HALTED,
@@ -114,7 +114,7 @@ async def read_story(reader: Reader, believing: Believing, changing: Changing, w
         confirming=counts[State.CONFIRMING],
         results=results,
         matching=matching,
-        measured=max(matching, sum(counts[state] for state in (*ENDED, *ACTIVE))),
+        measured=await reader.count_results() if wish.results.terms else matching,
         result_runs={e.id: runs_at_head(e, runs[e.id]) for e in results},
         points=points,
         promoted=promoted,

@@ -67,7 +67,10 @@ def role_cells(one: Completion) -> tuple[Cell, ...]:
 
 def spoken(estimate: Estimate | None) -> str:
     """`0.120 (0.080 .. 0.150)`."""
-    return "-" if estimate is None else f"{estimate.value:.3f} ({estimate.low:.3f} .. {estimate.high:.3f})"
+    if estimate is None:
+        return "-"
+    sure = f" ({estimate.low:.3f} .. {estimate.high:.3f})" if estimate.low < estimate.high else ""  # else: too few
+    return f"{estimate.value:.3f}{sure}"
 
 
 def percent(estimate: Estimate | None) -> str:

@@ -62,11 +62,12 @@ def _daemon(health: Health) -> Said:
         return Said("○ THE LAB'S DIRECTORY IS GONE", Tone.BAD)
     if not health.alive:
         orders = f", {health.orders} order{'s wait' if health.orders > 1 else ' waits'}" if health.orders else ""
-        return Said(f"○ NOT RUNNING: S starts it{orders}", Tone.WARN)
+        start = "" if health.read_only else ": S starts it"
+        return Said(f"○ NOT RUNNING{start}{orders}", Tone.WARN)
     if health.ending is not None:
         return Said(f"○ {_ending(health)}", Tone.WARN)
     if health.paused:
-        return Said("‖ QUEUE PAUSED: P resumes it", Tone.WARN)
+        return Said("‖ QUEUE PAUSED" if health.read_only else "‖ QUEUE PAUSED: P resumes it", Tone.WARN)
     if health.quiet_seconds > QUIET_SECONDS:
         return Said(f"● last heard {_long(health.quiet_seconds)} ago", Tone.WARN)
     return Said("● at work", Tone.GOOD)

@@ -78,7 +78,9 @@ def facts(morning: Morning) -> list[tuple[str, str]]:
 def _best(morning: Morning) -> str:
     if morning.best_now is None:
         return "nothing is measured yet"
-    if morning.best_then is None or morning.best_then == morning.best_now:
+    if morning.best_then is None:
+        return f"{figure(morning.best_now)}, as it is measured now"
+    if morning.best_then == morning.best_now:
         return f"{figure(morning.best_now)}, as before"
     gained = morning.best_then - morning.best_now
     return f"{figure(morning.best_then)} → {figure(morning.best_now)}, gain {figure(gained, '+.4f')}"

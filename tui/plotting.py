@@ -40,13 +40,16 @@ class Plotting:
     def draw(self, plot: Plot, story: Story, subject: Subject | None, at_slots: bool) -> None:
         """The best score; while the person is in the slots, or before there is a score, the loss of the run there."""
         series = self.chosen
-        if series == BEST and subject is not None and (at_slots or not story.points):
+        if series == BEST and subject is not None and (at_slots or not story.points) and not story.baseline.mark:
             series = str(Line.LOSS)
         self._drawn = series
         if series == BEST:
             plot.show_best(story)
             return
         line = Line(series)
+        if story.baseline.mark:
+            plot.show_nothing(line, "a program of your own logs no curve, only its score is known")
+            return
         if subject is None:
             plot.show_nothing(line)
             return

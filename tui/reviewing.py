@@ -100,7 +100,7 @@ def first_open(wins: Sequence[Win]) -> str | None:
 
 def heading(wins: Sequence[Win], width: int) -> Line:
     told = reviewed(wins)
-    gain = figure(sum(-win.experiment.delta for win in wins if win.experiment.delta is not None), "+.4f")
+    gain = figure(-sum(win.experiment.delta or 0.0 for win in wins if win.stands), "+.4f")
     words = f"  {told}" + (f"   gain together {gain}" if wins else "")
     if wins and len(words) + 6 > width:
         words = f"  {told}, gain {gain}"

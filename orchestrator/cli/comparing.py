@@ -96,7 +96,10 @@ def spoken(estimate: Estimate | None) -> str:
     """`0.1200` over its interval, `0.0800 .. 0.1500`."""
     if estimate is None:
         return "-"
-    return f"{figure(estimate.value)}\n{figure(estimate.low)} .. {figure(estimate.high)}"
+    sure = (
+        f"\n{figure(estimate.low)} .. {figure(estimate.high)}" if estimate.low < estimate.high else ""
+    )  # else: too few
+    return f"{figure(estimate.value)}{sure}"
 
 
 def percent(estimate: Estimate | None) -> str:

@@ -41,7 +41,7 @@ def status(words: Namespace) -> int:
     completed = ask(lab, completions)
     busy = ask(lab, at_work) if facts["running"] else []
     balances = {team.name: ask(lab, partial(balance_of, team=team)) for team in teams} or {"": ask(lab, balance_of)}
-    halted = ask(lab, lambda reader: reader.meta(views.HALTED)) if facts["running"] else ""
+    halted = ask(lab, lambda reader: reader.meta(views.HALTED))
     orders = ask(lab, Reader.waiting_commands)
     baseline, account = ask(lab, views.baseline_of), ask(lab, lambda reader: reader.meta(views.EARLY_STOPPING))
     vault, to_look_at = ask(lab, vault_account), ask(lab, partial(standing, limit=MOST_ANOMALIES))
@@ -76,7 +76,7 @@ def status(words: Namespace) -> int:
     lines += [("resting", f"{team}: {why}" if team else why) for team, why in facts["resting"].items()]
     lines += [("order", _waits(order, running)) for order in orders]
     if halted:
-        lines.append(("look at", f"nothing new starts: {halted}"))
+        lines.append(("look at", f"nothing new {'starts' if running else 'could start'}: {halted}"))
     for event in to_look_at:
         lines.append(("look at", f"{event.at[:16].replace('T', ' ')} {event.reason}"))
     span = ask(lab, views.busy_window)
@@ -116,9 +116,10 @@ def _waits(order: Command, running: bool) -> str:
 
 
 def _counted(counts: dict[str, int], measured: list[Experiment], promotions: list[Experiment]) -> str:
-    """How many experiments are in each state. The start, which is promoted from the first, is none."""
-    without_start = {**counts, State.PROMOTED: counts.get(State.PROMOTED, 0) - 1}
-    return ", ".join(counts_told(without_start, measured, promotions))
+    """How many experiments are in each state. Starting points, which are promoted from the first, are none."""
+    starts = sum(one.is_start for one in promotions)
+    without_starts = {**counts, State.PROMOTED: counts.get(State.PROMOTED, 0) - starts}
+    return ", ".join(counts_told(without_starts, measured, promotions))
 
 
 def _teams_at_work(lab: Lab) -> tuple[tuple[Team, ...], str | None]:
@@ -160,9 +161,12 @@ def _standing(facts: dict[str, Any], baseline: views.Baseline, ends: str) -> lis
     ]
     if baseline.mark:
         lines.append(("scores", scores_told(baseline.mark)))
-    if baseline.gain is not None and baseline.believed is not None:
-        wins = f"{baseline.promotions} win{'s' * (baseline.promotions != 1)}"
-        told = f"{figure(baseline.gain)} since the start, {figure(baseline.believed)} of it believed"
+    if baseline.believed is not None:
+        wins = f"{baseline.promotions} win{'s' * (baseline.promotions != 1)} in it"
+        measured = "not known since the start, which was measured under other settings"
+        if baseline.gain is not None:
+            measured = f"{figure(baseline.gain)} since the start"
+        told = f"{measured}; {figure(baseline.believed)} believed"
         lines.append(("gain", f"{told}; {wins}, {baseline.expected_false:.1f} expected to be false"))
     return lines
 

@@ -204,12 +204,24 @@ def _target_words(to: argparse.ArgumentParser) -> None:
             help=f"{help_text}, or a pattern as 'src/*.py'; repeat it for more",
         )
     words.add_argument("--target-metric", metavar="PATTERN", help="the score in what is printed: one (group)")
-    words.add_argument("--target-direction", choices=list(map(str, Direction)), help="default: minimise")
+    words.add_argument(
+        "--target-direction", type=Direction.spelled, choices=list(map(str, Direction)), help="default: minimise"
+    )
     words.add_argument(
         "--target-progress", metavar="PATTERN", help="per cent done, one (group); or two, done and total"
     )
-    words.add_argument("--target-budget", type=_seconds, metavar="SECONDS", help="the training budget of a run")
-    words.add_argument("--target-timeout", type=_seconds, metavar="SECONDS", help="default: twice the budget")
+    words.add_argument(
+        "--target-budget",
+        type=_seconds,
+        metavar="SECONDS",
+        help="the training budget of a run; only the time-out is enforced",
+    )
+    words.add_argument(
+        "--target-timeout",
+        type=_seconds,
+        metavar="SECONDS",
+        help="default: twice the budget, a minute more than it at least",
+    )
 
 
 def carrier(name: str) -> Verb:

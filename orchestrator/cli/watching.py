@@ -11,6 +11,8 @@ from rich.markup import escape
 from orchestrator.errors import LabError
 from orchestrator.figures import figure
 from orchestrator.lab import Lab
+from orchestrator.review.happened import told_once
+from orchestrator.runs import Outcome
 from orchestrator.runs.log_text import in_one_line
 from orchestrator.store.ablations import become
 from orchestrator.store.reader import Reader
@@ -18,6 +20,7 @@ from orchestrator.store.records import Event
 from orchestrator.views import baseline_of
 
 LOOK_SECONDS = 0.5
+FAILED = frozenset(map(str, Outcome)) - {Outcome.SCORED}
 
 
 async def watch(lab: Lab, wanted: int, console: Console) -> None:
@@ -54,11 +57,11 @@ async def _opened(lab: Lab) -> Reader:
 
 
 async def _tell(reader: Reader, console: Console, seen: int) -> int:
-    for event in await reader.events(after=seen):
-        seen = event.seq
+    events = await reader.events(after=seen)
+    for event in told_once(events):
         if (line := event_line(event)) is not None:
             console.print(escape(in_one_line(line)))
-    return seen
+    return events[-1].seq if events else seen
 
 
 def event_line(event: Event) -> str | None:
@@ -71,6 +74,8 @@ def event_line(event: Event) -> str | None:
             return f"{time}  experiment {event.experiment_id}: {become(event)} - {event.why}"
         case "run" if event.after == "running":
             return f"{time}  experiment {event.experiment_id}: {event.reason}"
+        case "run" if event.after in FAILED:
+            return f"{time}  experiment {event.experiment_id}: run {event.run_id}: {event.reason}"
         case "lab" | "command" | "agent":
             return f"{time}  {event.actor}: {event.reason}"
         case _:

@@ -21,8 +21,8 @@ from orchestrator.measurement.vault import Vault
 from orchestrator.runs import Reading
 from orchestrator.runs.foothold import Foothold
 from orchestrator.store.records import AT_WORK, Level, Run, utc_now
-from orchestrator.store.states import State
-from orchestrator.team.crew import Crew
+from orchestrator.store.states import WAITING, State
+from orchestrator.team.crew import NO_FURTHER_IDEA, Crew
 from orchestrator.views import HALTED
 from orchestrator.watching.anomalies import Anomalies
 from orchestrator.watching.delivering import Delivery
@@ -254,6 +254,8 @@ class Engine:
         quiet = time.monotonic() - self._moved
         if quiet > REST_SECONDS and (reason := await self.crew.at_rest()) is not None:
             return Ending(False, reason) if not await self._context.store.in_states([State.READY]) else None
+        if self.crew.dry and quiet > REST_SECONDS and not await self._context.store.in_states(WAITING):
+            return Ending(False, f"nothing runs, nothing waits, and {NO_FURTHER_IDEA}")
         if self.crew.out_of_ideas and quiet > STALL_SECONDS:
             return Ending(False, "nothing runs, nothing waits, and the researcher keeps failing")
         return None

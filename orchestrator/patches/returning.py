@@ -63,8 +63,13 @@ async def give_up(context: Context, experiment: Experiment, why: str, actor: str
     """No patch came of it. What its branch holds of an earlier one, which master went past, stays the experiment's."""
     kept = await asyncio.to_thread(_kept, context, experiment)
     own = kept and experiment.patch is not None and not experiment.role_model
-    more = "; the patch is kept, and R (`autolab requeue ID --patch`) puts it on today's master" if own else ""
-    return await context.store.move(experiment.id, State.GIVEN_UP, f"given up: {why}{more}", actor=actor, **kept)
+    reason = f"given up: {why}"
+    if own:
+        reason = (
+            f"given up: master has changed in the lines of its patch, and the worker says: {why}; the patch is kept,"
+            " and R (`autolab requeue ID --patch FILE`) puts it on today's master"
+        )
+    return await context.store.move(experiment.id, State.GIVEN_UP, reason, actor=actor, **kept)
 
 
 def _kept(context: Context, experiment: Experiment) -> dict[str, Any]:

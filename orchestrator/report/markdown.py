@@ -59,8 +59,8 @@ def _opening(facts: Facts) -> str:
         )
     if base.gain is not None and base.believed is not None:
         lines.append(
-            f"It gained {figure(base.gain)} since the start, of which {figure(base.believed)} is believed after the"
-            f" winner's curse; of {_count(base.promotions, 'promotion')}"
+            f"It gained {figure(base.gain)} since the start; believed, after the winner's curse, is"
+            f" {figure(base.believed)}; of {_count(base.promotions, 'win')} in it"
             f" {base.expected_false:.1f} are expected to be none."
         )
     if facts.mark:
@@ -72,13 +72,13 @@ def _opening(facts: Facts) -> str:
 
 
 def _starts(facts: Facts) -> int:
-    return sum(one.branch == "master" for one in facts.promotions)
+    return sum(one.is_start for one in facts.promotions)
 
 
 def _wins(facts: Facts) -> str:
     rows = []
     for one in facts.promotions:
-        if one.is_revert:
+        if one.is_revert or one.is_start:
             continue
         belief = facts.beliefs.get(one.id)
         rows.append(

@@ -18,7 +18,7 @@ MOST_LINES = 80
 def notebook(facts: Facts, tried: Sequence[Experiment], reports: Sequence[Note], findings: Sequence[Note]) -> str:
     """`tried` is everything that ended without a win, newest first; the newest report and findings are quoted."""
     parts = [f"# Notebook of {inline(facts.name)}", _standing(facts)]
-    wins = [one for one in facts.promotions if one.delta is not None and not one.is_revert]
+    wins = [one for one in facts.promotions if one.delta is not None and not one.is_revert and not one.is_start]
     parts += ["## Wins", _list([_scored(one) + _out(facts, one) for one in wins]) or "None yet."]
     if facts.still_worth:
         parts += ["## What wins are still worth", _list([_worth(one) for one in facts.still_worth])]

@@ -29,6 +29,7 @@ async def accept(context: Context, experiment: Experiment, actor: str) -> str:
             f"Experiment {experiment.id} {done}: it is no win to review.",
             "`autolab review` lists the wins.",
         )
+    _require_standing(experiment)
     before = await accepted_by(context.store, experiment.id)
     if before is not None:
         raise LabError(f"Experiment {experiment.id} was accepted by {before.actor} already.", "The mark stays.")
@@ -37,8 +38,18 @@ async def accept(context: Context, experiment: Experiment, actor: str) -> str:
     return f"experiment {experiment.id} is reviewed and accepted"
 
 
+def _require_standing(experiment: Experiment) -> None:
+    if experiment.taken_out_by is not None:
+        raise LabError(
+            f"Experiment {experiment.id} was taken out of master by experiment {experiment.taken_out_by}: there is"
+            " nothing to review.",
+            f"`autolab revert {experiment.taken_out_by}` puts it back.",
+        )
+
+
 async def reopen(context: Context, experiment: Experiment, actor: str) -> str:
     """Take one's own mark off a win again. Raises LabError."""
+    _require_standing(experiment)
     mark = await accepted_by(context.store, experiment.id)
     if mark is None:
         raise LabError(f"Experiment {experiment.id} carries no mark.", "`autolab review` lists the wins.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.runs import Outcome
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event
 from orchestrator.store.states import ENDED
@@ -15,6 +16,13 @@ _ANSWERED = (
     "(kind IN ('lab', 'agent') AND EXISTS (SELECT 1 FROM events AS next WHERE next.seq = events.seq + 1"
     " AND next.kind = 'command' AND next.actor = events.actor))"
 )
+
+_FAILED = ", ".join(repr(str(outcome)) for outcome in Outcome if outcome is not Outcome.SCORED)
+_OF_MASTER = (
+    f"(kind = 'run' AND after IN ({_FAILED})"
+    " AND experiment_id IN (SELECT id FROM experiments WHERE state = 'promoted'))"
+)
+"""A run of what is in master that has failed: no state tells of it."""
 
 _SAID = (  # a merge is an event of the experiment and one of master
     "(kind = 'master' AND EXISTS (SELECT 1 FROM events AS merge WHERE merge.kind = 'state' AND merge.after = 'promoted'"
@@ -34,7 +42,7 @@ async def events_of_interest(reader: Reader, since: str) -> list[Event]:
     ends = [str(state) for state in ENDED]
     rows = await reader.rows(
         f"SELECT * FROM events WHERE at > ? AND (kind IN ({', '.join('?' * len(TOLD))}) OR kind = 'agent'"
-        f" OR kind = 'state' AND after IN ({', '.join('?' * len(ends))})) AND NOT {_ANSWERED}"
+        f" OR {_OF_MASTER} OR kind = 'state' AND after IN ({', '.join('?' * len(ends))})) AND NOT {_ANSWERED}"
         f" AND NOT {_BEGUN} AND NOT {_SAID}"
         " ORDER BY seq DESC LIMIT ?",
         (since, *TOLD, *ends, MOST),
@@ -43,8 +51,8 @@ async def events_of_interest(reader: Reader, since: str) -> list[Event]:
 
 
 def told_once(events: Sequence[Event]) -> list[Event]:
-    """An experiment's events, oldest first. What is told of a run or of master and then as the experiment's new state
-    too, or the other way round, is one thing: its state."""
+    """Events, oldest first, of one experiment or of several. What is told of a run or of master and then as the
+    experiment's new state too, or the other way round, is one thing: its state."""
     told: list[Event] = []
     for event in events:
         if not told or not _repeats(told[-1], event):
@@ -56,6 +64,8 @@ def told_once(events: Sequence[Event]) -> list[Event]:
 
 def _repeats(before: Event, event: Event) -> bool:
     """Whether both tell the same: a state may add to what a run says of its end."""
-    if (before.kind == "state") == (event.kind == "state") or before.actor != event.actor or not before.reason:
+    if (before.kind == "state") == (event.kind == "state") or before.experiment_id != event.experiment_id:
+        return False
+    if before.actor != event.actor or not before.reason:
         return False
     return event.reason.startswith(before.reason)

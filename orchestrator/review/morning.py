@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator import views
@@ -27,7 +28,7 @@ class Morning:
     since: str
     now: str
     merged: tuple[Win, ...]  # meanwhile, in their order, reverts among them
-    best_then: float | None
+    best_then: float | None  # None also where other settings count now
     best_now: float | None
     outcomes: dict[State, int]  # how many experiments came to which end; the starting points are none
     runs: int  # that ended
@@ -85,7 +86,8 @@ class Morning:
 async def morning_of(reader: Reader, since: str, now: str | None = None) -> Morning:
     """Read the summary from the store. Raises LabError."""
     now = now or utc_now()
-    merged = tuple(win for win in await wins_of(reader) if win.merged_at > since)
+    wins = await wins_of(reader)
+    merged = tuple(win for win in wins if win.merged_at > since)
     ended = await reader.rows(
         "SELECT after, count(*) AS n FROM (SELECT experiment_id, after, max(seq) FROM events"
         " WHERE kind = 'state' AND at > ? GROUP BY experiment_id)"  # one that was asked for again has not ended
@@ -112,14 +114,13 @@ async def morning_of(reader: Reader, since: str, now: str | None = None) -> Morn
     runs = await reader.runs_since(since)
     queue = await reader.queue()
     notes = [note for kind in NOTE_KINDS for note in await reader.notes(kind, 1) if note.at > since]
-    then, present = await _score_at(reader, since), await _score_at(reader, now)
-    believed = [win.believed for win in merged if win.believed is not None]
+    (then, before), (present, ground) = await _score_at(reader, since), await _score_at(reader, now)
     assert spent is not None
     return Morning(
         since=since,
         now=now,
         merged=merged,
-        best_then=then,
+        best_then=then if before == ground else None,
         best_now=present,
         outcomes=outcomes,
         runs=sum(run.ended_at is not None for run in runs),
@@ -131,21 +132,33 @@ async def morning_of(reader: Reader, since: str, now: str | None = None) -> Morn
         anomaly_count=len(anomalies),
         next=tuple(queue[:NEXT]),
         waiting=len(queue),
-        believed=sum(believed) if believed else None,
+        believed=_believed(wins, merged),
         own=tuple(Experiment.from_row(row) for row in own),
         measured=tuple(await ablations(reader, since)),
         began=await _began(reader),
     )
 
 
-async def _score_at(reader: Reader, at: str) -> float | None:
-    """The score of the master of that time, or of the start, where the lab is younger."""
+def _believed(wins: Sequence[Win], merged: Sequence[Win]) -> float | None:
+    """Of what master has gained by these merges: a win that was taken out, or put back, counts as what it was."""
+    of = {win.experiment.id: win.believed for win in wins}
+    signed: dict[int, int] = {}
+    for win in merged:
+        one = win.experiment
+        moved = one.puts_back or one.reverses or one.id
+        signed[moved] = signed.get(moved, 0) + (-1 if win.is_revert and not win.is_return else 1)
+    known = [sign * gain for number, sign in signed.items() if (gain := of.get(number)) is not None]
+    return sum(known) if known else None
+
+
+async def _score_at(reader: Reader, at: str) -> tuple[float | None, str]:
+    """The score of the master of that time, or of the start, where the lab is younger, and its ground."""
     row = await reader.row(
-        "SELECT e.val_bpb FROM masters AS m JOIN experiments AS e ON e.id = m.experiment_id WHERE m.at <= ?"
+        "SELECT e.val_bpb, e.ground FROM masters AS m JOIN experiments AS e ON e.id = m.experiment_id WHERE m.at <= ?"
         " OR m.seq = (SELECT min(seq) FROM masters) ORDER BY m.seq DESC LIMIT 1",
         (at,),
     )
-    return None if row is None else row["val_bpb"]
+    return (None, "") if row is None else (row["val_bpb"], row["ground"])
 
 
 async def _began(reader: Reader) -> str | None:

@@ -83,6 +83,11 @@ class Win:
         return self.experiment.puts_back is not None
 
     @property
+    def stands(self) -> bool:
+        """Whether it is a win that master holds."""
+        return not self.is_revert and self.experiment.taken_out_by is None
+
+    @property
     def taken_out(self) -> Experiment | None:
         """The revert that master has taken, or that is on its way there."""
         stand = [one for one in self.reverts if one.taken_out_by is None]  # not those that were reverted themselves
@@ -140,7 +145,7 @@ async def wins_of(reader: Reader) -> list[Win]:
 
     Raises LabError.
     """
-    promoted = [one for one in await reader.promotions() if one.parent is not None and one.branch != "master"]
+    promoted = [one for one in await reader.promotions() if one.parent is not None and not one.is_start]
     masters = await reader.masters()
     first_at = {master.experiment_id: master for master in reversed(masters)}
     stood_on = {master.commit_id: master.experiment_id for master in masters}

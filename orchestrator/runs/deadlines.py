@@ -98,7 +98,8 @@ class Deadlines:
 
     def _late(self) -> Cut:
         if self._scripted:
-            return Cut(Outcome.TIME_OUT, f"{self._program} was still running after its time-out of {self._budget:g} s")
+            told = f"{self._program} was still running after its time-out of {self._budget:g} s"
+            return Cut(Outcome.TIME_OUT, f"{told}; target.timeout_seconds in autolab.toml is what it may take")
         grace = self._limits.grace_seconds
         return Cut(Outcome.TIME_OUT, f"training went on more than {grace:g} s over its budget of {self._budget:g} s")
 

@@ -120,6 +120,11 @@ class Experiment(FromRow):
         return f"{self.id}" if self.attempt == 1 else f"{self.id}.{self.attempt}"
 
     @property
+    def is_start(self) -> bool:
+        """Whether nobody has tried it: the lab's starting point, or a commit of a person's own on a master."""
+        return self.branch == "master"
+
+    @property
     def reverses(self) -> int | None:
         """The win that it takes out of master, or measures master without; None for any other experiment."""
         number = self.source.removeprefix(REVERSAL) if self.source.startswith(REVERSAL) else ""

@@ -18,11 +18,11 @@ def what_is_missing(target: ScriptTarget, root: Path) -> tuple[str, str] | None:
     for word in words:
         if word.endswith(".py") and not word.startswith("-") and not (root / word).is_file():
             return f"The repository has no {word}.", "Correct target.command in autolab.toml."
-    gone = [path for path in target.readable if not Path(path).expanduser().exists()]
     environment = target.environment.get("UV_PROJECT_ENVIRONMENT")
-    for path in gone:
-        if str(Path(path).expanduser()) == environment:
-            return f"There is no environment at {path}.", f"`UV_PROJECT_ENVIRONMENT={path} uv sync` makes it."
+    if environment is not None and not Path(environment).exists():
+        made = f"`UV_PROJECT_ENVIRONMENT={environment} uv sync` in the repository makes it."
+        return f"There is no environment at {environment}.", made
+    gone = [path for path in target.readable if not Path(path).expanduser().exists()]
     if others := [path for path in gone if not path.startswith(HUB_CACHE)]:
         remedy = "Prepare it as the repository says, or correct target.readable in autolab.toml."
         return f"There is no {others[0]}, which a run is to read.", remedy

@@ -114,10 +114,16 @@ def _autoresearch(text: Callable[[str], str], tracked: Sequence[str]) -> ScriptT
         direction=Direction.MINIMISE,
         progress=AUTORESEARCH_PROGRESS,
         budget_seconds=budget,
-        timeout_seconds=2 * budget,  # its program.md: a run of more than twice the budget counts as failed
-        readable=(AUTORESEARCH_DATA, *([UV_ENVIRONMENT] if uses_uv else []), *kernels),
+        timeout_seconds=_timeout(budget),
+        readable=(AUTORESEARCH_DATA, *kernels),  # uv's environment is in it
         environment={**(_uv(UV_ENVIRONMENT) if uses_uv else {}), **({"HF_HUB_OFFLINE": "1"} if kernels else {})},
     )
+
+
+def _timeout(budget: float) -> float:
+    """Twice the budget, after which a run counts as failed by autoresearch's program.md; a short one has a minute more,
+    for its start-up and its evaluation."""
+    return max(2 * budget, budget + 60)
 
 
 def _kernels(source: str) -> list[str]:
@@ -171,7 +177,9 @@ def _as_wished(wishes: Wishes, tracked: Sequence[str]) -> ScriptTarget:
     if missing:
         raise LabError(
             "The repository is not laid out like karpathy/autoresearch (train.py that prints val_bpb after ---,"
-            " prepare.py, program.md), so the target must be told.",
+            " prepare.py, program.md), so the target must be told."
+            if wishes.silent
+            else "What is said of the target is not all of it.",
             f"Add {', '.join(missing)}; --target-direction maximise where more is better.",
         )
     assert wishes.command is not None and wishes.metric is not None and wishes.budget_seconds is not None
@@ -185,7 +193,7 @@ def _as_wished(wishes: Wishes, tracked: Sequence[str]) -> ScriptTarget:
         direction=wishes.direction or Direction.MINIMISE,
         progress=wishes.progress or "",
         budget_seconds=wishes.budget_seconds,
-        timeout_seconds=wishes.timeout_seconds or 2 * wishes.budget_seconds,
+        timeout_seconds=wishes.timeout_seconds or _timeout(wishes.budget_seconds),
     )
 
 
@@ -203,7 +211,7 @@ def _changed(found: ScriptTarget, wishes: Wishes, tracked: Sequence[str]) -> Scr
         direction=wishes.direction or found.direction,
         progress=progress,
         budget_seconds=budget,
-        timeout_seconds=wishes.timeout_seconds or 2 * budget,
+        timeout_seconds=wishes.timeout_seconds or _timeout(budget),
         readable=found.readable,
         environment=found.environment,
     )

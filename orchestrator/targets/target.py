@@ -34,6 +34,16 @@ class Direction(StrEnum):
     MINIMISE = "minimise"
     MAXIMISE = "maximise"
 
+    @classmethod
+    def spelled(cls, word: str) -> str:
+        """The word, in the one of two spellings that stands here."""
+        return word.replace("imize", "imise")
+
+    @classmethod
+    def _missing_(cls, value: object) -> Direction | None:
+        word = cls.spelled(str(value))
+        return next((one for one in cls if one.value == word), None)
+
     def cost(self, metric: float) -> float:
         """The metric as a number of which less is better; it is its own inverse."""
         return metric if self is Direction.MINIMISE else -metric

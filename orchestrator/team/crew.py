@@ -20,7 +20,7 @@ from orchestrator.store.records import Experiment, utc_now
 from orchestrator.store.states import State
 from orchestrator.team.belonging import belongs, settle_lines
 from orchestrator.team.budget import Budget
-from orchestrator.team.jobs import Job, JobBook, workers_of
+from orchestrator.team.jobs import Job, JobBook, JobKind, workers_of
 from orchestrator.team.journal import AgentJournal
 from orchestrator.team.models import limits_of, models_of_role
 from orchestrator.team.pausing import may_go_on
@@ -29,12 +29,19 @@ from orchestrator.team_settings import SOLO, Team, TeamKind
 from orchestrator.views import SPENT, resting
 from roles.agent import Finished, GaveUp, converse
 from roles.chat import ChatModel
+from roles.offline import NAME as OFFLINE
 from roles.playing import Playing
 from roles.role_file import RoleFile
 
 FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 600.0
 LOOK_SECONDS = 0.5
+
+
+NO_FURTHER_IDEA = (
+    "the built-in model has no further idea for this program: add patches of your own, or name a language model in"
+    " autolab.toml"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,7 @@ class Crew:
         }
         self._busy: dict[str, tuple[Job, asyncio.Task[None]]] = {}
         self._failures: dict[str, int] = {}
+        self._dry: set[str] = set()  # researchers by rules that have no further idea
         self._alive: set[str] = set()  # those at work, and those who finish their last job
         self.closed = False
 
@@ -104,6 +112,12 @@ class Crew:
         """Whether whoever brings ideas has failed again and again in every team: nothing new will come by itself."""
         bringing = [member.name for member in self._members if member.role.name in ("researcher", SOLO)]
         return all(self._failures.get(name, 0) >= 3 for name in bringing)
+
+    @property
+    def dry(self) -> bool:
+        """Whether whoever brings ideas has none left in any team, and nobody else is at a job."""
+        bringing = [member.name for member in self._members if member.role.name in ("researcher", SOLO)]
+        return all(name in self._dry for name in (*bringing, *self._busy))
 
     async def at_rest(self) -> str | None:
         """Why nothing new is begun in any team, their budgets being spent; None while one may go on, or finishes a
@@ -257,14 +271,22 @@ class Crew:
             case Finished():
                 self._failures[name] = 0
                 await context.store.set_agent(name, "idle", f"last: {job.title}", None, begins=True, done=1)
+                self._dry.discard(name)
+            case GaveUp() if job.kind is JobKind.RESEARCH and member.models[0].name == OFFLINE:
+                await self._rest(name, NO_FURTHER_IDEA, dry=True)
             case GaveUp(reason=reason):
                 journal.note(f"gave up: {reason}")
                 await self._rest(name, reason)
 
-    async def _rest(self, name: str, reason: str) -> None:
+    async def _rest(self, name: str, reason: str, dry: bool = False) -> None:
+        """`dry`: it has done its job as far as it can, and is asked again in case that master has changed."""
         self._failures[name] = self._failures.get(name, 0) + 1
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._failures[name] - 1))
-        await self._context.store.event("agent", name, f"gave up a job: {reason}")
+        if not dry:
+            await self._context.store.event("agent", name, f"gave up a job: {reason}")
+        elif name not in self._dry:
+            self._dry.add(name)
+            await self._context.store.event("agent", name, reason)
         told = f"next try in {pause:.0f} s: {reason}"
-        await self._context.store.set_agent(name, "waiting", told, None, begins=True, failed=1)
+        await self._context.store.set_agent(name, "waiting", told, None, begins=True, failed=int(not dry))
         await asyncio.sleep(pause)

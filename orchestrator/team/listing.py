@@ -81,6 +81,12 @@ def _clip(text: str) -> str:
     return text if len(text) <= CLIPPED else f"{text[:CLIPPED]}..."
 
 
+def _stands(experiment: Experiment) -> str:
+    if experiment.is_start:
+        return "a starting point, no win"
+    return str(experiment.state) if experiment.taken_out_by is None else OUT
+
+
 def _for_agents(experiment: Experiment) -> dict[str, Any]:
     return {
         "id": experiment.id,
@@ -88,7 +94,7 @@ def _for_agents(experiment: Experiment) -> dict[str, Any]:
         "hypothesis": experiment.hypothesis,
         "variable": experiment.variable,
         "edit": experiment.edit,
-        "state": str(experiment.state) if experiment.taken_out_by is None else OUT,
+        "state": _stands(experiment),
         "val_bpb": experiment.val_bpb,
         "delta": experiment.delta,
         "source": experiment.source,

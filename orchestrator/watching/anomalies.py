@@ -27,6 +27,7 @@ from orchestrator.views import resting
 from orchestrator.watching.finding import Finding, kind_of, window
 from orchestrator.watching.giving_up import failing_agents
 from orchestrator.watching.idling import awaited
+from orchestrator.watching.overtime import overtime
 from roles.circuit import State as Circuit
 from roles.circuit import circuits
 
@@ -67,6 +68,7 @@ class Anomalies:
             self._refused,
             self._seedless,
             self._alike,
+            self._overtime,
             self._duplicates,
             self._crashes,
             self._failing_agents,
@@ -132,11 +134,19 @@ class Anomalies:
             " JOIN experiments AS e ON e.id = r.experiment_id WHERE r.val_bpb IS NOT NULL"
             " GROUP BY r.val_bpb, r.seed, r.ground HAVING count(DISTINCT e.program) > 1 ORDER BY other DESC LIMIT 20"
         ):
+            why = "one of the patches changes nothing that is computed"
+            if self._context.settings.optimised().self_reported:
+                why += ", or too few digits are printed"
             sentence = (
                 f"experiments {row['one']} and {row['other']} score exactly the same ({row['val_bpb']:.6f}) with the"
-                " same seed: one of the patches changes nothing that is computed"
+                f" same seed: {why}"
             )
             yield Finding(f"alike {row['one']} {row['other']}", "1", sentence, row["other"], lasts=True)
+
+    async def _overtime(self) -> AsyncIterator[Finding]:
+        if self._context.settings.optimised().self_reported:  # else the budget is the harness's
+            for finding in await overtime(self._context.store):
+                yield finding
 
     async def _duplicates(self) -> AsyncIterator[Finding]:
         """What waits repeats another experiment by its title's words or by its very program."""

@@ -28,7 +28,8 @@ def test_environment_data_and_kernels_are_missed_in_turn(tmp_path: Path, monkeyp
     programs.mkdir()
     (programs / "uv").write_text("#!/bin/sh\n")
     (programs / "uv").chmod(0o755)
-    assert told()[1] == "`UV_PROJECT_ENVIRONMENT=~/.cache/autoresearch/venv uv sync` makes it."
+    made = f"`UV_PROJECT_ENVIRONMENT={home}/.cache/autoresearch/venv uv sync` in the repository makes it."
+    assert told()[1] == made
     (home / ".cache" / "autoresearch" / "venv").mkdir(parents=True)
     assert told()[0] == "None of the kernels that it loads is in ~/.cache/huggingface/hub."
     (home / ".cache" / "huggingface" / "hub" / "models--some-one--attn").mkdir(parents=True)

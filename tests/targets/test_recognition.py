@@ -56,17 +56,17 @@ def test_kernels_from_the_hub_are_shown_where_a_run_outside_has_kept_them(tmp_pa
     target = recognised(make_repository(tmp_path / "r", {**AUTORESEARCH, "train.py": loads + AUTORESEARCH["train.py"]}))
     hub = "~/.cache/huggingface/hub"
     kept = [f"{hub}/{kind}--{name}" for name in ("some-one--flash_attn3", "a--b-c") for kind in ("models", "kernels")]
-    assert list(target.readable) == ["~/.cache/autoresearch", "~/.cache/autoresearch/venv", *kept]
+    assert list(target.readable) == ["~/.cache/autoresearch", *kept]
     assert target.environment["HF_HUB_OFFLINE"] == "1"
     plain = recognised(make_repository(tmp_path / "p", AUTORESEARCH))
-    assert len(plain.readable) == 2 and "HF_HUB_OFFLINE" not in plain.environment
+    assert len(plain.readable) == 1 and "HF_HUB_OFFLINE" not in plain.environment
 
 
 def test_a_person_may_change_what_was_recognised(tmp_path: Path) -> None:
     root = make_repository(tmp_path / "r", AUTORESEARCH)
     target = recognised(root, Wishes(command="python -u train.py", budget_seconds=20, editable=("prepare.py",)))
     assert target.command == ("python", "-u", "train.py")
-    assert (target.budget_seconds, target.timeout_seconds) == (20, 40)
+    assert (target.budget_seconds, target.timeout_seconds) == (20, 80)
     assert target.editable == ("prepare.py",) and "prepare.py" not in target.protected
 
 

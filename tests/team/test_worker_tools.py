@@ -124,7 +124,10 @@ def test_a_persons_patch_that_conflicts_outlives_the_worker_that_gives_it_up(
         given_up = await context.store.experiment(mine)
         assert given_up is not None and given_up.state is State.GIVEN_UP
         assert given_up.commit_id == own.commit_id and given_up.parent == own.parent
-        assert given_up.reason.startswith("given up: I only know the catalogue; the patch is kept, and R (")
+        why = (
+            "master has changed in the lines of its patch, and the worker says: I only know the catalogue; the patch is"
+        )
+        assert given_up.reason.startswith(f"given up: {why} kept, and R (")
         assert "+LEARNING_RATE = 2e-3" in await context.diff(given_up)
         draft = begin(context.lab, merged, "a test", given_up)
         text = draft.files()[0].read_text()

@@ -37,7 +37,7 @@ def test_a_small_terminal_keeps_what_matters_of_a_result() -> None:
     def shown(width: int) -> list[str]:
         return [RESULT_COLUMNS[index].heading for index, _ in fitted(RESULT_COLUMNS, width)]
 
-    assert shown(68) == ["id", "state", "val_bpb", "delta", "±", "title"]
+    assert shown(68) == ["id", "state", "val_bpb", "±", "delta", "title"]
     assert "why" in shown(120) and "±" in shown(120)
     assert [AGENT_COLUMNS[index].heading for index, _ in fitted(AGENT_COLUMNS, 43)][:3] == ["agent", "state", "job"]
     kept = [replace(one, rank=-1) if one.heading == "delta" else one for one in RESULT_COLUMNS]  # sorted by it

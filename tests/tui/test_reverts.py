@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -35,7 +37,7 @@ from tests.tui.driving import on, room, screen_text, until
 from tests.tui.test_wins import EDITS, make_wins, measure
 from tui.changes import Changing
 from tui.mornings import facts
-from tui.reviewing import review_word
+from tui.reviewing import heading, review_word
 from tui.screens.morning import MorningScreen
 from tui.screens.review import ReviewScreen
 
@@ -77,7 +79,8 @@ async def test_a_revert_is_no_win_in_any_count(lab: Lab) -> None:
         changes = await Changing().look(store, LONG_AGO)
         assert changes is not None and (changes.merged, changes.reverted) == (3, 1), "the start was taken too"
         baseline = await baseline_of(store)
-        assert baseline.promotions == 2
+        assert baseline.promotions == 1, "what is out of master is no win in it"
+        assert baseline.believed == pytest.approx(baseline.gains[2])
         for number in (1, 3):
             await store.decide_vault(number, "the vault agrees", None)
         assert list(await vault_verdicts(store)) == [1], "nobody has claimed a gain of the revert"
@@ -188,6 +191,22 @@ async def test_a_win_is_taken_out_as_decided_or_not_at_all(lab: Lab) -> None:
         await measure(store, 5, [RunKind.SCREEN], 3.3)
         over = await bring_up_to_master(context, await store.move(5, State.SCORED, "scored"))
         assert over.state is State.DISCARDED and "measured on an older master; master has changed" in over.reason
+
+
+async def test_a_master_of_which_everything_is_out_again_has_gained_nothing(lab: Lab) -> None:
+    with closing(sqlite3.connect(lab.database)) as connection, connection:
+        connection.execute("UPDATE experiments SET taken_out_by = 3 WHERE id = 2")
+    async with Writer(lab.database) as store:
+        baseline = await baseline_of(store)
+        assert (baseline.gain, baseline.believed, baseline.promotions, baseline.expected_false) == (0.0, 0.0, 0, 0.0)
+        wins = await wins_of(store)
+        assert "gain together +0.0000" in "".join(said.text for said in heading(wins, 120))
+        morning = await morning_of(store, LONG_AGO)
+        assert morning.believed == pytest.approx(baseline.gains[2]), "the revert of it is not told here"
+        with pytest.raises(LabError, match="was taken out of master by experiment 3: there is nothing to review"):
+            await accept(context_of(lab, store), wins[0].experiment, ADA)
+    told = autolab("status", str(lab.root)).stdout
+    assert "gain     0.0000 since the start; 0.0000 believed; 0 wins in it" in told
 
 
 async def test_report_and_notebook_tell_what_was_taken_out(lab: Lab) -> None:

@@ -97,8 +97,10 @@ class Plot(Chart, can_focus=True):
         merged = merged_of(story.points, story.promoted)
         believed = believed_line(story.points, story.promoted, story.baseline.gains)
         self.tab = "5 best score"
-        self.heading = f"{self.tab} {len(story.points)} measured, {max(0, len(merged) - 1)} merged"
-        signs = f"bits/byte  {SYMBOLS[State.PROMOTED]} merged  · not" + ("  ⠒ believed" if believed else "")
+        wins = story.baseline.promotions
+        self.heading = f"{self.tab} {len(story.points)} measured, {wins} win{'s' * (wins != 1)}"
+        unit = "score" if story.baseline.mark else "bits/byte"
+        signs = f"{unit}  {SYMBOLS[State.PROMOTED]} merged  · not" + ("  ⠒ believed" if believed else "")
         self.subheading = signs if story.points else ""
         self.draw(
             [
@@ -129,9 +131,9 @@ class Plot(Chart, can_focus=True):
             empty=f" nothing of it yet: a run logs its {line} as it trains",
         )
 
-    def show_nothing(self, line: Curves) -> None:
-        """No run is selected whose line could be drawn."""
+    def show_nothing(self, line: Curves, why: str = "select a run: a slot, or a result that has run") -> None:
+        """There is no run whose line could be drawn."""
         self._story = None
         self.heading = self.tab = f"5 {line}"
         self.subheading = ""
-        self.draw([], across=(0.0, 1.0), name="", empty=" select a run: a slot, or a result that has run; u goes on")
+        self.draw([], across=(0.0, 1.0), name="", empty=f" {why}; u goes on")

@@ -144,7 +144,8 @@ class FormScreen(ModalScreen[str | None]):
     def _tell_change(self) -> None:
         file = self.text("file")
         if file:
-            said = f"patch: the diff in {file}"
+            found = Path(file).expanduser().is_file()
+            said = f"patch: the diff in {file}" if found else f"there is no file {file} (from {Path.cwd()})"
             if self.draft is not None:
                 said += "; what you have edited is kept, and taken when that field is empty"
         elif self.draft is not None:

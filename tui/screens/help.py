@@ -25,7 +25,7 @@ WORDS = (
     ("val_bpb", "bits that the model takes for a byte of text it has not seen; less is better"),
     ("loss", "of the training text, in nats a token: 1 nat is 1.44 bits"),
     ("delta", "the difference of val_bpb to the baseline, the master that the patch was made on"),
-    ("believed", "what is left of it after the best of many was picked: chance flatters the best"),
+    ("believed", "what to expect of it by all that the lab has tried: chance flatters the best of many"),
     ("noise, ±", "how far runs of the same program lie apart; ± is the error of a mean"),
     ("patches ahead", "patches that stand before this one in the queue for a slot"),
     ("early stopping", "how far a loss is behind the baseline's, of how far it may be; beyond it is condemned"),
