@@ -17,6 +17,7 @@ from orchestrator.runs.log_text import in_one_line
 from orchestrator.store.ablations import become
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event
+from orchestrator.store.states import State
 from orchestrator.views import baseline_of
 
 LOOK_SECONDS = 0.5
@@ -59,9 +60,16 @@ async def _opened(lab: Lab) -> Reader:
 async def _tell(reader: Reader, console: Console, seen: int) -> int:
     events = await reader.events(after=seen)
     for event in told_once(events):
+        if event.kind == "run" and event.after in FAILED and not await _of_master(reader, event):
+            continue  # its experiment's new state tells of it
         if (line := event_line(event)) is not None:
             console.print(escape(in_one_line(line)))
     return events[-1].seq if events else seen
+
+
+async def _of_master(reader: Reader, event: Event) -> bool:
+    experiment = await reader.experiment(event.experiment_id) if event.experiment_id is not None else None
+    return experiment is not None and experiment.state is State.PROMOTED
 
 
 def event_line(event: Event) -> str | None:

@@ -54,18 +54,19 @@ def told_once(events: Sequence[Event]) -> list[Event]:
     """Events, oldest first, of one experiment or of several. What is told of a run or of master and then as the
     experiment's new state too, or the other way round, is one thing: its state."""
     told: list[Event] = []
+    last: dict[int | None, int] = {}  # where the last one of each experiment is
     for event in events:
-        if not told or not _repeats(told[-1], event):
+        place = last.get(event.experiment_id)
+        if place is None or not _repeats(told[place], event):
+            last[event.experiment_id] = len(told)
             told.append(event)
         elif event.kind == "state":
-            told[-1] = event
+            told[place] = event
     return told
 
 
 def _repeats(before: Event, event: Event) -> bool:
-    """Whether both tell the same: a state may add to what a run says of its end."""
-    if (before.kind == "state") == (event.kind == "state") or before.experiment_id != event.experiment_id:
-        return False
-    if before.actor != event.actor or not before.reason:
+    """Whether both tell the same of one experiment: a state may add to what a run says of its end."""
+    if (before.kind == "state") == (event.kind == "state") or before.actor != event.actor or not before.reason:
         return False
     return event.reason.startswith(before.reason)

@@ -11,8 +11,8 @@ from tests.command_line import autolab
 from tests.tui.test_wins import make_wins
 
 
-def event(kind: str, after: str | None, reason: str, actor: str = "autolab") -> Event:
-    return Event(1, "2026-01-01T00:00:00.000Z", actor, kind, 3, 6, None, after, reason)
+def event(kind: str, after: str | None, reason: str, actor: str = "autolab", number: int = 3) -> Event:
+    return Event(1, "2026-01-01T00:00:00.000Z", actor, kind, number, 6, None, after, reason)
 
 
 def test_of_two_events_that_tell_the_same_the_state_stays() -> None:
@@ -26,6 +26,16 @@ def test_of_two_events_that_tell_the_same_the_state_stays() -> None:
         event("master", "abc", "a real gain"),
     ]
     assert told_once(events) == [events[1], events[3], events[4]]
+
+
+def test_events_of_other_experiments_may_stand_between() -> None:
+    events = [
+        event("run", "crash", "crashed: KeyError"),
+        event("run", "crash", "crashed: KeyError", number=4),
+        event("state", "crashed", "crashed: KeyError"),
+        event("state", "crashed", "crashed: KeyError", number=4),
+    ]
+    assert told_once(events) == events[2:]
 
 
 def test_what_only_reads_alike_is_told() -> None:
