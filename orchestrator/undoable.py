@@ -116,11 +116,11 @@ async def given_with(reader: Reader, how: Undo) -> list[Undo]:
 
 
 async def _is_over(reader: Reader, order: Command) -> bool:
-    """Whether what the order made or held has run its course: nothing is to take back, and it hides nothing older."""
+    """Whether what the order made, held or ranked has run its course: nothing is to take back, and it hides nothing older."""
     if order.verb in HOLDING and order.arguments.get("id") is not None:
         run = await _held_by(reader, order)
         return run is not None and run.ended
-    if order.verb not in (*MADE_ONE, "requeue"):
+    if order.verb not in (*MADE_ONE, "requeue", "priority"):
         return False
     made = order.verb in MADE_ONE
     experiment = await (_made_by(reader, order) if made else _experiment(reader, order.arguments))

@@ -325,6 +325,15 @@ async def test_what_cannot_be_undone_is_passed_over_for_somebody_who_is_asked(de
     assert (await require_last(desk.store, BOB, further=True)).what == "the pause of the queue"
 
 
+async def test_the_priority_of_what_has_ended_hides_no_older_order(desk: Desk) -> None:
+    made = int((await desk.order("add", title="Mine", hypothesis="h")).answer)
+    await desk.order("pause")
+    await desk.order("priority", id=made, value=7)
+    assert (await require_last(desk.store, ADA)).what.startswith("the priority 7 of")
+    await desk.store.move(made, State.DROPPED, "gone", actor="planner")
+    assert (await require_last(desk.store, ADA)).what == "the pause of the queue"
+
+
 async def test_an_experiment_of_ones_own_is_taken_back_while_it_waits(desk: Desk) -> None:
     made = int((await desk.order("add", title="Mine", hypothesis="h")).answer)
     assert (await desk.undo()).answer == f"experiment {made}, Mine is undone: it is dropped"
