@@ -116,7 +116,8 @@ async def given_with(reader: Reader, how: Undo) -> list[Undo]:
 
 
 async def _is_over(reader: Reader, order: Command) -> bool:
-    """Whether what the order made, held or ranked has run its course: nothing is to take back, and it hides nothing older."""
+    """Whether what the order made, held or ranked has run its course: nothing is to take back, and it hides nothing
+    older."""
     if order.verb in HOLDING and order.arguments.get("id") is not None:
         run = await _held_by(reader, order)
         return run is not None and run.ended

@@ -10,6 +10,7 @@ import asyncio
 
 from orchestrator.context import Context
 from orchestrator.evidence import Action
+from orchestrator.figures import figure
 from orchestrator.measurement.contest import Standing, baseline_experiment, runs_at_head, scores_on, standing
 from orchestrator.measurement.likeness import seed_ignored
 from orchestrator.measurement.masters import follow_masters, ref_of
@@ -159,6 +160,9 @@ class Judging:
         if not await self._stands_on_master(experiment):
             return await bring_up_to_master(self._context, experiment)
         reason = f"merged by {experiment.author}'s own decision, measured as it stands"
+        if experiment.val_bpb is not None and experiment.delta is not None:
+            before, now = figure(experiment.val_bpb - experiment.delta), figure(experiment.val_bpb)
+            reason += f": master goes from {before} to {now}"
         if experiment.state is State.SCORED:
             experiment = await self._context.store.move(experiment.id, State.CONFIRMING, reason)
         return await self.merge(experiment, reason, experiment.author)

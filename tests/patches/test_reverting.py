@@ -70,7 +70,9 @@ def test_a_revert_is_measured_and_then_merged_by_decision(measured: Path) -> Non
     assert run.returncode == 0, run.stdout + run.stderr
 
     entry = results(lab)[number]
-    assert entry["state"] == "promoted" and entry["val_bpb"] is not None
+    assert entry["state"] == "promoted" and isinstance(entry["val_bpb"], float) and isinstance(entry["delta"], float)
+    before, now = entry["val_bpb"] - entry["delta"], entry["val_bpb"]
+    assert str(entry["reason"]).endswith(f"measured as it stands: master goes from {before:.4f} to {now:.4f}")
     assert git(lab, "show", "master:train.py") == start
     assert f"Revert experiment {first}" in git(lab, "log", "-1", "--format=%B", "master")
     assert git(lab, "rev-parse", "master^{tree}") == git(lab, "rev-parse", f"{entry['commit']}^{{tree}}")
