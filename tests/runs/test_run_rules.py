@@ -48,7 +48,8 @@ def test_the_time_out_of_a_script_and_its_hanging_are_told_by_its_own_name() -> 
     limits = replace(LIMITS, grace_seconds=0.0)
     cut = cut_of(Deadlines(8, "wall", limits, "eval.py", scripted=True), seconds_of(0.1, 150), started_at=1)
     assert cut is not None and cut.outcome is Outcome.TIME_OUT
-    assert cut.reason == "eval.py was still running after its time-out of 8 s"
+    remedy = "target.timeout_seconds in autolab.toml is what it may take"
+    assert cut.reason == f"eval.py was still running after its time-out of 8 s; {remedy}"
     cut = cut_of(Deadlines(1000, "wall", limits, "eval.py", scripted=True), seconds_of(0.0, 150), started_at=1)
     assert cut is not None and cut.reason.startswith("eval.py hung: ")
 
