@@ -151,6 +151,23 @@ async def test_what_is_handed_in_waits_for_its_answer_and_is_handed_in_once(tmp_
             await until(pilot, lambda: "experiment 16 is queued" in notices(pilot))
 
 
+async def test_who_goes_on_typing_while_the_form_waits_orders_nothing(tmp_path: Path) -> None:
+    lab = await make_room_lab(tmp_path / "lab")
+    async with room(lab, (80, 24)) as pilot:
+        await pilot.press("a", *"Wider", "tab", *"memory", "ctrl+s")
+        await until(pilot, lambda: "the lab is at it" in screen_text(pilot))
+        async with answered(lab) as store:
+            for letter in "PPPPPPPPPP":  # would pause and resume the queue
+                await pilot.press(letter)
+                await pilot.pause(0.15)
+                assert isinstance(pilot.app.screen, AddForm)
+            assert await store.experiment(16) is not None, "it was answered meanwhile"
+            await on(pilot, Dashboard)
+            await until(pilot, lambda: "experiment 16 is queued" in notices(pilot))
+            ordered = [row["verb"] for row in await store.rows("SELECT verb FROM commands ORDER BY id")]
+        assert ordered.count("pause") == 0 and ordered[-1] == "add", ordered
+
+
 async def test_a_refusal_after_the_form_was_left_is_told_and_what_was_typed_is_there_again(tmp_path: Path) -> None:
     lab = await make_room_lab(tmp_path / "lab")
     await a_real_master(lab)

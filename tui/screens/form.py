@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.events import Resize
+from textual.events import Key, Resize
 from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widget import Widget
@@ -29,6 +30,8 @@ from tui.present import plain
 
 ANSWER_SECONDS = 120.0
 CHANGE_SECONDS = 0.5
+TYPING_SECONDS = 1.0  # after a key somebody is still typing
+LOOK_SECONDS = 0.1
 MOST_FILE_BYTES = 2**20
 AT_IT = "The lab is at it; its answer comes as a notice."
 LEFT = "as you left it"
@@ -60,6 +63,7 @@ class FormScreen(ModalScreen[str | None]):
         self._busy = False
         self._handed_in: dict[str, str] | None = None  # what the lab is at
         self._at: Widget | None = None  # where the person was
+        self._typing_at = -TYPING_SECONDS  # while the lab is at it
         self._change_due: Timer | None = None
         self.offline = False  # whether only the built-in model would make a patch
 
@@ -264,11 +268,21 @@ class FormScreen(ModalScreen[str | None]):
                 if self.draft is not None:
                     self.draft.discard()
                 told = await self.done(plain(answer.answer))
+                await self._let_finish()
                 self.dismiss(told) if self.is_attached else self.app.notify(told, markup=False)
             case "refused":
                 self._refused(plain(answer.answer))
             case _:
                 self._refused("The daemon has not answered yet; the order stays with it.")
+
+    async def _let_finish(self) -> None:
+        """Who goes on typing meanwhile does not see the form close: what they type is no order to the room below."""
+        while self.is_attached and time.monotonic() - self._typing_at < TYPING_SECONDS:
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def on_key(self, _: Key) -> None:
+        if self._handed_in is not None:
+            self._typing_at = time.monotonic()
 
     def _refused(self, why: str) -> None:
         """Into the form; where it was left, as a notice, and what was typed is there the next time."""
