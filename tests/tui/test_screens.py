@@ -93,6 +93,7 @@ async def test_an_experiment_has_its_paper_the_agents_words_and_a_log_to_search(
         await pilot.press("colon", *"show 3", "enter")
         await on(pilot, ExperimentScreen)
         await until(pilot, lambda: "https://arxiv.org/abs/2104.09864" in screen_text(pilot))
+        assert "i paper" in screen_text(pilot)
         await pilot.press("3")
         await until(pilot, lambda: "hands the patch in" in screen_text(pilot) or "worker-1" in screen_text(pilot))
         await pilot.press("2", "slash", *"learning", "enter")

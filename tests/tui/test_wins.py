@@ -190,6 +190,7 @@ async def test_the_morning_leads_to_the_diffs_and_to_the_review(tmp_path: Path) 
         await shown(pilot, "1 wins 2")
         await pilot.press("j", "enter")
         await on(pilot, ExperimentScreen)
+        assert "i paper" not in screen_text(pilot), "it names none"
         await shown(pilot, "+INIT_STD = 0.01")
         await pilot.press("escape")
         await on(pilot, MorningScreen)

@@ -173,6 +173,7 @@ class ExperimentScreen(RoomScreen):
         colours = self.app.theme_variables
         self.query_one(".heading", OneLine).tell()
         self._paper = await self._cited(experiment)
+        self.query_one(".footer", OneLine).tell()
         lesson = next((event.reason for event in reversed(events) if event.kind == LESSON), "")
         self.query_one("#facts", Static).update(
             facts_table(
@@ -210,6 +211,10 @@ class ExperimentScreen(RoomScreen):
         with contextlib.suppress(LabError):
             voices = await voices_of(self._reader, experiment)
             self.query_one("#words", Reading).show(voice_lines(voices, self.app.theme_variables), stay=True)
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        return self.FOOTER if self._paper is not None else tuple(name for name in self.FOOTER if name != "paper")
 
     async def _cited(self, experiment: Experiment) -> Cited | None:
         """The paper that the experiment names first, if it names one."""

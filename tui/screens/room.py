@@ -24,7 +24,12 @@ class RoomScreen(PacedScreen[None]):
             self.app.page_shown(self)
 
     def footer(self) -> OneLine:
-        return OneLine(lambda width: footer(width, self.FOOTER, only_looking=self.only_looks), classes="footer")
+        return OneLine(lambda width: footer(width, self.offered, only_looking=self.only_looks), classes="footer")
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """Of FOOTER what can be done with what is shown."""
+        return self.FOOTER
 
     @property
     def only_looks(self) -> bool:
