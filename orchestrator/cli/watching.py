@@ -12,8 +12,8 @@ from orchestrator.errors import LabError
 from orchestrator.figures import figure
 from orchestrator.lab import Lab
 from orchestrator.review.happened import told_once
-from orchestrator.runs import Outcome
 from orchestrator.runs.log_text import in_one_line
+from orchestrator.runs.result import FAILED
 from orchestrator.store.ablations import become
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event
@@ -21,7 +21,6 @@ from orchestrator.store.states import State
 from orchestrator.views import baseline_of
 
 LOOK_SECONDS = 0.5
-FAILED = frozenset(map(str, Outcome)) - {Outcome.SCORED}
 
 
 async def watch(lab: Lab, wanted: int, console: Console) -> None:

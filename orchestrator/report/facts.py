@@ -10,7 +10,7 @@ from orchestrator.evidence import Belief
 from orchestrator.gains import beliefs_of
 from orchestrator.lab import Lab
 from orchestrator.marks import score_mark
-from orchestrator.runs import Outcome
+from orchestrator.runs.result import FAILED
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event, Experiment, Run, utc_now
 from orchestrator.store.states import ENDED, State
@@ -21,7 +21,6 @@ NEAR = 0.5
 """Standard deviations of one run that it may have been worse: more than that is a loss."""
 
 ANOMALIES = 20
-_FAILED = frozenset(Outcome) - {Outcome.SCORED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ async def facts_of(lab: Lab, reader: Reader) -> Facts:
         own=tuple(sorted(own, key=lambda one: one.id)),
         near_misses=tuple(sorted(near, key=lambda one: one.delta or 0.0)[:NEAR_MISSES]),
         still_worth=tuple(one for one in lost if one.reverses is not None),
-        failures=dict(Counter(run.outcome for run in runs if run.outcome in _FAILED and run.val_bpb is None)),
+        failures=dict(Counter(run.outcome for run in runs if run.outcome in FAILED and run.val_bpb is None)),
         counts={state: n for state, n in counts.items() if n},
         beliefs=await beliefs_of(reader),
         early_stopping=await reader.meta(views.EARLY_STOPPING),

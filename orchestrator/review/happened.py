@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.runs import Outcome
+from orchestrator.runs.result import FAILED
 from orchestrator.store.reader import Reader
 from orchestrator.store.records import Event
 from orchestrator.store.states import ENDED
@@ -17,7 +17,7 @@ _ANSWERED = (
     " AND next.kind = 'command' AND next.actor = events.actor))"
 )
 
-_FAILED = ", ".join(repr(str(outcome)) for outcome in Outcome if outcome is not Outcome.SCORED)
+_FAILED = ", ".join(repr(str(outcome)) for outcome in sorted(FAILED))
 _OF_MASTER = (
     f"(kind = 'run' AND after IN ({_FAILED})"
     " AND experiment_id IN (SELECT id FROM experiments WHERE state = 'promoted'))"

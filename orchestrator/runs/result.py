@@ -24,6 +24,9 @@ class Outcome(StrEnum):
     PRUNED = "pruned"  # early stopping ended it
 
 
+FAILED = frozenset(Outcome) - {Outcome.SCORED}
+
+
 class Cut(Exception):
     """A run comes to an end that is not a score: raised by whichever rule of the harness says so."""
 

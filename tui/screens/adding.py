@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from typing import Any
 
 from textual.widget import Widget
@@ -69,8 +70,10 @@ class AddForm(FormScreen):
         return "add", words
 
     async def done(self, answer: str) -> str:
-        experiment = await self._reader.experiment(int(answer))
-        warning = caution(experiment.reason) if experiment is not None else ""
+        warning = ""
+        with suppress(LabError):  # it is queued all the same
+            experiment = await self._reader.experiment(int(answer))
+            warning = caution(experiment.reason) if experiment is not None else ""
         return f"experiment {answer} is queued{warning}; z takes it back while it waits"
 
 

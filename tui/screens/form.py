@@ -298,7 +298,7 @@ class FormScreen(ModalScreen[str | None]):
         self.trouble(why)
 
     async def done(self, answer: str) -> str:
-        """The notice about an order that was carried out. Raises LabError."""
+        """The notice about an order that was carried out."""
         return answer
 
 
